@@ -1,0 +1,52 @@
+# Souk's front door. `make up` runs the shop, `make test` tries it; both install first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+MEMBERS := chassis contracts services/users services/products services/orders services/payments services/notifications topologies
+STAMP := $(VENV)/.installed
+PYTEST_ARGS ?=
+
+.PHONY: install up down test test-infra test-pages check format lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## make .venv with everything in it (the other targets do it first)
+
+$(STAMP): requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Souk needs Python 3.11 or newer; name one with make PYTHON=...")'
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet uv==$(UV_VERSION); }
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(addprefix -e ./,$(MEMBERS))
+	@touch $@
+
+up: install ## run the shop on http://localhost:8080
+	@$(BIN)/souk up
+
+down: install ## stop a shop started with `souk up --detach`
+	@$(BIN)/souk down
+
+test: install ## run every test that needs Python alone
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: install ## lint, types, import rules, architecture
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/architecture
+
+format: install ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: install ## write requirements.lock anew from the members' needs
+	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
+		pyproject.toml --group check --group test \
+		$(addprefix --no-emit-package ,souk-chassis souk-contracts souk-users souk-products souk-orders souk-payments souk-notifications souk-topologies) \
+		-o requirements.lock
+
+clean: ## remove what was installed and built (the shop's data in .souk stays)
+	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Who is calling: identities, tokens, passwords, and the rules of access."""

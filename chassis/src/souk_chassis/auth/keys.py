@@ -1,0 +1,87 @@
+"""Signing keys: an Ed25519 key pair an issuer, and the public halves as a JWKS (RFC 7517).
+
+Each service signs with its own key and knows only the public keys of the others.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from jwt.algorithms import OKPAlgorithm
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """The private key of one issuer. The key id is the issuer's name."""
+
+    issuer: str
+    private: Ed25519PrivateKey
+
+    def jwk(self) -> dict[str, Any]:
+        """The public half as a JSON Web Key."""
+        key: dict[str, Any] = OKPAlgorithm.to_jwk(self.private.public_key(), as_dict=True)
+        return {**key, "kid": self.issuer, "use": "sig", "alg": "EdDSA"}
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKeys:
+    """The public keys by issuer."""
+
+    by_issuer: Mapping[str, Ed25519PublicKey]
+
+    @classmethod
+    def from_jwks(cls, jwks: Mapping[str, Any]) -> "PublicKeys":
+        """Read a JWKS. Raises ValueError for a key that is no Ed25519 public key."""
+        keys: dict[str, Ed25519PublicKey] = {}
+        for jwk in jwks["keys"]:
+            key = OKPAlgorithm.from_jwk(jwk)
+            if not isinstance(key, Ed25519PublicKey):
+                raise ValueError(f"the key {jwk.get('kid')!r} is no Ed25519 public key")
+            keys[jwk["kid"]] = key
+        return cls(keys)
+
+
+def new_key(issuer: str) -> SigningKey:
+    """A new key for `issuer`."""
+    return SigningKey(issuer, Ed25519PrivateKey.generate())
+
+
+def jwks(keys: Iterable[SigningKey]) -> dict[str, Any]:
+    """The JWKS of these keys' public halves."""
+    return {"keys": [key.jwk() for key in keys]}
+
+
+def load_key(path: Path) -> SigningKey:
+    """Read an issuer's key from a PEM file named after the issuer."""
+    private = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(private, Ed25519PrivateKey):
+        raise ValueError(f"{path} holds no Ed25519 private key")
+    return SigningKey(path.stem, private)
+
+
+def load_or_create_keys(folder: Path, issuers: Iterable[str]) -> dict[str, SigningKey]:
+    """The issuers' keys in `folder`, made where missing (files of mode 0600), and `jwks.json` beside them."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys: dict[str, SigningKey] = {}
+    for issuer in issuers:
+        path = folder / f"{issuer}.pem"
+        if not path.exists():
+            pem = new_key(issuer).private.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+            _write_private(path, pem)
+        keys[issuer] = load_key(path)
+    _write_private(folder / "jwks.json", json.dumps(jwks(keys.values()), indent=1).encode())
+    return keys
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    temporary = path.with_name(path.name + ".new")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+    temporary.replace(path)

@@ -1,0 +1,103 @@
+"""Calls to operations of services in other processes, over HTTP."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from souk_chassis import wire
+from souk_chassis.auth.tokens import CallTokens
+from souk_chassis.context import Call
+from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown, unavailable
+from souk_chassis.http.endpoint import DEADLINE_HEADER
+from souk_chassis.http.problem import read_problem
+from souk_chassis.operation import AnyOperation, Created
+
+MAX_CONNECTIONS = 128
+"""Connections that one process holds to all the others."""
+_KIND_BY_STATUS = {401: ErrorKind.UNAUTHENTICATED, 403: ErrorKind.FORBIDDEN, 404: ErrorKind.NOT_FOUND}
+_KIND_BY_STATUS |= {409: ErrorKind.CONFLICT, 422: ErrorKind.INVALID, 429: ErrorKind.TOO_MANY}
+_KIND_BY_STATUS |= {503: ErrorKind.UNAVAILABLE, 504: ErrorKind.TIMEOUT_UNKNOWN}
+
+
+class HttpDispatcher:
+    """Dispatches to the service that implements the operation, at the address it has in this topology."""
+
+    def __init__(self, urls: Mapping[str, str], tokens: CallTokens) -> None:
+        self._urls = urls
+        self._tokens = tokens
+        self._session: aiohttp.ClientSession | None = None
+
+    async def dispatch(self, operation: AnyOperation, request: Any, call: Call) -> Any:
+        """See `souk_chassis.context.Dispatcher`. A connection that was refused is `unavailable`; one that broke after
+        the request was sent is `timeout_unknown`, since it may have happened."""
+        sent = False
+        try:
+            async with self._post(operation, request, call) as response:
+                sent = True
+                body = await response.read()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise unavailable("service_unavailable", f"{operation.service} can't be reached.") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise timeout_unknown("no_answer", f"{operation.service} gave no whole answer.") from error
+        if response.status >= 400:
+            raise _error(operation, response, body)
+        value = _decode(operation, body) if sent else None
+        return Created(value) if response.status == 201 else value
+
+    async def stream(self, operation: AnyOperation, request: Any, call: Call) -> AsyncIterator[Any]:
+        """See `souk_chassis.context.Dispatcher`: reads the service's server-sent events."""
+        try:
+            async with self._post(operation, request, call) as response:
+                if response.status >= 400:
+                    raise _error(operation, response, await response.read())
+                async for line in response.content:
+                    if line.startswith(b"data: "):
+                        yield _decode(operation, line[6:])
+                    elif line.startswith(b"event: error"):
+                        raise unavailable("stream_broken", f"{operation.service} broke off.")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise unavailable("service_unavailable", f"{operation.service} can't be reached.") from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _post(self, operation: AnyOperation, request: Any, call: Call) -> "aiohttp.client._RequestContextManager":
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=60)
+            self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
+        remaining_s = call.deadline.remaining_s
+        headers = {
+            "authorization": f"Bearer {self._tokens.token(call.caller.identity, operation.service)}",
+            "content-type": "application/json",
+            "traceparent": call.traceparent,
+            DEADLINE_HEADER: str(int(remaining_s * 1000)),
+        }
+        return self._session.post(
+            f"{self._urls[operation.service]}/operations/{operation.name}",
+            data=wire.encode(request),
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=max(0.001, remaining_s), connect=2.0),
+        )
+
+
+def _decode(operation: AnyOperation, body: bytes) -> Any:
+    try:
+        return wire.decode(body, operation.response)
+    except msgspec.MsgspecError as error:
+        raise timeout_unknown("bad_answer", f"{operation.service} answered what can't be read.") from error
+
+
+def _error(operation: AnyOperation, response: aiohttp.ClientResponse, body: bytes) -> SoukError:
+    try:
+        problem = read_problem(body)
+    except msgspec.MsgspecError:
+        return timeout_unknown("bad_answer", f"{operation.service} answered with status {response.status}.")
+    kind = _KIND_BY_STATUS.get(problem.status, ErrorKind.TIMEOUT_UNKNOWN)
+    retry_after = response.headers.get("retry-after", "")
+    fields = {error.field: error.detail for error in problem.errors}
+    retry_after_s = float(retry_after) if retry_after.isdigit() else None
+    return SoukError(kind, problem.code, problem.detail, fields, retry_after_s)

@@ -1,0 +1,237 @@
+"""ASGI endpoints: one for an operation's public route, one for the calls of other services."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from souk_chassis import wire
+from souk_chassis.auth.access import check_access
+from souk_chassis.auth.identity import ANONYMOUS, Caller
+from souk_chassis.auth.tokens import TokenVerifier
+from souk_chassis.clock import Clock
+from souk_chassis.context import Call, Dispatcher
+from souk_chassis.errors import SoukError, unauthenticated
+from souk_chassis.http.binding import MAX_BODY, Binding
+from souk_chassis.http.problem import EdgeError, refuse, render
+from souk_chassis.observability.logs import Log
+from souk_chassis.observability.trace import accept_traceparent
+from souk_chassis.operation import AnyOperation, Created
+from souk_chassis.resilience import Deadline
+
+DEADLINE_HEADER = "souk-deadline-ms"
+"""How long the caller still waits, in milliseconds, on calls between services."""
+
+Headers = list[tuple[bytes, bytes]]
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """The request's headers by lower-case name; the last of a repeated one counts."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> bytes:
+    """The whole body. Raises EdgeError 413 as soon as it is known to be over `limit` bytes."""
+    too_large = EdgeError(413, "too_large", f"The body is larger than {limit} bytes.")
+    with suppress(ValueError):
+        if int(headers.get("content-length", "0")) > limit:
+            raise too_large
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise EdgeError(400, "disconnected", "The client went away.")
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise too_large
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def respond(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    """Send a whole answer."""
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def caller_of(headers: dict[str, str], verifier: TokenVerifier) -> Caller:
+    """Who is calling, by the bearer token. Raises SoukError `unauthenticated` for a token that is not valid."""
+    authorization = headers.get("authorization")
+    if authorization is None:
+        return Caller(ANONYMOUS)
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise unauthenticated("invalid_token", "The Authorization header is not of the form: Bearer TOKEN.")
+    return verifier.verify(token.strip())
+
+
+async def _send_events(send: Send, responses: AsyncIterator[Any], log: Log, traceparent: str) -> None:
+    """Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). A failure after the start
+    is told as an event of its own, since the status is sent already."""
+    started = False
+    headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
+    try:
+        async for response in responses:
+            if not started:
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                started = True
+            await send(
+                {"type": "http.response.body", "body": b"data: " + wire.encode(response) + b"\n\n", "more_body": True}
+            )
+    except SoukError as error:
+        if not started:
+            raise
+        log.warning("stream broke off", traceparent, code=error.code)
+        await send(
+            {"type": "http.response.body", "body": b"event: error\ndata: " + render(error, traceparent)[2] + b"\n\n"}
+        )
+        return
+    if not started:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+class _Guarded(ABC):
+    """What both endpoints share: every failure becomes problem+json, and what is unforeseen is logged."""
+
+    def __init__(self, dispatcher: Dispatcher, verifier: TokenVerifier, clock: Clock, log: Log) -> None:
+        self.dispatcher = dispatcher
+        self.verifier = verifier
+        self.clock = clock
+        self.log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = headers_of(scope)
+        traceparent = accept_traceparent(headers.get("traceparent"))
+        try:
+            await self.handle(scope, headers, traceparent, receive, send)
+        except (SoukError, EdgeError) as error:
+            status, head, body = render(error, traceparent)
+            if status >= 500:
+                self.log.warning("request failed", traceparent, status=status, code=error.code, path=scope["path"])
+            await respond(send, status, head, body)
+        except Exception as error:  # noqa: BLE001 - the border of the program: the caller gets an answer all the same
+            self.log.error("unforeseen failure", traceparent, error=error, path=scope["path"])
+            unforeseen = EdgeError(500, "internal", "Something unforeseen happened. It was logged with this trace id.")
+            await respond(send, *render(unforeseen, traceparent))
+
+    @abstractmethod
+    async def handle(
+        self, scope: Scope, headers: dict[str, str], traceparent: str, receive: Receive, send: Send
+    ) -> None:
+        """Answer the request. Raises SoukError or EdgeError."""
+
+
+class PublicEndpoint(_Guarded):
+    """The public route of one operation."""
+
+    def __init__(
+        self, binding: Binding, dispatcher: Dispatcher, verifier: TokenVerifier, clock: Clock, log: Log
+    ) -> None:
+        super().__init__(dispatcher, verifier, clock, log)
+        self.binding = binding
+        self.operation: AnyOperation = binding.operation
+
+    async def handle(
+        self, scope: Scope, headers: dict[str, str], traceparent: str, receive: Receive, send: Send
+    ) -> None:
+        """Verify the caller before anything of the request is read."""
+        operation = self.operation
+        caller = caller_of(headers, self.verifier)
+        check_access(operation, caller)
+        body = await read_body(headers, receive, MAX_BODY)
+        request = self.binding.read(scope.get("path_params", {}), scope["query_string"], headers, body)
+        call = Call(caller, traceparent, Deadline.after(operation.timeout_s, self.clock))
+        if operation.streams:
+            await _send_events(send, self.dispatcher.stream(operation, request, call), self.log, traceparent)
+            return
+        response = await self.dispatcher.dispatch(operation, request, call)
+        status = operation.status
+        if isinstance(response, Created):
+            response, status = response.value, 201
+        await respond(send, status, self._headers(response, status), wire.encode(response))
+
+    def _headers(self, response: Any, status: int) -> Headers:
+        headers: Headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+        if self.operation.location is not None and status == 201:
+            values = {f.encode_name: getattr(response, f.name) for f in msgspec.structs.fields(response)}
+            headers.append((b"location", self.operation.location.format_map(values).encode()))
+        return headers
+
+
+class InternalEndpoint(_Guarded):
+    """`POST /operations/{name}`: a call from another service or from the gateway, with a token for this service."""
+
+    def __init__(
+        self,
+        operations: dict[str, AnyOperation],
+        dispatcher: Dispatcher,
+        verifier: TokenVerifier,
+        clock: Clock,
+        log: Log,
+    ) -> None:
+        super().__init__(dispatcher, verifier, clock, log)
+        self.operations = operations
+
+    async def handle(
+        self, scope: Scope, headers: dict[str, str], traceparent: str, receive: Receive, send: Send
+    ) -> None:
+        """The body is the whole request; path and query play no part."""
+        caller = caller_of(headers, self.verifier)
+        if caller.service is None:
+            raise unauthenticated("invalid_token", "This route is for services: it needs a token for this service.")
+        operation = self.operations.get(scope["path_params"]["name"])
+        if operation is None:
+            raise EdgeError(404, "no_such_operation", "This service has no such operation.")
+        body = await read_body(headers, receive, 4 * MAX_BODY)
+        try:
+            request = wire.decode(body, operation.request)
+        except msgspec.ValidationError as error:
+            raise refuse(error) from None
+        except msgspec.DecodeError as error:
+            raise EdgeError(400, "malformed_json", f"The body is no JSON: {error}.") from None
+        call = Call(caller, traceparent, Deadline.after(_remaining_s(headers, operation), self.clock))
+        if operation.streams:
+            await _send_events(send, self.dispatcher.stream(operation, request, call), self.log, traceparent)
+            return
+        response = await self.dispatcher.dispatch(operation, request, call)
+        created = isinstance(response, Created)
+        content = wire.encode(response.value if isinstance(response, Created) else response)
+        await respond(send, 201 if created else 200, [(b"content-type", b"application/json")], content)
+
+
+def _remaining_s(headers: dict[str, str], operation: AnyOperation) -> float:
+    try:
+        remaining_s = int(headers.get(DEADLINE_HEADER, "")) / 1000
+    except ValueError:
+        return operation.timeout_s
+    return min(remaining_s, operation.timeout_s)
+
+
+class NotFoundEndpoint:
+    """What answers where no route fits, in the same form as every other error."""
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        traceparent = accept_traceparent(headers_of(scope).get("traceparent"))
+        error = EdgeError(404, "no_such_route", "There is nothing here.")
+        await respond(send, *render(error, traceparent))
+
+
+__all__ = [
+    "DEADLINE_HEADER",
+    "InternalEndpoint",
+    "NotFoundEndpoint",
+    "PublicEndpoint",
+    "caller_of",
+    "headers_of",
+    "read_body",
+    "respond",
+]

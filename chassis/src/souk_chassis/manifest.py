@@ -1,0 +1,94 @@
+"""The manifest: what a service owns, offers, calls, publishes and consumes, declared once.
+
+OpenAPI, wiring and (later) permissions come from it; the architecture tests compare it with the code both ways.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from souk_chassis.events.event import Event
+from souk_chassis.operation import AnyOperation
+
+Implementation = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A PostgreSQL database that this service alone reads and writes."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """How a service hears an event.
+
+    `apply(ctx, unit, deliveries)` does the effect in the unit of work that also acknowledges them. Where a remote call
+    is needed, `ask(ctx, deliveries)` runs before, outside any unit of work, and returns an answer or a SoukError for
+    each delivery. What was answered goes to `apply(ctx, unit, deliveries, answers)`; the rest is tried again later.
+    The deliveries are leased meanwhile. Both functions can run twice.
+    """
+
+    apply: Callable[..., Awaitable[None]]
+    ask: Callable[..., Awaitable[Sequence[Any]]] | None = None
+    batch: int = 256
+    attempts: int = 5
+    lease_s: float = 30.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service's declaration. `name` is the plural noun; logs show it as `<singular>-service`."""
+
+    name: str
+    label: str
+    owns: Sequence[Database]
+    implements: Mapping[AnyOperation, Implementation]
+    publishes: Sequence[type[Event]] = ()
+    consumes: Mapping[type[Event], Consumer] = field(default_factory=dict)
+    calls: Sequence[AnyOperation] = ()
+
+    def queue(self, event: type[Event]) -> str:
+        """The name of the queue in which this service hears `event`, such as `products-order-created`."""
+        return f"{self.name}-{event.topic()}"
+
+
+def subscriptions(services: Sequence[Service]) -> dict[str, list[tuple[str, str]]]:
+    """Who hears what: event type to the (service, queue) pairs that consume it."""
+    heard: dict[str, list[tuple[str, str]]] = {}
+    for service in services:
+        for event in service.consumes:
+            heard.setdefault(event.type_name(), []).append((service.name, service.queue(event)))
+    return heard
+
+
+def check_wiring(services: Sequence[Service]) -> None:
+    """Raise ValueError where manifests don't fit: a call that nobody implements, an event that nobody publishes."""
+    offered: dict[str, str] = {}
+    for service in services:
+        for operation in service.implements:
+            if operation.name in offered:
+                raise ValueError(f"{operation.name} is implemented by {offered[operation.name]} and by {service.name}")
+            if operation.service != service.name:
+                raise ValueError(
+                    f"{operation.name} is declared for {operation.service}, and {service.name} implements it"
+                )
+            offered[operation.name] = service.name
+    published = {event for service in services for event in service.publishes}
+    for service in services:
+        for operation in service.calls:
+            if operation.name not in offered:
+                raise ValueError(f"{service.name} calls {operation.name}, which no service implements")
+        for event in service.consumes:
+            if event not in published:
+                raise ValueError(f"{service.name} consumes {event.__name__}, which no service publishes")
+
+
+def allowed_callers(services: Sequence[Service]) -> dict[str, frozenset[str]]:
+    """Which services may call an operation: those whose manifest declares the call."""
+    callers: dict[str, set[str]] = {}
+    for service in services:
+        for operation in service.calls:
+            callers.setdefault(operation.name, set()).add(service.name)
+    return {name: frozenset(names) for name, names in callers.items()}

@@ -1,0 +1,1 @@
+"""Logs and traces, which share one context."""

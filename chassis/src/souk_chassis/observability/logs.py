@@ -1,0 +1,138 @@
+"""Structured logs: one JSON object a line on standard output, from every service in the same shape.
+
+Lines are written by a thread of their own from a bounded queue, so that a slow terminal never holds up an order.
+What no longer fits is counted, and the count is logged once there is room.
+"""
+
+import logging
+import queue
+import sys
+import threading
+import traceback
+from datetime import UTC, datetime
+from typing import IO, Any
+
+from souk_chassis import wire
+from souk_chassis.observability.trace import trace_id
+
+QUEUED_LINES = 20_000
+"""The most lines that wait to be written."""
+
+_SECRET_NAMES = frozenset({"password", "token", "secret", "authorization", "card"})
+
+
+class LogWriter:
+    """Writes lines to a stream from its own thread."""
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        self._stream = stream
+        self._lines: queue.Queue[bytes | None] = queue.Queue(QUEUED_LINES)
+        self._dropped = 0
+        self._thread: threading.Thread | None = None
+
+    def write(self, line: bytes) -> None:
+        """Queue a line. Never blocks."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="souk-logs", daemon=True)
+            self._thread.start()
+        try:
+            self._lines.put_nowait(line)
+        except queue.Full:
+            self._dropped += 1
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Write what is queued, then stop."""
+        if self._thread is not None:
+            try:
+                self._lines.put(None, timeout=timeout_s)
+            except queue.Full:
+                return
+            self._thread.join(timeout_s)
+            self._thread = None
+
+    def _run(self) -> None:
+        while True:
+            first = self._lines.get()
+            chunk, ended = ([], True) if first is None else ([first], False)
+            while len(chunk) < 1000 and not ended:
+                try:
+                    line = self._lines.get_nowait()
+                except queue.Empty:
+                    break
+                if line is None:
+                    ended = True
+                else:
+                    chunk.append(line)
+            if self._dropped:
+                dropped, self._dropped = self._dropped, 0
+                chunk.append(wire.encode({"level": "warning", "message": "log lines dropped", "lines": dropped}))
+            stream = self._stream or sys.stdout
+            try:
+                if chunk:
+                    stream.write(b"\n".join(chunk).decode() + "\n")
+                stream.flush()
+            except (OSError, ValueError):
+                return  # nobody reads any more: logs are the one thing that may be lost
+            if ended:
+                return
+
+
+writer = LogWriter()
+
+
+class Log:
+    """The log of one service. Facts are camelCase, as on the wire."""
+
+    __slots__ = ("_service", "_writer")
+
+    def __init__(self, service: str, to: LogWriter | None = None) -> None:
+        self._service = service
+        self._writer = to or writer
+
+    def info(self, message: str, traceparent: str = "", **facts: Any) -> None:
+        """Something that happened as it should."""
+        self._write("info", message, traceparent, facts)
+
+    def warning(self, message: str, traceparent: str = "", **facts: Any) -> None:
+        """Something that Souk mends by itself."""
+        self._write("warning", message, traceparent, facts)
+
+    def error(self, message: str, traceparent: str = "", error: BaseException | None = None, **facts: Any) -> None:
+        """Something that somebody should look at."""
+        if error is not None:
+            facts["error"] = "".join(traceback.format_exception(error))[-4000:]
+        self._write("error", message, traceparent, facts)
+
+    def _write(self, level: str, message: str, traceparent: str, facts: dict[str, Any]) -> None:
+        line: dict[str, Any] = {
+            "timestamp": datetime.now(UTC),
+            "level": level,
+            "service": self._service,
+            "message": message,
+            "traceId": trace_id(traceparent),
+        }
+        line.update((name, "[hidden]" if name.lower() in _SECRET_NAMES else fact) for name, fact in facts.items())
+        self._writer.write(wire.encode(line))
+
+
+class _Bridge(logging.Handler):
+    """Brings the standard library's log records, those of uvicorn and asyncpg, into the same lines."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if record.levelno >= logging.ERROR:
+            self._log.error(record.getMessage(), error=error, logger=record.name)
+        else:
+            self._log.warning(record.getMessage(), logger=record.name)
+
+
+def bridge_standard_logging(service: str) -> None:
+    """Send warnings and errors of libraries to the structured log."""
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, _Bridge)]:
+        root.removeHandler(handler)
+    root.addHandler(_Bridge(Log(service)))

@@ -1,0 +1,112 @@
+"""Operations: a typed request in, a typed response out, with no transport in sight.
+
+`contracts` declares an operation, one service implements it, and the manifest binds the two. HTTP routes, OpenAPI
+and permissions are read from the declaration.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from souk_chassis.errors import ErrorType
+
+Req = TypeVar("Req", bound=msgspec.Struct)
+Res = TypeVar("Res")
+
+
+class Access(StrEnum):
+    """Who may call an operation. What is not declared is denied."""
+
+    PUBLIC = "public"
+    """Anyone, signed in or not."""
+    CUSTOMER = "customer"
+    """Any signed-in customer or administrator."""
+    OWNER = "owner"
+    """Whoever has a token; the operation then asks that the object is his (`Context.must_own`)."""
+    ADMIN = "admin"
+    """Administrators."""
+    SERVICE = "service"
+    """Other services whose manifest declares the call. Such an operation has no public route."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An HTTP method and a path template, such as `/orders/{orderId}`."""
+
+    method: str
+    path: str
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names in braces, in order."""
+        return tuple(re.findall(r"\{(\w+)\}", self.path))
+
+
+def GET(path: str) -> Route:  # noqa: N802 - named as HTTP names it
+    """A GET route."""
+    return Route("GET", path)
+
+
+def POST(path: str) -> Route:  # noqa: N802 - named as HTTP names it
+    """A POST route."""
+    return Route("POST", path)
+
+
+def PUT(path: str) -> Route:  # noqa: N802 - named as HTTP names it
+    """A PUT route."""
+    return Route("PUT", path)
+
+
+def PATCH(path: str) -> Route:  # noqa: N802 - named as HTTP names it
+    """A PATCH route."""
+    return Route("PATCH", path)
+
+
+@dataclass(frozen=True, eq=False)
+class Operation(Generic[Req, Res]):
+    """A use case that a service offers.
+
+    `service` is the one that implements it. `headers` names request fields that come from an HTTP header; path
+    parameters fill the fields of the same name; the rest is the query of a GET and the body of anything else.
+    `streams` says that the implementation yields responses one by one (server-sent events on HTTP). `location` is the
+    template of the `Location` header of what was made. `timeout_s` bounds one call.
+    """
+
+    name: str
+    service: str
+    route: Route | None
+    request: type[Req]
+    response: type[Res]
+    access: Access
+    summary: str
+    status: int = 200
+    idempotent: bool = False
+    errors: Sequence[ErrorType] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    location: str | None = None
+    streams: bool = False
+    timeout_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
+            raise ValueError(f"{self.name!r} is no operation's name: it is imperative and in snake_case")
+        if (self.access is Access.SERVICE) != (self.route is None):
+            raise ValueError(f"{self.name}: an operation has a public route, or access SERVICE, and never both")
+
+
+@dataclass(frozen=True, slots=True)
+class Created(Generic[Res]):
+    """Returned instead of the bare response by an operation that made the object rather than changed it."""
+
+    value: Res
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The request of an operation that needs none."""
+
+
+AnyOperation = Operation[Any, Any]

@@ -1,0 +1,37 @@
+"""A service that has been built: its manifest with the dependencies that its bootstrap made."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from souk_chassis.clock import Clock
+from souk_chassis.context import Call, Context, Dispatcher
+from souk_chassis.manifest import Service
+from souk_chassis.observability.logs import Log
+from souk_chassis.storage.ports import Database
+
+Background = Callable[[Context[Any]], Awaitable[None]]
+"""A loop of the service's own, such as a reconciler. It runs until it is cancelled."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One running service. `closers` are awaited in order when it stops."""
+
+    manifest: Service
+    deps: Any
+    database: Database[Any]
+    clock: Clock
+    log: Log
+    background: Sequence[Background] = ()
+    closers: Sequence[Callable[[], Awaitable[None]]] = field(default_factory=tuple)
+
+    def context(self, dispatcher: Dispatcher, call: Call) -> Context[Any]:
+        """The context of one call."""
+        return Context(self.deps, self.manifest.name, self.log, self.clock, dispatcher, call)
+
+    async def close(self) -> None:
+        """Finish what was taken, then release the store."""
+        for close in self.closers:
+            await close()
+        await self.database.close()

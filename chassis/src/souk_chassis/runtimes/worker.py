@@ -1,0 +1,226 @@
+"""The worker: takes a service's events from its queues, and relays its outbox to the others' queues."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from souk_chassis.context import Context, Dispatcher, internal_call
+from souk_chassis.errors import ErrorKind, SoukError
+from souk_chassis.events.event import Delivery, Event, unpack
+from souk_chassis.manifest import Consumer
+from souk_chassis.runtimes.instance import Instance
+from souk_chassis.storage.ports import Subscriptions, Waiting
+
+RELAY_BATCH = 512
+"""Events that leave the outbox in one go."""
+POLL_S = 1.0
+"""How long a loop sleeps without a wake-up: what makes up for a lost one."""
+RETRY_BASE_S = 0.5
+RETRY_CAP_S = 60.0
+"""An event whose handler failed waits 0.5 s, 1 s, 2 s ... and at most this long before the next attempt."""
+RECEIVED_KEPT = timedelta(days=7)
+"""How long the ids of received events are remembered. No relay repeats itself after so long."""
+HOUSEKEEPING_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """One consumer of one event in one service."""
+
+    queue: str
+    event: type[Event]
+    consumer: Consumer
+
+
+class Worker:
+    """Runs a service's consumers, its relay and its background loops until it is stopped."""
+
+    def __init__(
+        self, instance: Instance, subscriptions: Subscriptions, way_out: Dispatcher, *, deliveries: int = 1
+    ) -> None:
+        self._instance = instance
+        self._subscriptions = subscriptions
+        self._way_out = way_out
+        self._deliveries = deliveries
+        """How often each event is handed to its handler: 2 in the topology that tries idempotence."""
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        manifest = instance.manifest
+        self.hearings = [Hearing(manifest.queue(event), event, con) for event, con in manifest.consumes.items()]
+
+    def start(self) -> None:
+        """Begin. Each loop is a task of its own."""
+        name = self._instance.manifest.name
+        loops = [(f"{name}-relay", self._relay_loop()), (f"{name}-housekeeping", self._housekeeping())]
+        loops += [(hearing.queue, self._consume_loop(hearing)) for hearing in self.hearings]
+        for index, background in enumerate(self._instance.background):
+            context = self._context("")
+            loops.append((f"{name}-background-{index}", self._forever(background, context)))
+        self._tasks = [asyncio.create_task(loop, name=task_name) for task_name, loop in loops]
+
+    async def stop(self, grace_s: float = 10.0) -> None:
+        """Finish the batches that were taken, then end. What is cut off after `grace_s` is rolled back."""
+        self._stopping.set()
+        endless = [task for task in self._tasks if "-background-" in task.get_name() or "house" in task.get_name()]
+        for task in endless:
+            task.cancel()
+        _, late = await asyncio.wait(self._tasks, timeout=grace_s) if self._tasks else ((), ())
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def relay_once(self) -> int:
+        """Relay one batch. Returns how many events left the outbox."""
+        return await self._instance.database.relay(self._subscriptions, RELAY_BATCH)
+
+    async def consume_once(self, hearing: Hearing) -> int:
+        """Handle one batch of one queue. Returns how many events were taken."""
+        if hearing.consumer.ask is None:
+            return await self._consume_in_one_unit(hearing)
+        return await self._consume_leased(hearing)
+
+    async def _relay_loop(self) -> None:
+        database = self._instance.database
+        while not self._stopping.is_set():
+            moved = await self._guarded(self.relay_once(), "relay failed")
+            if moved is not None and moved < RELAY_BATCH:
+                await database.wait_published(POLL_S)
+
+    async def _consume_loop(self, hearing: Hearing) -> None:
+        while not self._stopping.is_set():
+            taken = await self._guarded(self.consume_once(hearing), "consumer failed", queue=hearing.queue)
+            if taken == 0:
+                await self._instance.database.wait_received(hearing.queue, POLL_S)
+
+    async def _guarded(self, work: Any, message: str, **facts: str) -> int | None:
+        """Run one round of a loop. A failure is logged, and the loop goes on after a pause."""
+        try:
+            return int(await work)
+        except SoukError as error:
+            self._instance.log.warning(message, code=error.code, detail=error.detail, **facts)
+        except Exception as error:  # noqa: BLE001 - the loop must outlive whatever happened in one round
+            self._instance.log.error(message, error=error, **facts)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), RETRY_BASE_S)
+        return None
+
+    async def _consume_in_one_unit(self, hearing: Hearing) -> int:
+        """Taking, effect, next events and acknowledgement in one transaction."""
+        waiting: list[Waiting] = []
+        try:
+            async with self._instance.database.unit() as unit:
+                waiting = await unit.take(hearing.queue, hearing.consumer.batch)
+                if waiting:
+                    await self._apply(hearing, unit, self._read(hearing, waiting))
+            return len(waiting)
+        except SoukError as error:
+            if error.kind in {ErrorKind.UNAVAILABLE, ErrorKind.TIMEOUT_UNKNOWN} or not waiting:
+                raise  # the store's trouble and no event's: nothing was kept, and the whole batch comes again
+            await self._isolate(hearing, waiting, error)
+        except Exception as error:
+            if not waiting:
+                raise
+            await self._isolate(hearing, waiting, error)
+        return len(waiting)
+
+    async def _isolate(self, hearing: Hearing, waiting: Sequence[Waiting], error: Exception) -> None:
+        """A batch failed: handle its events one by one, so that only the poisoned ones wait or die."""
+        if len(waiting) == 1:
+            await self._failed(hearing, waiting[0], error)
+            return
+        for one in waiting:
+            try:
+                async with self._instance.database.unit() as unit:
+                    if await unit.acknowledge(hearing.queue, {one.event_id: one.attempts}):
+                        await self._apply(hearing, unit, self._read(hearing, [one]))
+            except Exception as own_error:  # noqa: BLE001 - as above
+                await self._failed(hearing, one, own_error)
+
+    async def _consume_leased(self, hearing: Hearing) -> int:
+        """For handlers that call out: lease, ask outside any unit of work, then record and acknowledge in one."""
+        consumer, database = hearing.consumer, self._instance.database
+        waiting = await database.lease(hearing.queue, consumer.batch, consumer.lease_s)
+        if waiting:
+            await self._ask_and_apply(hearing, waiting)
+        return len(waiting)
+
+    async def _ask_and_apply(self, hearing: Hearing, waiting: Sequence[Waiting]) -> None:
+        try:
+            deliveries = self._read(hearing, waiting)
+            answers = await self._ask(hearing.consumer, deliveries)
+            answered = [i for i, answer in enumerate(answers) if not isinstance(answer, SoukError)]
+            async with self._instance.database.unit() as unit:
+                leased = {waiting[i].event_id: waiting[i].attempts + 1 for i in answered}
+                if len(await unit.acknowledge(hearing.queue, leased)) < len(leased):
+                    raise _LeaseLostError
+                if answered:
+                    await self._apply(hearing, unit, [deliveries[i] for i in answered], [answers[i] for i in answered])
+        except Exception as error:  # noqa: BLE001 - as above
+            if len(waiting) > 1:
+                for one in waiting:
+                    await self._ask_and_apply(hearing, [one])
+            elif not isinstance(error, _LeaseLostError):
+                await self._failed(hearing, waiting[0], error, leased=True)
+            return
+        for one, answer in zip(waiting, answers, strict=True):
+            if isinstance(answer, SoukError):
+                await self._failed(hearing, one, answer, leased=True)
+
+    async def _ask(self, consumer: Consumer, deliveries: Sequence[Delivery[Any]]) -> Sequence[Any]:
+        assert consumer.ask is not None  # noqa: S101 - only leased consumers come here
+        async with asyncio.timeout(consumer.lease_s * 0.8):
+            answers: Sequence[Any] = await consumer.ask(self._context(deliveries[0].traceparent), deliveries)
+        return answers
+
+    async def _apply(self, hearing: Hearing, unit: Any, deliveries: Sequence[Delivery[Any]], *answer: Any) -> None:
+        context = self._context(deliveries[0].traceparent)
+        for _ in range(self._deliveries):
+            await hearing.consumer.apply(context, unit, deliveries, *answer)
+
+    def _read(self, hearing: Hearing, waiting: Sequence[Waiting]) -> list[Delivery[Any]]:
+        return [unpack(one.json, hearing.event, one.attempts + 1) for one in waiting]
+
+    async def _failed(self, hearing: Hearing, one: Waiting, error: Exception, *, leased: bool = False) -> None:
+        """Try an event again later, or give it up: at once where it can't be read, else after its attempts."""
+        attempt = one.attempts + 1
+        hopeless = isinstance(error, msgspec.MsgspecError) or attempt >= hearing.consumer.attempts
+        transient = isinstance(error, SoukError) and error.rule.retryable
+        facts: dict[str, Any] = {"queue": hearing.queue, "eventId": one.event_id, "attempt": attempt}
+        if hopeless:
+            reason = f"{type(error).__name__}: {error}"
+            self._instance.log.error("event given up", error=error, **facts)
+            await self._instance.database.bury(hearing.queue, one.event_id, reason)
+            return
+        self._instance.log.warning("event failed", detail=str(error), transient=transient, **facts)
+        delay_s = min(RETRY_CAP_S, RETRY_BASE_S * 2 ** (attempt - 1))
+        await self._instance.database.postpone(hearing.queue, one.event_id, delay_s, counted=leased)
+
+    async def _housekeeping(self) -> None:
+        while True:
+            await self._guarded(
+                self._instance.database.forget_received(self._instance.clock.now() - RECEIVED_KEPT),
+                "housekeeping failed",
+            )
+            await asyncio.sleep(HOUSEKEEPING_S)
+
+    async def _forever(self, background: Any, context: Context[Any]) -> None:
+        while True:
+            try:
+                await background(context)
+            except Exception as error:  # noqa: BLE001 - a background loop outlives a failure
+                self._instance.log.error("background work failed", error=error)
+            await asyncio.sleep(POLL_S)
+
+    def _context(self, traceparent: str) -> Context[Any]:
+        instance = self._instance
+        call = internal_call(instance.clock, 30.0, instance.manifest.name, traceparent)
+        return instance.context(self._way_out, call)
+
+
+class _LeaseLostError(Exception):
+    """Another consumer has some of the events by now: what is still ours is handled one by one."""

@@ -1,0 +1,243 @@
+"""The in-memory twin of the PostgreSQL store: the same ports, for unit tests and the simulation.
+
+Units of work run one at a time and keep an undo log, so a failed one leaves nothing behind.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from souk_chassis import wire
+from souk_chassis.clock import Clock
+from souk_chassis.context import unit_is_open
+from souk_chassis.errors import unavailable
+from souk_chassis.events.event import Envelope, Event, Stored, pack
+from souk_chassis.storage.ports import DeadLetter, QueueState, Subscriptions, Waiting
+from souk_chassis.storage.signals import wait_and_clear
+
+
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    json: str
+    attempts: int
+    visible_at: datetime
+    received_at: datetime
+
+
+class MemoryTables:
+    """Named tables of rows by key. Rows are frozen values: they are replaced, never changed."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, dict[Any, Any]] = {}
+
+    def __getitem__(self, name: str) -> dict[Any, Any]:
+        return self._tables.setdefault(name, {})
+
+
+class MemoryUnit:
+    """One unit of work. A service's unit derives from it and reads and writes rows with `get`, `put` and `delete`."""
+
+    def __init__(self, tables: MemoryTables, service: str, clock: Clock) -> None:
+        self.tables = tables
+        self.service = service
+        self.clock = clock
+        self.touched_queues: set[str] = set()
+        self._undo: list[tuple[str, Any, Any]] = []
+
+    def get(self, table: str, key: Any) -> Any:
+        """The row, or None."""
+        return self.tables[table].get(key)
+
+    def put(self, table: str, key: Any, row: Any) -> None:
+        """Insert or replace a row."""
+        self._undo.append((table, key, self.tables[table].get(key)))
+        self.tables[table][key] = row
+
+    def delete(self, table: str, key: Any) -> Any:
+        """Remove a row and return it; None where there was none."""
+        row = self.tables[table].pop(key, None)
+        self._undo.append((table, key, row))
+        return row
+
+    def rollback(self) -> None:
+        """Undo everything, last change first."""
+        for table, key, row in reversed(self._undo):
+            if row is None:
+                self.tables[table].pop(key, None)
+            else:
+                self.tables[table][key] = row
+
+    def publish(self, event: Event, traceparent: str) -> None:
+        """See `souk_chassis.storage.ports.Unit`."""
+        stored = pack(event, source=self.service, time=self.clock.now(), traceparent=traceparent)
+        self.put("outbox", stored.event_id, stored)
+
+    async def take(self, queue: str, limit: int) -> list[Waiting]:
+        """See `souk_chassis.storage.ports.Unit`."""
+        due = self.due(queue, limit)
+        for waiting in due:
+            self.delete("inbox", (queue, waiting.event_id))
+        return due
+
+    async def acknowledge(self, queue: str, leased: Mapping[str, int]) -> set[str]:
+        """See `souk_chassis.storage.ports.Unit`."""
+        held = set()
+        for event_id, attempts in leased.items():
+            row: _Queued | None = self.get("inbox", (queue, event_id))
+            if row is not None and row.attempts == attempts:
+                self.delete("inbox", (queue, event_id))
+                held.add(event_id)
+        return held
+
+    def due(self, queue: str, limit: int) -> list[Waiting]:
+        """Events that may be delivered now, oldest first."""
+        now = self.clock.now()
+        keys = sorted(key for key, row in self.tables["inbox"].items() if key[0] == queue and row.visible_at <= now)
+        rows = [(key[1], self.tables["inbox"][key]) for key in keys[:limit]]
+        return [Waiting(event_id, row.json, row.attempts) for event_id, row in rows]
+
+
+U = TypeVar("U", bound=MemoryUnit)
+
+
+class MemoryDatabase(Generic[U]):
+    """A service's store in memory. See `souk_chassis.storage.ports.Database`."""
+
+    def __init__(self, service: str, clock: Clock, unit: type[U]) -> None:
+        self.tables = MemoryTables()
+        self.service = service
+        self.clock = clock
+        self.reachable = True
+        """Set to False by tests: the store then answers as one whose server is away."""
+        self._unit = unit
+        self._one_at_a_time = asyncio.Lock()
+        self._published = asyncio.Event()
+        self._received: dict[str, asyncio.Event] = {}
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[U]:
+        """Open a unit of work: commit at the end of the block, roll back on an exception."""
+        await self.ping()
+        async with self._one_at_a_time:
+            unit = self._unit(self.tables, self.service, self.clock)
+            mark = unit_is_open.set(True)
+            try:
+                yield unit
+                await asyncio.sleep(0)  # a commit is a point at which others run, and at which a crash can come
+            except BaseException:
+                unit.rollback()
+                raise
+            finally:
+                unit_is_open.reset(mark)
+        self._published.set()
+
+    async def lease(self, queue: str, limit: int, lease_s: float) -> list[Waiting]:
+        """See the port."""
+        async with self.unit() as unit:
+            due = unit.due(queue, limit)
+            for waiting in due:
+                self._reschedule(unit, queue, waiting.event_id, lease_s)
+        return due
+
+    async def postpone(self, queue: str, event_id: str, delay_s: float, *, counted: bool = False) -> None:
+        """See the port."""
+        async with self.unit() as unit:
+            self._reschedule(unit, queue, event_id, delay_s, attempts=0 if counted else 1)
+
+    def _reschedule(self, unit: U, queue: str, event_id: str, delay_s: float, *, attempts: int = 1) -> None:
+        row: _Queued | None = unit.get("inbox", (queue, event_id))
+        if row is not None:
+            due = self.clock.now() + timedelta(seconds=delay_s)
+            unit.put("inbox", (queue, event_id), replace(row, attempts=row.attempts + attempts, visible_at=due))
+
+    async def bury(self, queue: str, event_id: str, reason: str) -> None:
+        """See the port."""
+        async with self.unit() as unit:
+            row: _Queued | None = unit.delete("inbox", (queue, event_id))
+            if row is not None:
+                unit.put("dead_letters", (queue, event_id), (row, reason[:2000], self.clock.now()))
+
+    async def redrive(self, queue: str) -> int:
+        """See the port."""
+        async with self.unit() as unit:
+            keys = [key for key in self.tables["dead_letters"] if key[0] == queue]
+            for key in keys:
+                row, _, _ = unit.delete("dead_letters", key)
+                unit.put("inbox", key, _Queued(row.json, 0, self.clock.now(), self.clock.now()))
+        self._event(queue).set()
+        return len(keys)
+
+    async def queue_states(self, queues: Collection[str]) -> Sequence[QueueState]:
+        """See the port."""
+        now = self.clock.now()
+        states = []
+        for queue in queues:
+            ages = [now - row.received_at for key, row in self.tables["inbox"].items() if key[0] == queue]
+            dead = sum(key[0] == queue for key in self.tables["dead_letters"])
+            states.append(QueueState(queue, len(ages), max(ages, default=timedelta()).total_seconds(), dead))
+        return states
+
+    async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:
+        """See the port."""
+        letters = []
+        for (queue, event_id), (row, reason, died_at) in self.tables["dead_letters"].items():
+            envelope = wire.decode(row.json, Envelope)
+            letters.append(DeadLetter(queue, event_id, envelope.type, envelope.subject, reason, row.attempts, died_at))
+        return sorted(letters, key=lambda letter: letter.died_at, reverse=True)[:limit]
+
+    async def outbox_size(self) -> int:
+        """See the port."""
+        return len(self.tables["outbox"])
+
+    async def relay(self, subscriptions: Subscriptions, limit: int) -> int:
+        """See the port."""
+        async with self._one_at_a_time:
+            event_ids = sorted(self.tables["outbox"])[:limit]
+            events: list[Stored] = [self.tables["outbox"][event_id] for event_id in event_ids]
+        for service, pairs in subscriptions.route(events).items():
+            await subscriptions.targets[service].receive(pairs)
+        async with self._one_at_a_time:
+            for event_id in event_ids:
+                self.tables["outbox"].pop(event_id, None)
+        return len(events)
+
+    async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
+        """See the port."""
+        now = self.clock.now()
+        async with self.unit() as unit:
+            for queue, event in queue_events:
+                key = (queue, event.event_id)
+                if unit.get("inbox_received", key) is None:
+                    unit.put("inbox_received", key, now)
+                    unit.put("inbox", key, _Queued(event.json, 0, now, now))
+        for queue, _ in queue_events:
+            self._event(queue).set()
+
+    async def forget_received(self, before: datetime) -> int:
+        """See the port."""
+        old = [key for key, at in self.tables["inbox_received"].items() if at < before]
+        for key in old:
+            del self.tables["inbox_received"][key]
+        return len(old)
+
+    async def ping(self) -> None:
+        """See the port."""
+        if not self.reachable:
+            raise unavailable("database_unavailable", "The database can't be reached just now.")
+
+    async def wait_published(self, timeout_s: float) -> None:
+        """See the port."""
+        await wait_and_clear(self._published, timeout_s)
+
+    async def wait_received(self, queue: str, timeout_s: float) -> None:
+        """See the port."""
+        await wait_and_clear(self._event(queue), timeout_s)
+
+    async def close(self) -> None:
+        """See the port: there is nothing to release."""
+
+    def _event(self, queue: str) -> asyncio.Event:
+        return self._received.setdefault(queue, asyncio.Event())

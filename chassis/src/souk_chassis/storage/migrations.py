@@ -1,0 +1,72 @@
+"""Migrations: numbered SQL files, applied once, in order, under a lock, when a service starts.
+
+Files only go forward: expand first, contract in a later release. A file that was applied may not change.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+
+import asyncpg
+
+LOCK_KEY = 0x50_55_4B
+"""The advisory lock that lets one process migrate a database at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One SQL file. `component` tells the chassis' from the service's."""
+
+    component: str
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the file."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+class MigrationChangedError(RuntimeError):
+    """A file that was applied before has been changed since, or is gone."""
+
+
+def read_migrations(component: str, folder: Traversable) -> list[Migration]:
+    """The `*.sql` files of a folder, by name."""
+    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
+    return [Migration(component, file.name, file.read_text("utf-8")) for file in files]
+
+
+async def migrate(dsn: str, migrations: Sequence[Migration]) -> list[str]:
+    """Apply what is not applied yet, each file in a transaction of its own. Returns the names applied.
+
+    Raises MigrationChangedError where an applied file differs.
+    """
+    connection = await asyncpg.connect(dsn, timeout=10, command_timeout=300)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", LOCK_KEY)
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS schema_migrations (component text, name text, checksum text NOT NULL,"
+            " applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (component, name))"
+        )
+        rows = await connection.fetch("SELECT component, name, checksum FROM schema_migrations")
+        applied = {(row[0], row[1]): row[2] for row in rows}
+        done = []
+        for migration in migrations:
+            known = applied.get((migration.component, migration.name))
+            if known is None:
+                async with connection.transaction():
+                    await connection.execute(migration.sql)
+                    await connection.execute(
+                        "INSERT INTO schema_migrations (component, name, checksum) VALUES ($1, $2, $3)",
+                        migration.component,
+                        migration.name,
+                        migration.checksum,
+                    )
+                done.append(f"{migration.component}/{migration.name}")
+            elif known != migration.checksum:
+                raise MigrationChangedError(f"{migration.component}/{migration.name} was changed after it was applied")
+        return done
+    finally:
+        await connection.close()

@@ -1,0 +1,131 @@
+"""The ports that every store of Souk has beside its own: units of work, the outbox, and the queues.
+
+A service's own port adds its reads and writes to these. The contract suite is in `souk_chassis.testing`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from souk_chassis.events.event import Event, Stored
+
+U_co = TypeVar("U_co", bound="Unit", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An event in a queue. `attempts` counts the deliveries before this one."""
+
+    event_id: str
+    json: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """What waits in a queue. `oldest_s` is the age of the oldest event, in seconds."""
+
+    name: str
+    waiting: int
+    oldest_s: float
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event that was given up, with the reason."""
+
+    queue: str
+    event_id: str
+    type: str
+    subject: str
+    reason: str
+    attempts: int
+    died_at: datetime
+
+
+class Unit(Protocol):
+    """One unit of work: all of it is kept or nothing."""
+
+    def publish(self, event: Event, traceparent: str) -> None:
+        """Put an event into the outbox when this unit commits."""
+
+    async def take(self, queue: str, limit: int) -> list[Waiting]:
+        """Take events that are due, oldest first: they are gone when this unit commits, and back if it does not."""
+
+    async def acknowledge(self, queue: str, leased: Mapping[str, int]) -> set[str]:
+        """Remove leased events (id to its attempts, lease included). Returns the ids whose lease still held."""
+
+
+class Database(Protocol[U_co]):
+    """A service's store."""
+
+    def unit(self) -> AbstractAsyncContextManager[U_co]:
+        """Open a unit of work. It commits at the end of the block, and rolls back on an exception."""
+
+    async def lease(self, queue: str, limit: int, lease_s: float) -> list[Waiting]:
+        """Hide due events from other consumers for `lease_s`, counting an attempt, without removing them."""
+
+    async def postpone(self, queue: str, event_id: str, delay_s: float, *, counted: bool = False) -> None:
+        """Make the event due again after `delay_s`. Counts a failed attempt, unless a lease has `counted` it."""
+
+    async def bury(self, queue: str, event_id: str, reason: str) -> None:
+        """Move an event to the dead letters."""
+
+    async def redrive(self, queue: str) -> int:
+        """Put a queue's dead letters back into it, with no attempts counted. Returns how many."""
+
+    async def queue_states(self, queues: Collection[str]) -> Sequence[QueueState]:
+        """The state of each of these queues."""
+
+    async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:
+        """The newest dead letters."""
+
+    async def outbox_size(self) -> int:
+        """How many events wait in the outbox."""
+
+    async def relay(self, subscriptions: "Subscriptions", limit: int) -> int:
+        """Hand events from the outbox to their subscribers' queues. Returns how many left the outbox."""
+
+    async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
+        """Put events into queues of this store. An event that a queue has had before is passed over."""
+
+    async def forget_received(self, before: datetime) -> int:
+        """Forget which events came in before that time: no relay repeats them any more. Returns how many."""
+
+    async def ping(self) -> None:
+        """Raise SoukError `unavailable` where the store can't be reached."""
+
+    async def wait_published(self, timeout_s: float) -> None:
+        """Return when a unit published something since the last call, or after `timeout_s`."""
+
+    async def wait_received(self, queue: str, timeout_s: float) -> None:
+        """Return when the queue got something since the last call, or after `timeout_s`."""
+
+    async def close(self) -> None:
+        """Release connections."""
+
+
+class Target(Protocol):
+    """Where a relay delivers: the queues of one subscriber."""
+
+    async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
+        """Put events into queues. Repeats are passed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriptions:
+    """Who hears what: event type to (service, queue) pairs, and the way to each service's queues."""
+
+    by_type: Mapping[str, Sequence[tuple[str, str]]]
+    targets: Mapping[str, Target]
+
+    def route(self, events: Sequence[Stored]) -> dict[str, list[tuple[str, Stored]]]:
+        """The deliveries for each service."""
+        routed: dict[str, list[tuple[str, Stored]]] = {}
+        for event in events:
+            for service, queue in self.by_type.get(event.type, ()):
+                routed.setdefault(service, []).append((queue, event))
+        return routed

@@ -1,0 +1,177 @@
+"""PostgreSQL: a pool, units of work with their outbox, and the translation of its failures into ours."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Generic, TypeVar
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from souk_chassis.clock import Clock
+from souk_chassis.context import unit_is_open
+from souk_chassis.errors import SoukError, timeout_unknown, unavailable
+from souk_chassis.events.event import Event, Stored, pack
+from souk_chassis.storage.ports import Waiting
+
+Connection = PoolConnectionProxy
+
+POOL_SIZE = 8
+"""Connections a service holds at most."""
+ACQUIRE_TIMEOUT_S = 5.0
+"""How long a unit of work waits for a connection."""
+COMMAND_TIMEOUT_S = 30.0
+"""How long one statement may take."""
+
+_GONE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
+_COLLIDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the failures of a lost, stopping or crowded server into SoukError `unavailable`."""
+    try:
+        yield
+    except _GONE as error:
+        raise unavailable("database_unavailable", "The database can't be reached just now.") from error
+    except _COLLIDED as error:
+        raise unavailable("database_collision", "Two units of work stood in each other's way.") from error
+    except TimeoutError as error:
+        raise unavailable("database_busy", "The database did not answer in time.") from error
+
+
+class PostgresUnit:
+    """One transaction. A service's unit derives from it and adds its statements on `connection`."""
+
+    def __init__(self, connection: Connection, service: str, clock: Clock) -> None:
+        self.connection = connection
+        self.service = service
+        self.clock = clock
+        self._outgoing: list[Stored] = []
+
+    def publish(self, event: Event, traceparent: str) -> None:
+        """See `souk_chassis.storage.ports.Unit`."""
+        self._outgoing.append(pack(event, source=self.service, time=self.clock.now(), traceparent=traceparent))
+
+    async def take(self, queue: str, limit: int) -> list[Waiting]:
+        """See `souk_chassis.storage.ports.Unit`."""
+        rows = await self.connection.fetch(_TAKE, queue, self.clock.now(), limit)
+        return sorted((Waiting(str(row[0]), row[1], row[2]) for row in rows), key=lambda waiting: waiting.event_id)
+
+    async def acknowledge(self, queue: str, leased: Mapping[str, int]) -> set[str]:
+        """See `souk_chassis.storage.ports.Unit`."""
+        rows = await self.connection.fetch(_ACKNOWLEDGE, queue, list(leased), list(leased.values()))
+        return {str(row[0]) for row in rows}
+
+    async def flush(self) -> bool:
+        """Write what was published into the outbox. Returns whether there was anything."""
+        if not self._outgoing:
+            return False
+        events = self._outgoing
+        await self.connection.execute(
+            _PUBLISH, [e.event_id for e in events], [e.type for e in events], [e.json for e in events]
+        )
+        return True
+
+
+_TAKE = """
+DELETE FROM inbox WHERE (queue, event_id) IN (
+    SELECT queue, event_id FROM inbox WHERE queue = $1 AND visible_at <= $2
+    ORDER BY event_id LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING event_id, event, attempts
+"""
+_ACKNOWLEDGE = """
+DELETE FROM inbox USING unnest($2::uuid[], $3::int[]) AS leased (id, attempts)
+WHERE queue = $1 AND event_id = leased.id AND inbox.attempts = leased.attempts
+RETURNING event_id
+"""
+_PUBLISH = "INSERT INTO outbox (event_id, type, event) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[])"
+
+U = TypeVar("U", bound=PostgresUnit)
+
+
+async def _keep_session(_: asyncpg.Connection) -> None:
+    """No reset on release: Souk sets nothing on a session, and a reset is a round trip."""
+
+
+async def open_pool(dsn: str, *, size: int, name: str) -> asyncpg.Pool:
+    """A pool that connects when first used."""
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=0,
+        max_size=size,
+        command_timeout=COMMAND_TIMEOUT_S,
+        timeout=ACQUIRE_TIMEOUT_S,
+        reset=_keep_session,
+        server_settings={"application_name": name, "timezone": "UTC"},
+    )
+
+
+class PostgresSession(Generic[U]):
+    """A service's database: its pool and its units of work. `PostgresDatabase` adds the queues."""
+
+    def __init__(self, pool: "asyncpg.Pool", service: str, clock: Clock, unit: type[U]) -> None:
+        self.pool = pool
+        self.service = service
+        self.clock = clock
+        self.published = asyncio.Event()
+        self._unit = unit
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[U]:
+        """Open a unit of work: commit at the end of the block, roll back on an exception.
+
+        Raises SoukError `unavailable` where nothing was kept, `timeout_unknown` where the connection was lost during
+        the commit, so that nobody can say.
+        """
+        with translated():
+            connection = await self.pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+        mark = unit_is_open.set(True)
+        try:
+            unit = self._unit(connection, self.service, self.clock)
+            with translated():
+                transaction = connection.transaction()
+                await transaction.start()
+            try:
+                with translated():
+                    yield unit
+                    published = await unit.flush()
+            except BaseException:
+                if not connection.is_closed():
+                    await transaction.rollback()
+                raise
+            try:
+                await transaction.commit()
+            except (*_GONE, TimeoutError) as error:
+                raise timeout_unknown("commit_unknown", "The connection was lost while committing.") from error
+            if published:
+                self.published.set()
+        finally:
+            unit_is_open.reset(mark)
+            await asyncio.shield(self.pool.release(connection))
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        """A connection for reads outside a unit of work. Raises SoukError `unavailable`."""
+        with translated():
+            connection = await self.pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+            try:
+                yield connection
+            finally:
+                await asyncio.shield(self.pool.release(connection))
+
+    async def ping(self) -> None:
+        """See `souk_chassis.storage.ports.Database`."""
+        async with self.reading() as connection:
+            await connection.fetchval("SELECT 1", timeout=2.0)
+
+
+def is_collision(error: SoukError) -> bool:
+    """True for a deadlock or a serialisation failure: doing the same again is right."""
+    return error.code == "database_collision"

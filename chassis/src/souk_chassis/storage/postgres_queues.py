@@ -1,0 +1,204 @@
+"""PostgreSQL as the bus: the outbox, the queues in each subscriber's own database, and the relay between them.
+
+The inbox is the queue. Taking an event, its effect, the next events and its acknowledgement are one transaction.
+"""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import asyncpg
+
+from souk_chassis import wire
+from souk_chassis.clock import Clock
+from souk_chassis.events.event import Envelope, Stored
+from souk_chassis.storage.ports import DeadLetter, QueueState, Subscriptions, Waiting
+from souk_chassis.storage.postgres import PostgresSession, PostgresUnit, open_pool, translated
+from souk_chassis.storage.signals import wait_and_clear
+
+U = TypeVar("U", bound=PostgresUnit)
+
+NOTICES = "souk_inbox"
+"""The NOTIFY channel on which a database says which queue got something."""
+
+_LEASE = """
+UPDATE inbox SET attempts = attempts + 1, visible_at = $4 WHERE (queue, event_id) IN (
+    SELECT queue, event_id FROM inbox WHERE queue = $1 AND visible_at <= $2
+    ORDER BY event_id LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING event_id, event, attempts - 1
+"""
+_BURY = """
+WITH dead AS (DELETE FROM inbox WHERE queue = $1 AND event_id = $2 RETURNING queue, event_id, event, attempts)
+INSERT INTO dead_letters SELECT queue, event_id, event, $3, attempts, $4 FROM dead ON CONFLICT DO NOTHING
+"""
+_REDRIVE = """
+WITH alive AS (DELETE FROM dead_letters WHERE queue = $1 RETURNING queue, event_id, event)
+INSERT INTO inbox (queue, event_id, event, visible_at, received_at) SELECT queue, event_id, event, $2, $2 FROM alive
+ON CONFLICT DO NOTHING
+"""
+_STATES = """
+SELECT q, (SELECT count(*) FROM inbox WHERE queue = q), (SELECT min(received_at) FROM inbox WHERE queue = q),
+       (SELECT count(*) FROM dead_letters WHERE queue = q)
+FROM unnest($1::text[]) AS named (q)
+"""
+_RELAY = """
+DELETE FROM outbox WHERE event_id IN (SELECT event_id FROM outbox ORDER BY event_id LIMIT $1 FOR UPDATE SKIP LOCKED)
+RETURNING event_id, type, event
+"""
+_RECEIVE = "SELECT souk_bus.receive($1::text[], $2::uuid[], $3::text[], $4)"
+
+
+class PostgresTarget:
+    """The way to one subscriber's queues, in its own database, as the role that may fill them and nothing else."""
+
+    def __init__(self, pool: "asyncpg.Pool", clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
+        """See `souk_chassis.storage.ports.Target`."""
+        ordered = sorted(queue_events, key=lambda pair: pair[1].event_id)
+        with translated():
+            await self._pool.fetchval(
+                _RECEIVE,
+                [queue for queue, _ in ordered],
+                [event.event_id for _, event in ordered],
+                [event.json for _, event in ordered],
+                self._clock.now(),
+            )
+
+    async def close(self) -> None:
+        """Release connections."""
+        await self._pool.close()
+
+
+async def open_target(dsn: str, clock: Clock, *, name: str) -> PostgresTarget:
+    """A target that connects when first used."""
+    return PostgresTarget(await open_pool(dsn, size=2, name=name), clock)
+
+
+class PostgresDatabase(PostgresSession[U]):
+    """A service's store on PostgreSQL. See `souk_chassis.storage.ports.Database`."""
+
+    def __init__(self, pool: "asyncpg.Pool", service: str, clock: Clock, unit: type[U]) -> None:
+        super().__init__(pool, service, clock, unit)
+        self._own_target = PostgresTarget(pool, clock)
+        self._received: dict[str, asyncio.Event] = {}
+        self._listener: asyncio.Task[None] | None = None
+
+    async def lease(self, queue: str, limit: int, lease_s: float) -> list[Waiting]:
+        """See the port."""
+        now = self.clock.now()
+        with translated():
+            rows = await self.pool.fetch(_LEASE, queue, now, limit, now + timedelta(seconds=lease_s))
+        return sorted((Waiting(str(row[0]), row[1], row[2]) for row in rows), key=lambda waiting: waiting.event_id)
+
+    async def postpone(self, queue: str, event_id: str, delay_s: float, *, counted: bool = False) -> None:
+        """See the port."""
+        due = self.clock.now() + timedelta(seconds=delay_s)
+        with translated():
+            await self.pool.execute(
+                "UPDATE inbox SET attempts = attempts + $4, visible_at = $3 WHERE queue = $1 AND event_id = $2",
+                queue,
+                event_id,
+                due,
+                0 if counted else 1,
+            )
+
+    async def bury(self, queue: str, event_id: str, reason: str) -> None:
+        """See the port."""
+        with translated():
+            await self.pool.execute(_BURY, queue, event_id, reason[:2000], self.clock.now())
+
+    async def redrive(self, queue: str) -> int:
+        """See the port."""
+        with translated():
+            status = await self.pool.execute(_REDRIVE, queue, self.clock.now())
+        self._event(queue).set()
+        return int(status.rsplit(" ", 1)[1])
+
+    async def queue_states(self, queues: Collection[str]) -> Sequence[QueueState]:
+        """See the port."""
+        with translated():
+            rows = await self.pool.fetch(_STATES, list(queues))
+        now = self.clock.now()
+        return [
+            QueueState(name, waiting, max(0.0, (now - oldest).total_seconds()) if oldest else 0.0, dead)
+            for name, waiting, oldest, dead in rows
+        ]
+
+    async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:
+        """See the port."""
+        with translated():
+            rows = await self.pool.fetch("SELECT * FROM dead_letters ORDER BY died_at DESC LIMIT $1", limit)
+        letters = []
+        for queue, event_id, event, reason, attempts, died_at in rows:
+            envelope = wire.decode(event, Envelope)
+            letters.append(DeadLetter(queue, str(event_id), envelope.type, envelope.subject, reason, attempts, died_at))
+        return letters
+
+    async def outbox_size(self) -> int:
+        """See the port."""
+        with translated():
+            size: int = await self.pool.fetchval("SELECT count(*) FROM outbox")
+        return size
+
+    async def relay(self, subscriptions: Subscriptions, limit: int) -> int:
+        """See the port. The rows are gone from the outbox only after every subscriber has them."""
+        async with self.reading() as connection, connection.transaction():
+            rows = await connection.fetch(_RELAY, limit)
+            events = [Stored(str(row[0]), row[1], row[2]) for row in rows]
+            routed = subscriptions.route(events)
+            await asyncio.gather(*(subscriptions.targets[to].receive(pairs) for to, pairs in routed.items()))
+        return len(events)
+
+    async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
+        """See the port."""
+        await self._own_target.receive(queue_events)
+
+    async def forget_received(self, before: datetime) -> int:
+        """See the port."""
+        with translated():
+            status = await self.pool.execute("DELETE FROM inbox_received WHERE received_at < $1", before)
+        return int(status.rsplit(" ", 1)[1])
+
+    async def wait_published(self, timeout_s: float) -> None:
+        """See the port."""
+        await wait_and_clear(self.published, timeout_s)
+
+    async def wait_received(self, queue: str, timeout_s: float) -> None:
+        """See the port. Notices come by LISTEN; the time-out makes up for one that was lost."""
+        if self._listener is None:
+            self._listener = asyncio.create_task(self._listen(), name=f"{self.service}-notices")
+        await wait_and_clear(self._event(queue), timeout_s)
+
+    async def close(self) -> None:
+        """See the port."""
+        if self._listener is not None:
+            self._listener.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._listener
+        try:
+            await asyncio.wait_for(self.pool.close(), 5.0)
+        except TimeoutError:
+            self.pool.terminate()
+
+    def _event(self, queue: str) -> asyncio.Event:
+        return self._received.setdefault(queue, asyncio.Event())
+
+    async def _listen(self) -> None:
+        def heard(_connection: Any, _pid: int, _channel: str, queue: object) -> None:
+            self._event(str(queue)).set()
+
+        while True:
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                async with self.pool.acquire() as connection:
+                    ended = asyncio.Event()
+                    connection.add_termination_listener(lambda _, ended=ended: ended.set())
+                    await connection.add_listener(NOTICES, heard)
+                    for event in self._received.values():
+                        event.set()  # what came before the LISTEN was not heard
+                    await ended.wait()
+            await asyncio.sleep(0.5)

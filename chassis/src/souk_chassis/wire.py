@@ -1,0 +1,62 @@
+"""The one JSON of Souk: how messages are written and read, wherever they cross a border."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from souk_chassis.money import Money
+
+T = TypeVar("T")
+
+
+class Message(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """Base of all that crosses a border: frozen, camelCase on the wire, unknown fields refused."""
+
+
+class Lenient(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Base of events' data: unknown fields are passed over, so that a publisher may add one."""
+
+
+def encode_extra(value: object) -> object:
+    """Write what msgspec does not know by itself: money, as a decimal string."""
+    if isinstance(value, Money):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} can't be written as JSON")
+
+
+def decode_extra(kind: type, value: Any) -> Any:
+    """Read what msgspec does not know by itself: money, from a string or a number."""
+    if kind is Money:
+        return Money.parse(value)
+    raise TypeError(f"{kind.__name__} can't be read from JSON")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=encode_extra)
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+def encode(value: object) -> bytes:
+    """The JSON of `value`."""
+    return _encoder.encode(value)
+
+
+def decode(data: bytes | str, kind: type[T]) -> T:
+    """Read JSON as `kind`. Raises msgspec.ValidationError or msgspec.DecodeError."""
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.json.Decoder(kind, dec_hook=decode_extra)
+    return decoder.decode(data)  # type: ignore[no-any-return] # the table is keyed by the decoder's type
+
+
+def schema_extra(kind: type) -> dict[str, object]:
+    """JSON Schema of what msgspec does not know by itself."""
+    if kind is Money:
+        return {
+            "oneOf": [
+                {"type": "string", "pattern": r"^\d{1,8}(\.\d{1,2})?$"},
+                {"type": "number", "minimum": 0, "maximum": 99999999.99},
+            ],
+            "description": "An amount with at most two decimal places; answers give it as a string.",
+            "examples": ["2.55"],
+        }
+    raise NotImplementedError(kind)

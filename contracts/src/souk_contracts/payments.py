@@ -1,0 +1,72 @@
+"""Payments: charges and refunds."""
+
+from souk_chassis.events.event import Event
+from souk_chassis.operation import GET, Access, Operation
+from souk_chassis.wire import Message
+
+from souk_contracts.shop import BookRequest
+
+
+class PaymentBook(Message, frozen=True, kw_only=True):
+    """What the payments service and its provider know of one order. Amounts in minor units.
+
+    `charges` counts the captures at the provider: more than one is a double charge.
+    """
+
+    order_id: str
+    state: str
+    captured_minor: int
+    refunded_minor: int
+    provider_captured_minor: int
+    provider_refunded_minor: int
+    charges: int
+
+
+class PaymentBooks(Message, frozen=True, kw_only=True):
+    """A page of the payments' books."""
+
+    items: tuple[PaymentBook, ...]
+    next: str | None
+
+
+GetPaymentBooks = Operation(
+    "get_payment_books",
+    "payments",
+    GET("/books/payments"),
+    request=BookRequest,
+    response=PaymentBooks,
+    access=Access.ADMIN,
+    summary="The payments' books, for the audit",
+    idempotent=True,
+)
+
+
+class PaymentEvent(Event, frozen=True, kw_only=True):
+    """Base of the payments service's events."""
+
+    order_id: str
+
+    @property
+    def subject(self) -> str:
+        """The order's id."""
+        return self.order_id
+
+
+class PaymentCaptured(PaymentEvent, frozen=True, kw_only=True):
+    """An order was paid."""
+
+    payment_id: str
+    amount_minor: int
+
+
+class PaymentDeclined(PaymentEvent, frozen=True, kw_only=True):
+    """The provider would not charge."""
+
+    reason: str
+
+
+class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True):
+    """Money was given back. `refund_id` is the provider's."""
+
+    refund_id: str
+    amount_minor: int

@@ -1,0 +1,30 @@
+"""The shop's PostgreSQL: a server out of a wheel, and a database and a role a service on it or on another."""
+
+from souk_topologies.postgres._account import EmbeddedPostgresError
+from souk_topologies.postgres.embedded import EmbeddedPostgres, ServerAddress
+from souk_topologies.postgres.provision import (
+    BUS_ROLE,
+    ProvisionError,
+    bus_dsn,
+    database_name,
+    load_or_create_secrets,
+    provision,
+    role_name,
+    secret_names,
+    service_dsn,
+)
+
+__all__ = [
+    "BUS_ROLE",
+    "EmbeddedPostgres",
+    "EmbeddedPostgresError",
+    "ProvisionError",
+    "ServerAddress",
+    "bus_dsn",
+    "database_name",
+    "load_or_create_secrets",
+    "provision",
+    "role_name",
+    "secret_names",
+    "service_dsn",
+]
