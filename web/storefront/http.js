@@ -10,14 +10,13 @@ const TIMEOUT_MS = 20_000;
 /** A refusal or a failure, after RFC 9457. `status` is 0 when no answer came. */
 export class Problem extends Error {
   /**
-   * @param {{status: number, code: string, title?: string, detail?: string, traceId?: string | null, errors?: FieldError[]}} facts
+   * @param {{status: number, code: string, detail?: string, traceId?: string | null, errors?: FieldError[]}} facts
    */
-  constructor({ status, code, title = "", detail = "", traceId = null, errors = [] }) {
-    super(detail || title || code);
+  constructor({ status, code, detail = "", traceId = null, errors = [] }) {
+    super(detail || code);
     this.name = "Problem";
     this.status = status;
     this.code = code;
-    this.title = title;
     this.detail = detail;
     this.traceId = traceId;
     this.errors = errors;
@@ -38,8 +37,9 @@ export class Problem extends Error {
  * @throws {DOMException} AbortError, when the caller's signal ended it
  */
 export async function request(method, path, { body, token, headers = {}, signal, timeoutMs = TIMEOUT_MS } = {}) {
-  const sent = { Accept: "application/json", ...bearer(token), ...headers };
-  if (body !== undefined) sent["Content-Type"] = "application/json";
+  /** @type {Record<string, string>} */
+  const kind = body === undefined ? {} : { "Content-Type": "application/json" };
+  const sent = { Accept: "application/json", ...kind, ...bearer(token), ...headers };
   const limits = [AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])];
   let response;
   let text;
@@ -75,11 +75,11 @@ export function problemOf(response, text) {
   const status = response.status;
   try {
     const facts = JSON.parse(text);
-    if (facts && typeof facts === "object") return new Problem({ code: `http_${status}`, ...facts, status });
+    if (facts && typeof facts === "object") return new Problem({ code: `http_${status}`, status, ...facts });
   } catch {
     // Not JSON: a proxy's page, perhaps. The status says what is known.
   }
-  return new Problem({ status, code: `http_${status}`, title: response.statusText, detail: `The shop answered ${status}.` });
+  return new Problem({ status, code: `http_${status}`, detail: `The shop answered ${status}.` });
 }
 
 /**
@@ -89,7 +89,7 @@ export function problemOf(response, text) {
 function noAnswer(error) {
   const late = error instanceof DOMException && error.name === "TimeoutError";
   const detail = late ? "The shop took too long to answer." : "The shop could not be reached.";
-  return new Problem({ status: 0, code: late ? "no_answer_in_time" : "unreachable", title: "No answer", detail });
+  return new Problem({ status: 0, code: "no_answer", detail });
 }
 
 /**

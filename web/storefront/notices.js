@@ -17,7 +17,7 @@ export function problemNotice(error, { leftOver, actions = [], heading } = {}) {
   const problem = asProblem(error);
   const fields = leftOver ?? problem.errors;
   return h("div", { class: "notice bad", role: "alert" },
-    h("p", { class: "notice-title" }, heading ?? (problem.title || reasonWords(problem.code))),
+    h("p", { class: "notice-title" }, heading ?? reasonWords(problem.code)),
     problem.detail && h("p", null, problem.detail),
     fields.length > 0 && h("ul", null, fields.map(({ field, detail }) => h("li", null, h("b", null, field), `: ${detail}`))),
     problem.traceId && h("p", { class: "trace" }, "Trace ", h("code", null, problem.traceId)),
@@ -51,7 +51,8 @@ export function markFields(form, error) {
     note.textContent = detail;
     return false;
   });
-  form.querySelector("input[aria-invalid]")?.focus();
+  const wrong = form.querySelector("[aria-invalid]");
+  if (wrong instanceof HTMLInputElement) wrong.focus();
   return leftOver;
 }
 
@@ -82,7 +83,7 @@ export function field({ name, label, hint, id = `field-${name}`, ...input }) {
 function asProblem(error) {
   if (error instanceof Problem) return error;
   console.error(error);
-  return new Problem({ status: 0, code: "page_fault", title: "This page failed", detail: String(error) });
+  return new Problem({ status: 0, code: "this_page_failed", detail: String(error) });
 }
 
 /**

@@ -21,6 +21,7 @@ export function start(routes, outlet) {
   history.scrollRestoration = "manual";
   document.addEventListener("click", (event) => {
     byClick = event.target instanceof Element && event.target.closest('a[href^="#"]') !== null;
+    if (byClick) document.getElementById("toasts")?.replaceChildren();
   });
   window.addEventListener("hashchange", (event) => {
     places.set(new URL(event.oldURL).hash, window.scrollY);

@@ -65,7 +65,10 @@ async function* steps(orderId, token, signal) {
       clearTimeout(timer);
       timer = setTimeout(() => quiet.abort(), SILENCE_MS);
     };
-    for await (const data of events(response.body, alive)) yield JSON.parse(data);
+    for await (const { type, data } of events(response.body, alive)) {
+      if (type === "error") throw problemOf(response, data);
+      if (type === "message") yield JSON.parse(data);
+    }
   } finally {
     clearTimeout(timer);
     quiet.abort();
@@ -73,16 +76,17 @@ async function* steps(orderId, token, signal) {
 }
 
 /**
- * The `data` of each event of a stream, after the HTML standard's grammar: lines end with LF, CR or CRLF, a blank line
- * ends the event, a line that starts with a colon is a sign of life.
+ * The events of a stream, after the HTML standard's grammar: lines end with LF, CR or CRLF, a blank line ends the
+ * event, a line that starts with a colon is a sign of life.
  * @param {ReadableStream<Uint8Array>} body
  * @param {() => void} [alive] called for every piece that arrives
- * @returns {AsyncGenerator<string>}
+ * @returns {AsyncGenerator<{type: string, data: string}>}
  */
 export async function* events(body, alive = () => {}) {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let rest = "";
+  let type = "message";
   /** @type {string[]} */
   let data = [];
   for (;;) {
@@ -95,9 +99,10 @@ export async function* events(body, alive = () => {}) {
     rest = lines.pop() ?? "";
     for (const line of lines) {
       if (line.startsWith("data:")) data.push(line.slice(5).replace(/^ /, ""));
-      if (line !== "" || data.length === 0) continue;
-      yield data.join("\n");
-      data = [];
+      if (line.startsWith("event:")) type = line.slice(6).trim();
+      if (line !== "") continue;
+      if (data.length > 0) yield { type, data: data.join("\n") };
+      [type, data] = ["message", []];
     }
   }
 }

@@ -195,3 +195,12 @@ def test_what_began_before_the_opening_does_not_close_it(clock: ManualClock) -> 
     breaker.settle(probe, Verdict.ANSWERED, 0.1)
     assert state(breaker) is BreakerState.CLOSED
     assert breaker.window.total == 0
+
+
+def test_old_failures_are_forgotten_at_recovery(clock: ManualClock) -> None:
+    breaker = opened(clock, Policy(min_volume=4, open_s=1.0, open_jitter=0.0))
+    clock.advance(1)
+    breaker.settle(breaker.admit(), Verdict.ANSWERED, 0.1)
+    assert breaker.window.total == 0
+    breaker.settle(breaker.admit(), Verdict.FAILED, 0.1)
+    assert state(breaker) is BreakerState.CLOSED

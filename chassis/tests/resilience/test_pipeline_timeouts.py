@@ -2,16 +2,19 @@
 # ruff: noqa: S311 - jitter needs no secrecy, and tests a seed
 
 import asyncio
+import functools
 import gc
 import selectors
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from random import Random
-from typing import Any
+from typing import Any, ParamSpec
 
 import pytest
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.resilience import BreakerState, Deadline, Pipeline, Policy
+
+P = ParamSpec("P")
 
 SHORT_S = 0.5
 POLICY = Policy(timeout_s=SHORT_S, max_concurrent=2, max_waiting=0, attempts=2, backoff_base_s=0.0, min_volume=100)
@@ -31,20 +34,29 @@ class JumpingSelector(selectors.SelectSelector):
 class JumpingLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self.selector = JumpingSelector()
+        self.timers: list[asyncio.TimerHandle] = []
         super().__init__(self.selector)
 
     def time(self) -> float:
         return self.selector.now_s
 
+    def call_later(  # type: ignore[override]  # passes on whatever it is given
+        self, delay: float, *args: Any, **kwargs: Any
+    ) -> asyncio.TimerHandle:
+        timer = super().call_later(delay, *args, **kwargs)
+        self.timers.append(timer)
+        return timer
 
-class JumpingPolicy(asyncio.DefaultEventLoopPolicy):
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        return JumpingLoop()
 
+def jumping(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Run a test on such a loop."""
 
-@pytest.fixture(scope="module")
-def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
-    return JumpingPolicy()
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+            runner.run(test(*args, **kwargs))
+
+    return run
 
 
 class LoopClock:
@@ -102,7 +114,7 @@ async def hang(deadline: Deadline) -> None:
 async def until_idle(pipeline: Pipeline) -> None:
     async with asyncio.timeout(10):
         while pipeline.snapshot().in_use:  # noqa: ASYNC110 - a pipeline has no event for it
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
 
 @pytest.fixture
@@ -110,7 +122,9 @@ def pipeline() -> Pipeline:
     return Pipeline("stock", POLICY, CLOCK, Random(1))
 
 
+@jumping
 async def test_the_caller_leaves_in_time_and_the_slot_stays_taken(pipeline: Pipeline) -> None:
+    complaints = complaints_of_the_loop()
     work = Stubborn()
     started_s = CLOCK.monotonic()
     with pytest.raises(SoukError) as caught:
@@ -124,9 +138,12 @@ async def test_the_caller_leaves_in_time_and_the_slot_stays_taken(pipeline: Pipe
     assert work.cancelled == 1
     work.release.set()
     await until_idle(pipeline)
-    assert (work.ended, pipeline.snapshot().abandoned) == (1, 0)
+    del caught  # its traceback would keep the task, which complains when it is collected
+    gc.collect()
+    assert (work.ended, pipeline.snapshot().abandoned, complaints) == (1, 0, [])
 
 
+@jumping
 async def test_abandoned_work_fills_the_bulkhead_and_then_frees_it(pipeline: Pipeline) -> None:
     work = Stubborn()
     for _ in range(2):
@@ -140,6 +157,7 @@ async def test_abandoned_work_fills_the_bulkhead_and_then_frees_it(pipeline: Pip
     assert await pipeline.call(work, idempotent=False) == "too late"
 
 
+@jumping
 async def test_a_retry_after_a_timeout_takes_a_slot_of_its_own(pipeline: Pipeline) -> None:
     stuck = Stubborn()
     tries = 0
@@ -155,6 +173,7 @@ async def test_a_retry_after_a_timeout_takes_a_slot_of_its_own(pipeline: Pipelin
     await until_idle(pipeline)
 
 
+@jumping
 async def test_a_late_error_disturbs_nobody(pipeline: Pipeline) -> None:
     complaints = complaints_of_the_loop()
 
@@ -172,6 +191,7 @@ async def test_a_late_error_disturbs_nobody(pipeline: Pipeline) -> None:
     assert complaints == []
 
 
+@jumping
 async def test_timeouts_open_the_breaker() -> None:
     pipeline = pipeline_with(timeout_s=SHORT_S, min_volume=2)
     for _ in range(2):
@@ -180,6 +200,7 @@ async def test_timeouts_open_the_breaker() -> None:
     assert pipeline.snapshot().state is BreakerState.OPEN
 
 
+@jumping
 async def test_a_callers_haste_is_not_the_dependencys_failure() -> None:
     pipeline = pipeline_with(min_volume=1, attempts=1)
     for _ in range(3):
@@ -190,6 +211,7 @@ async def test_a_callers_haste_is_not_the_dependencys_failure() -> None:
     assert (seen.state, seen.timed_out, seen.failed) == (BreakerState.CLOSED, 3, 0)
 
 
+@jumping
 async def test_a_caller_in_a_hurry_still_counts_where_a_slow_call_would() -> None:
     pipeline = pipeline_with(min_volume=1, attempts=1, slow_call_s=0.001)
     with pytest.raises(SoukError):
@@ -197,11 +219,55 @@ async def test_a_caller_in_a_hurry_still_counts_where_a_slow_call_would() -> Non
     assert pipeline.snapshot().state is BreakerState.OPEN
 
 
+@jumping
+async def test_a_long_wait_for_a_slot_is_not_the_dependencys_failure() -> None:
+    pipeline = pipeline_with(min_volume=1, attempts=1, max_concurrent=1, timeout_s=3.0, slow_call_s=2.9)
+
+    async def busy(deadline: Deadline) -> None:
+        await asyncio.sleep(1)
+
+    first = asyncio.create_task(pipeline.call(busy, idempotent=True))
+    await asyncio.sleep(0)
+    started_s = CLOCK.monotonic()
+    with pytest.raises(SoukError, match="no_answer_in_time"):
+        await pipeline.call(hang, idempotent=True)
+    assert CLOCK.monotonic() - started_s == 3.0
+    await first
+    assert (pipeline.snapshot().timed_out, pipeline.snapshot().failed) == (1, 0)
+
+
+@jumping
+async def test_nobody_stands_in_line_for_an_open_breaker() -> None:
+    pipeline = pipeline_with(min_volume=1, attempts=1, max_concurrent=1, timeout_s=SHORT_S)
+    work = Stubborn()
+    with pytest.raises(SoukError, match="no_answer_in_time"):
+        await pipeline.call(work, idempotent=True)
+    started_s = CLOCK.monotonic()
+    with pytest.raises(SoukError, match="breaker_open"):
+        await pipeline.call(work, idempotent=True)
+    assert CLOCK.monotonic() == started_s
+    work.release.set()
+    await until_idle(pipeline)
+
+
+@jumping
+async def test_an_answered_call_leaves_no_timer_behind(pipeline: Pipeline) -> None:
+    async def work(deadline: Deadline) -> int:
+        return 1
+
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, JumpingLoop)
+    await pipeline.call(work, idempotent=True)
+    assert [timer.cancelled() for timer in loop.timers] == [True]
+
+
+@jumping
 async def test_a_hasty_probe_leaves_room_for_the_next() -> None:
-    pipeline = pipeline_with(min_volume=1, attempts=1, open_s=1e-9, timeout_s=SHORT_S)
+    pipeline = pipeline_with(min_volume=1, attempts=1, open_s=1.0, timeout_s=SHORT_S)
     with pytest.raises(SoukError):
         await pipeline.call(hang, idempotent=True)
     assert pipeline.snapshot().times_opened == 1
+    await asyncio.sleep(2)
     with pytest.raises(SoukError, match="no_answer_in_time"):
         await pipeline.call(hang, deadline=Deadline.after(SHORT_S / 2, CLOCK), idempotent=True)
     assert (pipeline.snapshot().times_opened, pipeline.snapshot().state) == (1, BreakerState.HALF_OPEN)
@@ -214,6 +280,7 @@ async def test_a_hasty_probe_leaves_room_for_the_next() -> None:
 
 
 @pytest.mark.parametrize("turns", range(4))
+@jumping
 async def test_cancelling_the_caller_cancels_the_work_at_any_moment(turns: int) -> None:
     pipeline = pipeline_with(min_volume=1)
     started = ended = 0
@@ -238,6 +305,7 @@ async def test_cancelling_the_caller_cancels_the_work_at_any_moment(turns: int) 
     assert (seen.state, seen.failed, seen.answered, seen.abandoned) == (BreakerState.CLOSED, 0, 0, 0)
 
 
+@jumping
 async def test_a_cancelled_caller_does_not_wait_for_stubborn_work(pipeline: Pipeline) -> None:
     work = Stubborn()
     call = asyncio.create_task(pipeline.call(work, idempotent=True))
@@ -250,9 +318,14 @@ async def test_a_cancelled_caller_does_not_wait_for_stubborn_work(pipeline: Pipe
     await until_idle(pipeline)
 
 
-async def test_cancelling_in_the_moment_of_the_answer_loses_no_slot(pipeline: Pipeline) -> None:
+@pytest.mark.parametrize("when", ["before", "after"])
+@jumping
+async def test_cancelling_in_the_moment_of_the_answer_loses_no_slot(pipeline: Pipeline, when: str) -> None:
     async def fail(deadline: Deadline) -> None:
-        calls[0].cancel()
+        if when == "before":
+            calls[0].cancel()
+        else:  # runs after the error has been handed over, and before the caller has woken to it
+            asyncio.get_running_loop().call_soon(calls[0].cancel)
         raise ValueError("at the same time")
 
     complaints = complaints_of_the_loop()
@@ -265,6 +338,7 @@ async def test_cancelling_in_the_moment_of_the_answer_loses_no_slot(pipeline: Pi
     assert (pipeline.snapshot().in_use, complaints) == (0, [])
 
 
+@jumping
 async def test_work_that_is_cancelled_from_within_cancels_the_call(pipeline: Pipeline) -> None:
     async def work(deadline: Deadline) -> None:
         raise asyncio.CancelledError
@@ -274,6 +348,7 @@ async def test_work_that_is_cancelled_from_within_cancels_the_call(pipeline: Pip
     assert (pipeline.snapshot().in_use, pipeline.snapshot().failed) == (0, 0)
 
 
+@jumping
 async def test_the_slot_is_free_when_the_answer_is_there() -> None:
     pipeline = pipeline_with(max_concurrent=1, max_waiting=0)
 
@@ -285,6 +360,7 @@ async def test_the_slot_is_free_when_the_answer_is_there() -> None:
     assert pipeline.snapshot().in_use == 0
 
 
+@jumping
 async def test_never_more_at_once_than_allowed_even_with_timeouts() -> None:
     pipeline = pipeline_with(timeout_s=SHORT_S, max_concurrent=3, max_waiting=50, attempts=1, min_volume=10**6)
     running = most = 0

@@ -70,3 +70,15 @@ class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True):
 
     refund_id: str
     amount_minor: int
+
+
+class RefundOwed(PaymentEvent, frozen=True, kw_only=True):
+    """Money is to be given back: decided and stored, not yet done. The payments service alone hears it.
+
+    `refund_key` is the provider's idempotency key: one refund a key, however often it is heard.
+    """
+
+    refund_key: str
+    payment_id: str
+    amount_minor: int
+    currency: str

@@ -36,6 +36,15 @@ async def postgres(folder: Path) -> AsyncIterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="session")
+def victim() -> Iterator[EmbeddedPostgres]:
+    """A cluster that tests may kill. Each starts it, and so sets right what the one before has done."""
+    with reachable_folder() as made:
+        embedded = EmbeddedPostgres(made / "pg")
+        yield embedded
+        asyncio.run(embedded.stop("immediate"))
+
+
+@pytest.fixture(scope="session")
 def server() -> Iterator[ServerAddress]:
     """A running server for tests that leave it as they found it, or use names of their own."""
     with reachable_folder() as made:

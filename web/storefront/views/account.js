@@ -27,7 +27,7 @@ export function accountView({ query, signal }) {
 function signedIn({ name, email }) {
   return [
     h("h1", { tabindex: "-1" }, "Account"),
-    h("div", { class: "panel narrow" },
+    h("div", { class: "panel narrow under" },
       h("p", null, "You are signed in as ", h("b", null, name || email), name ? ` (${email}).` : "."),
       h("div", { class: "actions" },
         h("a", { class: "button", href: "#/orders" }, "My orders"),

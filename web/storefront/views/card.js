@@ -5,7 +5,6 @@ import { tile } from "../art/tile.js";
 import { basket } from "../basket.js";
 import { h, toast } from "../dom.js";
 import { showPrice } from "../money.js";
-import { counted } from "../words.js";
 
 /** @typedef {import("../api.js").Product} Product */
 
@@ -44,5 +43,5 @@ export function stockNote(inventory) {
  */
 export function addToBasket(product, quantity) {
   basket.add(product, quantity);
-  toast(`${counted(quantity, "piece")} of ${product.name} added. `, h("a", { href: "#/basket" }, "To the basket"));
+  toast(quantity === 1 ? product.name : `${quantity} × ${product.name}`, " is in your basket. ", h("a", { href: "#/basket" }, "See the basket"));
 }

@@ -24,7 +24,7 @@ let shown = { q: "", items: [], next: null, at: -Infinity };
  */
 export function catalogueView({ query, signal }) {
   const results = h("section", { "aria-label": "Products", class: "results" });
-  const input = h("input", { type: "search", id: "search", name: "q", value: query.get("q") ?? "", placeholder: "Lantern, mug, 85123A", autocomplete: "off", maxlength: 100 });
+  const input = h("input", { type: "search", id: "search", name: "q", value: query.get("q") ?? "", placeholder: "Name or number", autocomplete: "off", maxlength: 100 });
   const search = finder(results, signal);
   let timer = 0;
   input.addEventListener("input", () => {

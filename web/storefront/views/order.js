@@ -7,7 +7,7 @@ import { guestToken } from "../guest_orders.js";
 import { problemNotice } from "../notices.js";
 import { session } from "../session.js";
 import { follow } from "../stream.js";
-import { isSettled, showTime, wording } from "../words.js";
+import { isSettled, wording } from "../words.js";
 import { cancelPanel, returnPanel } from "./order_actions.js";
 import { itemTable, pill, shortNotice, showLink, timeline } from "./order_parts.js";
 
@@ -65,9 +65,14 @@ function show(page, order) {
   const { label, told, tone } = wording(order.status);
   if (page.order && page.order.status !== order.status) announce(`Order ${label.toLowerCase()}. ${told}`);
   page.order = order;
-  const again = () => reload(page);
+  const panel = h("div", { class: `status-panel ${tone}`, tabindex: "-1" }, pill(order.status), h("p", null, told));
+  // The pressed button is gone after an action: the focus goes to what it changed.
+  const again = async () => {
+    await reload(page);
+    page.place.querySelector("div")?.focus({ preventScroll: true });
+  };
   fill(page.place,
-    h("div", { class: `status-panel ${tone}` }, pill(order.status), h("p", null, told)),
+    panel,
     shortNotice(order, page.names),
     order.pricesCached && h("p", { class: "notice calm" }, "The price list was out of reach: this order uses the last prices known."),
     h("div", { class: "columns" },
@@ -77,19 +82,18 @@ function show(page, order) {
       h("aside", { class: "panel", "aria-label": "Status" },
         h("h2", null, "History"), timeline(order),
         h("p", null, h("a", { href: `/mailbox#order=${encodeURIComponent(order.orderId)}` }, "Mail about this order")),
-        h("p", { class: "quiet" }, "Placed ", h("time", { datetime: order.createdAt }, showTime(order.createdAt))),
         cancelPanel(order, page.token, again))));
   page.place.removeAttribute("aria-busy");
 }
 
 /**
- * The order with one more step, unless it is known already.
+ * The order with one more step, unless it is known already: an order passes through each state once at most.
  * @param {Order | null} order
  * @param {import("../api.js").Step} step
  * @returns {Order | null}
  */
 function withStep(order, { status, at, reason }) {
-  if (!order || order.history.some((known) => known.status === status && known.at === at)) return order;
+  if (!order || order.history.some((known) => known.status === status)) return order;
   return { ...order, status, history: [...order.history, { status, at, reason }] };
 }
 

@@ -3,6 +3,7 @@
  */
 import { cancelOrder, returnItems } from "../api.js";
 import { announce, fill, h } from "../dom.js";
+import { Problem } from "../http.js";
 import { clearMarks, problemNotice } from "../notices.js";
 import { canCancel, canReturn, counted } from "../words.js";
 
@@ -60,11 +61,23 @@ export function returnPanel(order, names, token, reload) {
       announce(`${counted(items.reduce((sum, { quantity }) => sum + quantity, 0), "piece")} returned`);
       await reload();
     } catch (error) {
-      fill(note, problemNotice(error));
+      fill(note, returnProblem(error, reload));
       button.disabled = false;
     }
   });
   return h("details", { class: "return" }, h("summary", null, "Return something"), form);
+}
+
+/**
+ * A return has no key that makes a repeat safe: when no answer came, the order itself says what was taken back.
+ * @param {unknown} error
+ * @param {() => Promise<void>} reload
+ * @returns {HTMLElement}
+ */
+function returnProblem(error, reload) {
+  if (!(error instanceof Problem && error.unsure)) return problemNotice(error);
+  const look = h("button", { type: "button", onclick: () => reload() }, "Look what came back");
+  return problemNotice(error, { heading: "We do not know yet whether your return was taken", actions: [look] });
 }
 
 /**

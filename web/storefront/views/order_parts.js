@@ -41,17 +41,16 @@ export function timeline({ status, history }) {
 export function itemTable({ items, total, currency }, names) {
   return h("table", { class: "items" },
     h("caption", { class: "hidden-text" }, "Items of the order"),
-    h("thead", null, h("tr", null, ["Product", "Price", "Quantity", "Sum"].map((title, i) => h("th", { scope: "col", class: i ? "number" : null }, title)))),
+    h("thead", null, h("tr", null, ["Product", "Quantity", "Sum"].map((title, i) => h("th", { scope: "col", class: i ? "number" : null }, title)))),
     h("tbody", null, items.map(({ productId, quantity, unitPrice, returned }) => {
       const name = names.get(productId) ?? productId;
       return h("tr", null,
         h("th", { scope: "row" }, h("div", { class: "item-name" }, tile({ productId, name }),
-          h("a", { href: `#/products/${encodeURIComponent(productId)}` }, name))),
-        h("td", { class: "number" }, showPrice(unitPrice, currency)),
+          h("span", null, h("a", { href: `#/products/${encodeURIComponent(productId)}` }, name), h("small", null, `${showPrice(unitPrice, currency)} each`)))),
         h("td", { class: "number" }, String(quantity), returned > 0 && h("small", null, `${returned} returned`)),
         h("td", { class: "number" }, formatMoney(lineTotal(unitPrice, quantity), currency)));
     })),
-    h("tfoot", null, h("tr", null, h("th", { scope: "row", colspan: 3 }, "Total"), h("td", { class: "number price" }, showPrice(total, currency)))));
+    h("tfoot", null, h("tr", null, h("th", { scope: "row", colspan: 2 }, "Total"), h("td", { class: "number price" }, showPrice(total, currency)))));
 }
 
 /**

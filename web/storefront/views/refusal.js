@@ -43,7 +43,7 @@ async function pricesChanged(problem, form, close) {
     basket.reprice(new Map(changes.flatMap(({ line, price }) => (price === null ? [] : [[line.productId, price]]))));
     for (const { line, price } of changes) if (price === null) basket.remove(line.productId);
     close();
-    form.querySelector("button.primary")?.focus();
+    [...form.querySelectorAll("button")].pop()?.focus();
   };
   const take = h("button", { type: "button", class: "primary", onclick: accept }, "Take the new prices");
   const leave = h("a", { class: "button", href: "#/basket" }, "Back to the basket");

@@ -51,10 +51,6 @@ async def run_until(limit: Deadline, work: Work[T], stopped: Callable[[], None],
     timer = loop.call_later(limit.remaining_s, _overrun, answer)
     try:
         return await answer
-    except BaseException:
-        if answer.done() and not answer.cancelled():
-            answer.exception()  # seen, even if this caller was cancelled in the same moment
-        raise
     finally:
         timer.cancel()
         # The answer is the last thing that the work's task gives, so where there is one the task is done.

@@ -1,9 +1,10 @@
 """A service that has been built: its manifest with the dependencies that its bootstrap made."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from souk_chassis.auth.keys import SigningKey
 from souk_chassis.clock import Clock
 from souk_chassis.context import Call, Context, Dispatcher
 from souk_chassis.manifest import Service
@@ -12,6 +13,16 @@ from souk_chassis.storage.ports import Database
 
 Background = Callable[[Context[Any]], Awaitable[None]]
 """A loop of the service's own, such as a reconciler. It runs until it is cancelled."""
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """What a topology gives a service's `bootstrap.build`. Without a `database_url` the service runs in memory."""
+
+    clock: Clock
+    key: SigningKey
+    environment: Mapping[str, str]
+    database_url: str | None = None
 
 
 @dataclass(frozen=True)

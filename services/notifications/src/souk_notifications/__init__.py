@@ -1,1 +1,1 @@
-
+"""The notifications service: mails customers what became of their orders."""

@@ -1,1 +1,1 @@
-
+"""The orders service: takes orders and brings each to its end."""

@@ -73,21 +73,21 @@ def choose_account(data_dir: Path) -> ServerAccount:
     )
 
 
-def check_reach(account: ServerAccount, *folders: Path) -> None:
-    """Ask the kernel, as the account, whether it may enter each of `folders` and all above them.
+def check_reach(account: ServerAccount, folder: Path, instead: str) -> None:
+    """Ask the kernel, as the account, whether it may enter `folder` and all above it; `instead` is the other way out.
 
     Raises:
         EmbeddedPostgresError: naming the first folder that keeps the account out.
     """
     if not account.switch:
         return
-    chain = dict.fromkeys(step for folder in folders for step in (*reversed(folder.parents), folder))
+    chain = (*reversed(folder.parents), folder)
     script = 'for f in "$@"; do cd -- "$f" 2>/dev/null || { printf %s "$f"; exit 1; }; done'
     answer = run(account, ["/bin/sh", "-c", script, "sh", *map(str, chain)], cwd=Path("/"), timeout_s=10)
     if answer.status != 0:
         raise EmbeddedPostgresError(
             f"{answer.output} cannot be entered by the user {account.name!r}, as whom PostgreSQL runs (never root): "
-            f"choose a data folder elsewhere (--data-dir), or allow it yourself (chmod o+x {answer.output})"
+            f"{instead}, or allow it yourself (chmod o+x {answer.output})"
         )
 
 

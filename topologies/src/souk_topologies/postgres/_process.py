@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 PROGRAM = "postgres"
-_LEAVE_ALONE_S = 1.0  # idle backends see that the postmaster died, and go by themselves
+_LEAVE_ALONE_S = 0.5  # idle backends see that the postmaster died, and go by themselves
 _KILL_AFTER_S = 6.0  # the postmaster, too, waits 5 s between SIGQUIT and SIGKILL
 _PID_FILE_LINES = 8
 
@@ -65,7 +65,7 @@ def reap_zombies() -> None:
 async def end_orphans(cluster: Path) -> None:
     """Wait until the backends of a killed postmaster are gone, as no server can start before.
 
-    Called with no live postmaster. After a second they get what the postmaster would send: SIGQUIT, then SIGKILL.
+    Called with no live postmaster. After half a second they get what the postmaster would send: SIGQUIT, then SIGKILL.
     """
     began = time.monotonic()
     while orphans := await asyncio.to_thread(_orphans, cluster):

@@ -10,6 +10,7 @@ import importlib.util
 import os
 import secrets
 import shutil
+import stat
 import sys
 import tempfile
 import time
@@ -112,7 +113,7 @@ class EmbeddedPostgres:
                 elif running.status != "stopping" and await self._answers(running):
                     return self._address(running)
                 elif running.status == "ready" and not _socket_of(running).exists():
-                    # Someone swept the folder of the socket. No one can connect any more, so no one is disturbed.
+                    # The socket's file was swept away, so no one can connect any more: only a restart makes it again.
                     await self._pg_ctl(account, "stop", "--mode=fast", timeout_s=STOP_TIMEOUT_S)
                 if time.monotonic() > deadline:
                     raise self._failure("did not answer in time")
@@ -135,11 +136,17 @@ class EmbeddedPostgres:
                 await self._pg_ctl(account, "stop", f"--mode={way}", timeout_s=STOP_TIMEOUT_S)
             if live_postmaster(self._cluster) is not None:
                 raise self._failure("does not stop")
+            if (self._cluster / "postmaster.pid").exists():  # it was killed, and its backends may go on for long
+                await end_orphans(self._cluster)
             await asyncio.to_thread(reap_zombies)
             self._remove_socket_folder()
 
     async def is_alive(self) -> bool:
-        """Whether the server runs and answers a query within 5 s."""
+        """Whether the server runs and answers a query within 5 s.
+
+        Raises:
+            EmbeddedPostgresError: it runs, but refuses the superuser's password.
+        """
         running = live_postmaster(self._cluster)
         return running is not None and running.status == "ready" and await self._answers(running)
 
@@ -151,7 +158,7 @@ class EmbeddedPostgres:
         return await self.start()
 
     def _prepare(self) -> ServerAccount:
-        """The folder, its owner, the superuser's secret. May run in several processes at once."""
+        """The folder, and the user whose it is. May run in several processes at once."""
         try:
             account = choose_account(self.data_dir)
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -160,7 +167,8 @@ class EmbeddedPostgres:
             account.own(self.data_dir)
         except OSError as error:
             raise EmbeddedPostgresError(f"cannot make PostgreSQL's folder {self.data_dir}: {error}") from error
-        check_reach(account, self.data_dir, BIN_FOLDER)
+        check_reach(account, self.data_dir, "choose a data folder elsewhere (--data-dir)")
+        check_reach(account, BIN_FOLDER, "install Souk elsewhere")
         return account
 
     def _refuse_strange_folder(self) -> None:
@@ -235,7 +243,7 @@ class EmbeddedPostgres:
         probe += ["-c", f"config_file={os.devnull}", "-D", str(self.data_dir)]
         lz4 = (await run_aside(account, probe, cwd=self.data_dir, timeout_s=10)).output == "lz4"
         folder = self._socket_folder(account)
-        check_reach(account, folder)
+        check_reach(account, folder, "set TMPDIR to another folder")
         write_private(self._cluster / SETTINGS_FILE, settings_text(folder, lz4=lz4), account.own)
         if self.log_file.exists() and self.log_file.stat().st_size > _LOG_BYTES:
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
@@ -335,4 +343,4 @@ def _is_private(folder: Path, account: ServerAccount) -> bool:
         found = folder.lstat()
     except FileNotFoundError:
         return False
-    return found.st_uid == account.uid and found.st_mode == 0o40700
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == account.uid and not found.st_mode & 0o077

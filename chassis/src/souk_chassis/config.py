@@ -1,0 +1,31 @@
+"""Configuration from environment variables, read once, into a frozen struct, with a clear error for a bad value."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+C = TypeVar("C", bound=msgspec.Struct)
+
+
+class ConfigError(ValueError):
+    """A setting that is missing or has a value that can't be."""
+
+
+def read_config(kind: type[C], environment: Mapping[str, str], prefix: str = "SOUK_") -> C:
+    """Fill `kind` from variables named after its fields: `smtp_url` from `SOUK_SMTP_URL`.
+
+    Raises ConfigError that names the variable.
+    """
+    given = {}
+    for field in msgspec.structs.fields(kind):
+        value = environment.get(prefix + field.name.upper())
+        if value is not None and value != "":
+            given[field.name] = value
+        elif field.required:
+            raise ConfigError(f"{prefix}{field.name.upper()} is not set")
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        text, _, path = str(error).partition(" - at `$.")
+        raise ConfigError(f"{prefix}{path.rstrip('`').upper()}: {text}") from None

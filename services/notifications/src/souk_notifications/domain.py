@@ -1,0 +1,203 @@
+"""Mails as values, and what each event says in one: one mail of each kind an order, one a return, one an account.
+
+The key of a mail tells whether it was written before; it is made of the event's facts alone.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from souk_chassis.events.event import Event
+from souk_chassis.money import Money
+from souk_contracts.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDelivered,
+    OrderEvent,
+    OrderRejected,
+    OrderReturned,
+    OrderShipped,
+)
+from souk_contracts.users import UserRegistered
+
+SHORT_ITEMS_NAMED = 20
+"""An order has up to 2,000 lines; a mail names this many of those that were short."""
+TEXT_SHOWN = 200
+"""The most characters of a reason or a name that a mail shows."""
+
+MailEvent = OrderEvent | UserRegistered
+
+
+class MailStatus(StrEnum):
+    """What became of a mail. None of them changes any more."""
+
+    SENT = "SENT"
+    NO_ADDRESS = "NO_ADDRESS"
+    """The shop knows no address of the customer."""
+    REFUSED = "REFUSED"
+    """The mail server will not take mail for that address, now or later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """How a mail went out, and to which address."""
+
+    to: str | None
+    status: MailStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """The text of a mail."""
+
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail as it is kept. `customer_id` says in whose mailbox; a guest's mails have the order alone."""
+
+    mail_id: str
+    key: str
+    kind: str
+    order_id: str | None
+    customer_id: str | None
+    to: str | None
+    letter: Letter
+    status: MailStatus
+    created_at: datetime
+
+
+def kind_of(event: MailEvent) -> str:
+    """The kind of mail that an event calls for, such as `confirmed`."""
+    return _MAILS[type(event)][0]
+
+
+def mail_key(event: MailEvent) -> str:
+    """The key of the one mail that an event calls for, such as `order:17:confirmed`."""
+    if isinstance(event, UserRegistered):
+        return f"user:{event.user_id}:{kind_of(event)}"
+    if isinstance(event, OrderReturned):
+        return f"order:{event.order_id}:{kind_of(event)}:{event.return_id}"
+    return f"order:{event.order_id}:{kind_of(event)}"
+
+
+def owner_of(event: MailEvent) -> str | None:
+    """The customer in whose mailbox the mail is shown; None for a guest's."""
+    return event.user_id if isinstance(event, UserRegistered) else event.customer_id
+
+
+def order_of(event: MailEvent) -> str | None:
+    """The order that the mail is about, if it is about one."""
+    return None if isinstance(event, UserRegistered) else event.order_id
+
+
+def write_letter(event: MailEvent) -> Letter:
+    """The text that tells of an event: plain, in English, amounts as decimals with their currency."""
+    letter = _MAILS[type(event)][1](event)
+    return Letter(letter.subject, f"{letter.body}\n\nYour shop\n")
+
+
+def write_mail(event: MailEvent, receipt: Receipt, mail_id: str, at: datetime) -> Mail:
+    """The mail of an event, to be kept."""
+    return Mail(
+        mail_id,
+        mail_key(event),
+        kind_of(event),
+        order_of(event),
+        owner_of(event),
+        receipt.to,
+        write_letter(event),
+        receipt.status,
+        at,
+    )
+
+
+def _confirmed(event: OrderConfirmed) -> Letter:
+    total = _amount(event.total_minor, event.currency)
+    return Letter(
+        f"Your order {event.order_id} is confirmed",
+        f"Thank you for your order {event.order_id}.\n\nIt is confirmed and paid: {total}.",
+    )
+
+
+def _rejected(event: OrderRejected) -> Letter:
+    named = [
+        f"  {item.product_id}: {item.requested} ordered, {item.available} in stock"
+        for item in event.short_items[:SHORT_ITEMS_NAMED]
+    ]
+    left_out = len(event.short_items) - len(named)
+    if left_out > 0:
+        named.append(f"  and {left_out} more")
+    short = "\n\nThere was not enough of:\n" + "\n".join(named) if named else ""
+    return Letter(
+        f"Your order {event.order_id} can't be fulfilled",
+        f"We are sorry: we can't fulfil your order {event.order_id}. You pay nothing.{short}",
+    )
+
+
+def _cancelled(event: OrderCancelled) -> Letter:
+    reason = _one_line(event.reason.replace("_", " "))
+    because = f"\n\nReason: {reason}" if reason else ""
+    return Letter(
+        f"Your order {event.order_id} is cancelled",
+        f"Your order {event.order_id} is cancelled. Whatever you paid for it is refunded.{because}",
+    )
+
+
+def _shipped(event: OrderShipped) -> Letter:
+    return Letter(f"Your order {event.order_id} is on its way", f"Your order {event.order_id} has been shipped.")
+
+
+def _delivered(event: OrderDelivered) -> Letter:
+    return Letter(f"Your order {event.order_id} has arrived", f"Your order {event.order_id} has been delivered.")
+
+
+def _returned(event: OrderReturned) -> Letter:
+    refund = _amount(event.amount_minor, event.currency)
+    items = "\n".join(f"  {item.product_id}: {item.quantity}" for item in event.items[:SHORT_ITEMS_NAMED])
+    left_out = len(event.items) - SHORT_ITEMS_NAMED
+    more = f"\n  and {left_out} more" if left_out > 0 else ""
+    return Letter(
+        f"Your return for the order {event.order_id}",
+        f"We have your return for the order {event.order_id} and refund {refund}.\n\nReturned:\n{items}{more}",
+    )
+
+
+def _welcome(event: UserRegistered) -> Letter:
+    name = _one_line(event.name)
+    greeting = f"Hello {name}," if name and not _LINK.search(name) else "Hello,"
+    return Letter(
+        "Welcome",
+        f"{greeting}\n\nyour account is open. You sign in with this e-mail address.",
+    )
+
+
+# Anyone can open an account with anyone's address: the name must not carry an advertisement's link to it.
+_LINK = re.compile(r"[/:@<>\\]|\.\S|www", re.IGNORECASE)
+
+_MAILS: Mapping[type[Event], tuple[str, Callable[[Any], Letter]]] = {
+    OrderConfirmed: ("confirmed", _confirmed),
+    OrderRejected: ("rejected", _rejected),
+    OrderCancelled: ("cancelled", _cancelled),
+    OrderShipped: ("shipped", _shipped),
+    OrderDelivered: ("delivered", _delivered),
+    OrderReturned: ("returned", _returned),
+    UserRegistered: ("welcome", _welcome),
+}
+"""The one table of mails: event, kind, text."""
+
+EVENTS = tuple(_MAILS)
+"""The events that call for a mail."""
+
+
+def _amount(minor: int, currency: str) -> str:
+    return f"{Money(minor)} {currency}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:TEXT_SHOWN]

@@ -1,0 +1,53 @@
+"""The notifications service's declaration."""
+
+from souk_chassis.manifest import Consumer, Database, Service
+from souk_chassis.queues import queue_operations
+from souk_contracts.notifications import GetMailBooks, ListMails
+from souk_contracts.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDelivered,
+    OrderRejected,
+    OrderReturned,
+    OrderShipped,
+)
+from souk_contracts.users import FindContacts, UserRegistered
+
+from souk_notifications.consumers import ATTEMPTS, BATCH, deliver, record
+from souk_notifications.operations import get_mail_books, list_mails
+
+_mail = Consumer(apply=record, ask=deliver, batch=BATCH, attempts=ATTEMPTS)
+
+service = Service(
+    "notifications",
+    "notification-service",
+    owns=[Database("souk_notifications")],
+    implements={
+        ListMails: list_mails,
+        GetMailBooks: get_mail_books,
+        **queue_operations(
+            "notifications",
+            frozenset(
+                {
+                    "notifications-order-confirmed",
+                    "notifications-order-rejected",
+                    "notifications-order-cancelled",
+                    "notifications-order-shipped",
+                    "notifications-order-delivered",
+                    "notifications-order-returned",
+                    "notifications-user-registered",
+                }
+            ),
+        ),
+    },
+    consumes={
+        OrderConfirmed: _mail,
+        OrderRejected: _mail,
+        OrderCancelled: _mail,
+        OrderShipped: _mail,
+        OrderDelivered: _mail,
+        OrderReturned: _mail,
+        UserRegistered: _mail,
+    },
+    calls=[FindContacts],
+)

@@ -1,0 +1,1 @@
+"""Adapters of the mails' store. All pass one contract suite."""

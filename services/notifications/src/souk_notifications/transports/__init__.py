@@ -1,0 +1,1 @@
+"""Adapters of the mail transport: the shop's own mailbox, and SMTP."""

@@ -1,0 +1,61 @@
+"""Builds the orders service from its configuration. Importing it has no side effect."""
+
+from collections.abc import Sequence
+
+import msgspec
+from souk_chassis.config import read_config
+from souk_chassis.observability.logs import Log
+from souk_chassis.runtimes.instance import Foundation, Instance
+from souk_chassis.storage.group_commit import GroupCommit
+from souk_chassis.storage.opening import open_store
+
+from souk_orders.backlog import Backlog
+from souk_orders.consumers import ask_after_overdue
+from souk_orders.domain import Draft, Placed
+from souk_orders.manifest import service
+from souk_orders.placing import Orders, write_orders
+from souk_orders.ports import OrderStore
+from souk_orders.pricing import LastKnownPrices
+from souk_orders.storage.memory import MemoryOrderStore, MemoryOrdersUnit
+from souk_orders.storage.postgres import PostgresOrdersUnit
+from souk_orders.storage.postgres_reads import PostgresOrderStore
+
+
+class OrdersConfig(msgspec.Struct, frozen=True):
+    """Settings: `SOUK_CURRENCY`."""
+
+    currency: str = "GBP"
+
+
+async def build(base: Foundation) -> Instance:
+    """The service, ready to be served."""
+    config = read_config(OrdersConfig, base.environment)
+    store = await _store(base)
+
+    async def write(drafts: Sequence[Draft]) -> Sequence[Placed]:
+        return await write_orders(store, drafts)
+
+    backlog = Backlog(store)
+    placing: GroupCommit[Draft, Placed] = GroupCommit(write, weigh=lambda draft: len(draft.lines))
+    deps = Orders(store, base.key, config.currency, placing, backlog, LastKnownPrices())
+    return Instance(
+        service,
+        deps,
+        store,
+        base.clock,
+        Log(service.label),
+        background=[backlog.watch, ask_after_overdue],
+        closers=[placing.close],
+    )
+
+
+async def _store(base: Foundation) -> OrderStore:
+    if base.database_url is None:
+        return MemoryOrderStore("orders", base.clock, MemoryOrdersUnit)
+    return await open_store(
+        base.database_url,
+        "souk_orders",
+        "orders",
+        base.clock,
+        lambda pool, clock: PostgresOrderStore(pool, "orders", clock, PostgresOrdersUnit),
+    )

@@ -1,0 +1,138 @@
+"""The order's saga, as orders see it.
+
+| heard | moves to | says |
+|---|---|---|
+| StockReserved | RESERVED | |
+| StockRejected | REJECTED | OrderRejected |
+| PaymentCaptured | CONFIRMED | OrderConfirmed |
+| PaymentDeclined | CANCELLED | OrderCancelled: products release the stock |
+
+A step that the table of states does not have is late or repeated news, and changes nothing. An order that was cancelled
+meanwhile stays so: OrderCancelled makes payments refund and products release, whichever they heard first.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+from souk_chassis.context import Context
+from souk_chassis.events.event import Delivery
+from souk_chassis.money import Money
+from souk_contracts.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderedItem,
+    OrderEvent,
+    OrderOverdue,
+    OrderRejected,
+    OrderStatus,
+)
+from souk_contracts.payments import PaymentCaptured, PaymentDeclined, PaymentEvent
+from souk_contracts.products import ShortItem, StockRejected, StockReserved
+
+from souk_orders.domain import Head, Move, Step, may_become, units_by_product
+from souk_orders.facts import head_facts
+from souk_orders.placing import Orders
+from souk_orders.ports import OrdersUnit
+
+OVERDUE_AFTER = timedelta(seconds=30)
+"""An open order that has not moved for so long is asked after."""
+OVERDUE_BATCH = 200
+
+News = TypeVar("News", StockReserved, StockRejected, PaymentCaptured, PaymentDeclined)
+
+
+async def on_stock_reserved(
+    ctx: Context[Orders], unit: OrdersUnit, deliveries: Sequence[Delivery[StockReserved]]
+) -> None:
+    """PENDING to RESERVED."""
+    await _advance(ctx, unit, deliveries, OrderStatus.RESERVED, "order reserved")
+
+
+async def on_stock_rejected(
+    ctx: Context[Orders], unit: OrdersUnit, deliveries: Sequence[Delivery[StockRejected]]
+) -> None:
+    """PENDING to REJECTED, with the short items named."""
+
+    def rejected(head: Head, news: StockRejected) -> OrderEvent:
+        return OrderRejected(**head_facts(head), short_items=news.short_items)
+
+    await _advance(ctx, unit, deliveries, OrderStatus.REJECTED, "order rejected", rejected)
+
+
+async def on_payment_captured(
+    ctx: Context[Orders], unit: OrdersUnit, deliveries: Sequence[Delivery[PaymentCaptured]]
+) -> None:
+    """Open to CONFIRMED."""
+
+    def confirmed(head: Head, _: PaymentCaptured) -> OrderEvent:
+        return OrderConfirmed(**head_facts(head))
+
+    await _advance(ctx, unit, deliveries, OrderStatus.CONFIRMED, "order confirmed", confirmed)
+
+
+async def on_payment_declined(
+    ctx: Context[Orders], unit: OrdersUnit, deliveries: Sequence[Delivery[PaymentDeclined]]
+) -> None:
+    """Open to CANCELLED: the stock is released."""
+
+    def cancelled(head: Head, news: PaymentDeclined) -> OrderEvent:
+        return OrderCancelled(**head_facts(head), reason=_reason(news) or "payment declined")
+
+    await _advance(ctx, unit, deliveries, OrderStatus.CANCELLED, "order cancelled", cancelled)
+
+
+async def ask_after_overdue(ctx: Context[Orders]) -> None:
+    """The reconciler: orders that no step moves are asked after, and whoever knows something of one says it again."""
+    now = ctx.now
+    async with ctx.deps.store.unit() as unit:
+        for late in await unit.overdue(now - OVERDUE_AFTER, now, OVERDUE_BATCH):
+            units = units_by_product(late.lines)
+            items = tuple(OrderedItem(product_id=product_id, quantity=count) for product_id, count in units.items())
+            event = OrderOverdue(**head_facts(late.head), payment_method=late.payment_method, items=items)
+            unit.publish(event, ctx.traceparent)
+            ctx.log.warning("order overdue", ctx.traceparent, orderId=late.head.order_id, status=late.head.status)
+
+
+async def _advance(
+    ctx: Context[Orders],
+    unit: OrdersUnit,
+    deliveries: Sequence[Delivery[News]],
+    to: OrderStatus,
+    message: str,
+    event: Callable[[Head, News], OrderEvent] | None = None,
+) -> None:
+    heads = await unit.lock(sorted({delivery.data.order_id for delivery in deliveries}))
+    moves: dict[str, Move] = {}
+    now = ctx.now
+    for delivery in deliveries:
+        news = delivery.data
+        head = heads.get(news.order_id)
+        if head is None:
+            ctx.log.error("news of an unknown order", delivery.traceparent, orderId=news.order_id, news=message)
+            continue
+        if news.order_id in moves or not may_become(head.status, to):
+            continue
+        moves[head.order_id] = Move(head.order_id, Step(to, now, _reason(news)), _short_items(news))
+        if event is not None:
+            unit.publish(event(head, news), delivery.traceparent)
+        ctx.log.info(
+            message,
+            delivery.traceparent,
+            orderId=head.order_id,
+            customerId=head.customer_id,
+            total=str(Money(head.total_minor)),
+        )
+    await unit.move(list(moves.values()))
+
+
+def _reason(news: StockReserved | StockRejected | PaymentEvent) -> str | None:
+    if isinstance(news, PaymentDeclined):
+        return f"payment declined: {news.reason}"
+    if isinstance(news, StockRejected):
+        return "short of " + ", ".join(item.product_id for item in news.short_items[:10])
+    return None
+
+
+def _short_items(news: StockReserved | StockRejected | PaymentEvent) -> tuple[ShortItem, ...]:
+    return news.short_items if isinstance(news, StockRejected) else ()

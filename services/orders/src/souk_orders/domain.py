@@ -1,0 +1,154 @@
+"""Orders as values: their lines, the table of their states, and what a return may take back. No I/O, no clock."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from souk_contracts.orders import OrderStatus, TooManyReturned
+from souk_contracts.products import ShortItem
+
+S = OrderStatus
+
+NEXT: Mapping[OrderStatus, frozenset[OrderStatus]] = {
+    # PENDING may be confirmed at once: the news of the payment can overtake that of the reservation it implies.
+    S.PENDING: frozenset({S.RESERVED, S.CONFIRMED, S.REJECTED, S.CANCELLED}),
+    S.RESERVED: frozenset({S.CONFIRMED, S.CANCELLED}),
+    S.CONFIRMED: frozenset({S.SHIPPED, S.CANCELLED, S.RETURNED}),
+    S.SHIPPED: frozenset({S.DELIVERED, S.RETURNED}),
+    S.DELIVERED: frozenset({S.RETURNED}),
+    S.REJECTED: frozenset(),
+    S.CANCELLED: frozenset(),
+    S.RETURNED: frozenset(),
+}
+"""The one table of states: which may follow which."""
+
+OPEN = frozenset({S.PENDING, S.RESERVED})
+"""States in which the saga still has something to do."""
+RETURNABLE = frozenset({S.CONFIRMED, S.SHIPPED, S.DELIVERED})
+PAID = frozenset({S.CONFIRMED, S.SHIPPED, S.DELIVERED, S.RETURNED})
+"""States in which the money is the shop's, less what was refunded for returns."""
+
+
+class IllegalTransitionError(Exception):
+    """A step that the table of states does not have."""
+
+
+def may_become(status: OrderStatus, to: OrderStatus) -> bool:
+    """Whether an order in `status` may go on to `to`."""
+    return to in NEXT[status]
+
+
+def check_transition(status: OrderStatus, to: OrderStatus) -> None:
+    """Raise IllegalTransitionError where `may_become` is false."""
+    if not may_become(status, to):
+        raise IllegalTransitionError(f"an order that is {status} can't become {to}")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of an order, with the price agreed for one unit. A product may stand in several lines."""
+
+    product_id: str
+    quantity: int
+    unit_price_minor: int
+    returned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An order that is to be placed. `fingerprint` tells whether a repeat asks for the same."""
+
+    order_id: str
+    customer_id: str | None
+    email: str | None
+    lines: tuple[Line, ...]
+    total_minor: int
+    currency: str
+    payment_method: str
+    prices_cached: bool
+    fingerprint: bytes
+    created_at: datetime
+    traceparent: str
+    key: tuple[str, str] | None = None
+    """The scope and the idempotency key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What the first answer to an order was made of. `fresh` is False for a repeat."""
+
+    order_id: str
+    total_minor: int
+    currency: str
+    prices_cached: bool
+    fingerprint: bytes
+    created_at: datetime
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """An order without its lines."""
+
+    order_id: str
+    customer_id: str | None
+    email: str | None
+    status: OrderStatus
+    total_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of an order's history."""
+
+    status: OrderStatus
+    at: datetime
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A step that an order takes."""
+
+    order_id: str
+    step: Step
+    short_items: tuple[ShortItem, ...] = ()
+
+
+def units_by_product(lines: Sequence[Line]) -> dict[str, int]:
+    """How many units of each product the lines come to."""
+    units: dict[str, int] = {}
+    for line in lines:
+        units[line.product_id] = units.get(line.product_id, 0) + line.quantity
+    return units
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What a return comes to: units back by line, the refund, and whether nothing is left."""
+
+    by_line: Mapping[int, int]
+    refund_minor: int
+    all_returned: bool
+
+
+def settle_return(lines: Sequence[Line], wanted: Mapping[str, int]) -> Returned:
+    """Take units back from the lines, first lines first, at the price of each line.
+
+    Raises TooManyReturned where more is wanted than was bought and not returned yet.
+    """
+    left = dict(wanted)
+    by_line: dict[int, int] = {}
+    refund_minor = 0
+    for number, line in enumerate(lines):
+        back = min(left.get(line.product_id, 0), line.quantity - line.returned)
+        if back:
+            by_line[number] = back
+            left[line.product_id] -= back
+            refund_minor += back * line.unit_price_minor
+    for product_id, missing in left.items():
+        if missing:
+            raise TooManyReturned(f"{product_id}: {missing} more than can come back.", items=f"Too many {product_id}")
+    kept = sum(line.quantity - line.returned for line in lines) - sum(by_line.values())
+    return Returned(by_line, refund_minor, all_returned=kept == 0)

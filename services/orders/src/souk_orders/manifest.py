@@ -1,0 +1,74 @@
+"""What the orders service owns, offers, calls, publishes and consumes."""
+
+from souk_chassis.manifest import Consumer, Database, Service
+from souk_chassis.queues import queue_operations
+from souk_contracts.orders import (
+    CancelOrder,
+    DeliverOrder,
+    FindOrderStates,
+    FollowOrder,
+    GetOrder,
+    GetOrderBooks,
+    ListOrders,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderCreated,
+    OrderDelivered,
+    OrderOverdue,
+    OrderRejected,
+    OrderReturned,
+    OrderShipped,
+    PlaceOrder,
+    ReturnItems,
+    ShipOrder,
+)
+from souk_contracts.payments import PaymentCaptured, PaymentDeclined
+from souk_contracts.products import Quote, StockRejected, StockReserved
+
+from souk_orders import consumers, operations
+
+service = Service(
+    "orders",
+    "order-service",
+    owns=[Database("souk_orders")],
+    implements={
+        PlaceOrder: operations.place_order,
+        GetOrder: operations.get_order,
+        ListOrders: operations.list_orders,
+        CancelOrder: operations.cancel_order,
+        ShipOrder: operations.ship_order,
+        DeliverOrder: operations.deliver_order,
+        ReturnItems: operations.return_items,
+        FollowOrder: operations.follow_order,
+        FindOrderStates: operations.find_order_states,
+        GetOrderBooks: operations.get_order_books,
+        **queue_operations(
+            "orders",
+            frozenset(
+                {
+                    "orders-stock-reserved",
+                    "orders-stock-rejected",
+                    "orders-payment-captured",
+                    "orders-payment-declined",
+                }
+            ),
+        ),
+    },
+    publishes=[
+        OrderCreated,
+        OrderOverdue,
+        OrderConfirmed,
+        OrderRejected,
+        OrderCancelled,
+        OrderShipped,
+        OrderDelivered,
+        OrderReturned,
+    ],
+    consumes={
+        StockReserved: Consumer(consumers.on_stock_reserved),
+        StockRejected: Consumer(consumers.on_stock_rejected),
+        PaymentCaptured: Consumer(consumers.on_payment_captured),
+        PaymentDeclined: Consumer(consumers.on_payment_declined),
+    },
+    calls=[Quote],
+)

@@ -1,0 +1,221 @@
+"""The use cases of orders after placing: one function each, one unit of work each."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+from souk_chassis.context import Context
+from souk_chassis.errors import invalid
+from souk_chassis.ids import uuid7
+from souk_chassis.money import Money
+from souk_contracts.orders import (
+    NewReturn,
+    NotForOthers,
+    NotNow,
+    OrderBooks,
+    OrderCancelled,
+    OrderDelivered,
+    OrderDetails,
+    OrderedItem,
+    OrderNotFound,
+    OrderPage,
+    OrderQuery,
+    OrderRef,
+    OrderReturned,
+    OrderShipped,
+    OrderStates,
+    OrderStatesQuery,
+    OrderStatus,
+    OrderUpdate,
+    ReturnReceipt,
+    TooLate,
+)
+from souk_contracts.shop import BookRequest
+
+from souk_orders.domain import OPEN, RETURNABLE, Head, Move, Step, may_become, settle_return
+from souk_orders.facts import head_facts
+from souk_orders.placing import Orders, place_order
+from souk_orders.ports import OrdersUnit
+
+SAGA_LIMIT_S = 60.0
+"""An order that is open for longer has stuck; the audit says so."""
+FOLLOW_EVERY_S = 0.3
+"""How often a followed order is looked at."""
+
+
+async def get_order(ctx: Context[Orders], request: OrderRef) -> OrderDetails:
+    """The order, to its owner and to administrators."""
+    found = await ctx.deps.store.details(request.order_id)
+    if found is None:
+        raise OrderNotFound()
+    head, details = found
+    ctx.must_own(ctx.identity.owns_order(head.order_id, head.customer_id))
+    return details
+
+
+async def list_orders(ctx: Context[Orders], request: OrderQuery) -> OrderPage:
+    """A customer's own orders; for administrators anyone's, or all."""
+    customer_id = request.customer_id
+    if not ctx.identity.is_admin:
+        if customer_id not in {None, ctx.identity.user_id}:
+            raise NotForOthers("You see your own orders.", customerId="Not yours")
+        customer_id = ctx.identity.user_id
+    before = _read_cursor(request.cursor) if request.cursor else None
+    items = tuple(await ctx.deps.store.page(customer_id, request.status, before, request.limit))
+    full = len(items) == request.limit
+    return OrderPage(items=items, next=_cursor(items[-1].created_at, items[-1].order_id) if full else None)
+
+
+async def cancel_order(ctx: Context[Orders], request: OrderRef) -> OrderDetails:
+    """Cancel what is not shipped yet: stock and money go back. Cancelling again changes nothing."""
+    async with ctx.deps.store.unit() as unit:
+        head = await _owned(ctx, unit, request.order_id)
+        if head.status is not OrderStatus.CANCELLED:
+            if not may_become(head.status, OrderStatus.CANCELLED):
+                raise TooLate(f"The order is {head.status}.")
+            reason = "cancelled by the shop" if ctx.identity.is_admin else "cancelled by the customer"
+            await unit.move([Move(head.order_id, Step(OrderStatus.CANCELLED, ctx.now, reason))])
+            unit.publish(OrderCancelled(**head_facts(head), reason=reason), ctx.traceparent)
+            _log(ctx, "order cancelled", head)
+    return await get_order(ctx, request)
+
+
+async def ship_order(ctx: Context[Orders], request: OrderRef) -> OrderDetails:
+    """CONFIRMED to SHIPPED. Saying it again changes nothing."""
+    async with ctx.deps.store.unit() as unit:
+        head = await _stepped(ctx, unit, request.order_id, OrderStatus.SHIPPED)
+        if head is not None:
+            unit.publish(OrderShipped(**head_facts(head)), ctx.traceparent)
+            _log(ctx, "order shipped", head)
+    return await get_order(ctx, request)
+
+
+async def deliver_order(ctx: Context[Orders], request: OrderRef) -> OrderDetails:
+    """SHIPPED to DELIVERED. Saying it again changes nothing."""
+    async with ctx.deps.store.unit() as unit:
+        head = await _stepped(ctx, unit, request.order_id, OrderStatus.DELIVERED)
+        if head is not None:
+            unit.publish(OrderDelivered(**head_facts(head)), ctx.traceparent)
+            _log(ctx, "order delivered", head)
+    return await get_order(ctx, request)
+
+
+async def return_items(ctx: Context[Orders], request: NewReturn) -> ReturnReceipt:
+    """Take items back: they are restocked and refunded at the price of their lines, first lines first."""
+    wanted: dict[str, int] = {}
+    for item in request.items:
+        wanted[item.product_id] = wanted.get(item.product_id, 0) + item.quantity
+    return_id, now = uuid7(), ctx.now
+    async with ctx.deps.store.unit() as unit:
+        head = await _owned(ctx, unit, request.order_id)
+        if head.status not in RETURNABLE:
+            raise NotNow(f"Nothing can be returned of an order that is {head.status}.")
+        settled = settle_return(await unit.lines(head.order_id), wanted)
+        await unit.record_return(head.order_id, settled.by_line, settled.refund_minor, now)
+        status = head.status
+        if settled.all_returned:
+            status = OrderStatus.RETURNED
+            await unit.move([Move(head.order_id, Step(status, now, "all items returned"))])
+        items = tuple(OrderedItem(product_id=product_id, quantity=units) for product_id, units in wanted.items())
+        returned = OrderReturned(
+            **head_facts(head), return_id=return_id, amount_minor=settled.refund_minor, items=items
+        )
+        unit.publish(returned, ctx.traceparent)
+    _log(ctx, "items returned", head)
+    return ReturnReceipt(
+        order_id=head.order_id,
+        return_id=return_id,
+        status=status,
+        refund=Money(settled.refund_minor),
+        currency=head.currency,
+    )
+
+
+async def follow_order(ctx: Context[Orders], request: OrderRef) -> AsyncIterator[OrderUpdate]:
+    """The order's history, step by step as it happens, until it ends or the call's deadline."""
+    told = 0
+    while True:
+        progress = await ctx.deps.store.progress(request.order_id)
+        if progress is None:
+            raise OrderNotFound()
+        head = progress.head
+        ctx.must_own(ctx.identity.owns_order(head.order_id, head.customer_id))
+        for step in progress.history[told:]:
+            yield OrderUpdate(order_id=head.order_id, status=step.status, at=step.at, reason=step.reason)
+        told = len(progress.history)
+        if head.status not in OPEN or ctx.call_info.deadline.expired:
+            return
+        await asyncio.sleep(FOLLOW_EVERY_S)
+
+
+async def find_order_states(ctx: Context[Orders], request: OrderStatesQuery) -> OrderStates:
+    """The states of orders, for the reconcilers of other services."""
+    return OrderStates(items=tuple(await ctx.deps.store.states(request.order_ids)))
+
+
+async def get_order_books(ctx: Context[Orders], request: BookRequest) -> OrderBooks:
+    """The orders' books, by id."""
+    items = tuple(await ctx.deps.store.books(request.cursor or "", request.limit, ctx.now))
+    full = len(items) == request.limit
+    return OrderBooks(items=items, next=items[-1].order_id if full else None, saga_limit_s=SAGA_LIMIT_S)
+
+
+async def _owned(ctx: Context[Orders], unit: OrdersUnit, order_id: str) -> Head:
+    head = (await unit.lock([order_id])).get(order_id)
+    if head is None:
+        raise OrderNotFound()
+    ctx.must_own(ctx.identity.owns_order(head.order_id, head.customer_id))
+    return head
+
+
+async def _stepped(ctx: Context[Orders], unit: OrdersUnit, order_id: str, to: OrderStatus) -> Head | None:
+    """Move the order, and return it; None where it was there already."""
+    head = await _owned(ctx, unit, order_id)
+    if head.status is to:
+        return None
+    if not may_become(head.status, to):
+        raise NotNow(f"An order that is {head.status} can't become {to}.")
+    await unit.move([Move(order_id, Step(to, ctx.now))])
+    return head
+
+
+def _log(ctx: Context[Orders], message: str, head: Head) -> None:
+    ctx.log.info(
+        message,
+        ctx.traceparent,
+        orderId=head.order_id,
+        customerId=head.customer_id,
+        total=str(Money(head.total_minor)),
+    )
+
+
+def _cursor(created_at: datetime, order_id: str) -> str:
+    micros = round(created_at.timestamp() * 1_000_000)
+    return f"{micros}~{order_id}"
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    micros, tilde, order_id = cursor.partition("~")
+    try:
+        seconds, fraction = divmod(int(micros), 1_000_000)
+        at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=fraction)
+    except (ValueError, OverflowError, OSError):
+        tilde = ""
+    if not tilde:
+        raise invalid("invalid_cursor", "The cursor is none that a list gave.", cursor="Not a cursor")
+    return at, order_id
+
+
+__all__ = [
+    "SAGA_LIMIT_S",
+    "cancel_order",
+    "deliver_order",
+    "find_order_states",
+    "follow_order",
+    "get_order",
+    "get_order_books",
+    "list_orders",
+    "place_order",
+    "return_items",
+    "ship_order",
+]

@@ -1,0 +1,81 @@
+"""What the orders service needs of a store."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from souk_chassis.storage.ports import Database, Unit
+from souk_contracts.orders import OrderBook, OrderDetails, OrderState, OrderStatus, OrderSummary
+
+from souk_orders.domain import Draft, Head, Line, Move, Placed, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """An order that should have ended by now, with what its first event said."""
+
+    head: Head
+    payment_method: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Whose order it is, and its history so far."""
+
+    head: Head
+    history: tuple[Step, ...]
+
+
+class OrdersUnit(Unit, Protocol):
+    """Writes of one unit of work."""
+
+    async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
+        """Store what is new. For a repeated id or key, what was stored first. In the order of the drafts."""
+
+    async def lock(self, order_ids: Sequence[str]) -> Mapping[str, Head]:
+        """Those orders that exist, locked until the unit ends."""
+
+    async def move(self, moves: Sequence[Move]) -> None:
+        """Write the orders' new states and their history. The orders are locked."""
+
+    async def lines(self, order_id: str) -> Sequence[Line]:
+        """An order's lines."""
+
+    async def record_return(self, order_id: str, by_line: Mapping[int, int], refund_minor: int, at: datetime) -> None:
+        """Write what came back. The order is locked."""
+
+    async def overdue(self, before: datetime, now: datetime, limit: int) -> Sequence[Overdue]:
+        """Open orders that have not moved since `before`, marked as looked at `now`."""
+
+
+class OrderStore(Database[OrdersUnit], Protocol):
+    """Reads outside a unit of work."""
+
+    async def find_placed(self, order_id: str | None, key: tuple[str, str] | None) -> Placed | None:
+        """The order of that id or key, if there is one."""
+
+    async def details(self, order_id: str) -> tuple[Head, OrderDetails] | None:
+        """An order, whole."""
+
+    async def progress(self, order_id: str) -> Progress | None:
+        """An order's history."""
+
+    async def page(
+        self,
+        customer_id: str | None,
+        status: OrderStatus | None,
+        before: tuple[datetime, str] | None,
+        limit: int,
+    ) -> Sequence[OrderSummary]:
+        """Orders, newest first, older than `before`."""
+
+    async def states(self, order_ids: Sequence[str]) -> Sequence[OrderState]:
+        """The states of those that exist."""
+
+    async def books(self, after: str, limit: int, now: datetime) -> Sequence[OrderBook]:
+        """The orders' books by id, from `after` on."""
+
+    async def count_open(self, at_most: int) -> int:
+        """How many orders are open; counting ends at `at_most`."""

@@ -1,0 +1,229 @@
+"""Orders in memory: the twin of the PostgreSQL adapter."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from souk_chassis.money import Money
+from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
+from souk_contracts.orders import (
+    OrderBook,
+    OrderDetails,
+    OrderLine,
+    OrderState,
+    OrderStatus,
+    OrderSummary,
+    ShortLine,
+    StatusChange,
+)
+from souk_contracts.products import ShortItem
+
+from souk_orders.domain import OPEN, Draft, Head, Line, Move, Placed, Step
+from souk_orders.ports import Overdue, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    draft: Draft
+    lines: tuple[Line, ...]
+    history: tuple[Step, ...]
+    updated_at: datetime
+    short_items: tuple[ShortItem, ...] = ()
+    returned_minor: int = 0
+    looked_at: datetime | None = None
+
+    @property
+    def status(self) -> OrderStatus:
+        return self.history[-1].status
+
+    @property
+    def head(self) -> Head:
+        draft = self.draft
+        return Head(draft.order_id, draft.customer_id, draft.email, self.status, draft.total_minor, draft.currency)
+
+    def placed(self, *, fresh: bool) -> Placed:
+        draft = self.draft
+        return Placed(
+            draft.order_id,
+            draft.total_minor,
+            draft.currency,
+            draft.prices_cached,
+            draft.fingerprint,
+            draft.created_at,
+            fresh,
+        )
+
+
+class MemoryOrdersUnit(MemoryUnit):
+    """See `souk_orders.ports.OrdersUnit`."""
+
+    async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
+        """See the port."""
+        return [self._place(draft) for draft in drafts]
+
+    def _place(self, draft: Draft) -> Placed:
+        known = self.get("order_keys", draft.key) if draft.key else None
+        row: _Row | None = self.get("orders", known or draft.order_id)
+        if row is not None:
+            return row.placed(fresh=False)
+        row = _Row(draft, draft.lines, (Step(OrderStatus.PENDING, draft.created_at),), draft.created_at)
+        self.put("orders", draft.order_id, row)
+        if draft.key:
+            self.put("order_keys", draft.key, draft.order_id)
+        return row.placed(fresh=True)
+
+    async def lock(self, order_ids: Sequence[str]) -> Mapping[str, Head]:
+        """See the port. Units of work run one at a time: there is nothing to lock."""
+        rows: list[_Row | None] = [self.get("orders", order_id) for order_id in order_ids]
+        return {row.draft.order_id: row.head for row in rows if row is not None}
+
+    async def move(self, moves: Sequence[Move]) -> None:
+        """See the port."""
+        for move in moves:
+            row: _Row = self.get("orders", move.order_id)
+            moved = replace(
+                row,
+                history=(*row.history, move.step),
+                updated_at=move.step.at,
+                short_items=move.short_items or row.short_items,
+            )
+            self.put("orders", move.order_id, moved)
+
+    async def lines(self, order_id: str) -> Sequence[Line]:
+        """See the port."""
+        row: _Row = self.get("orders", order_id)
+        return row.lines
+
+    async def record_return(self, order_id: str, by_line: Mapping[int, int], refund_minor: int, at: datetime) -> None:
+        """See the port."""
+        row: _Row = self.get("orders", order_id)
+        lines = tuple(
+            replace(line, returned=line.returned + by_line.get(number, 0)) for number, line in enumerate(row.lines)
+        )
+        returned = replace(row, lines=lines, returned_minor=row.returned_minor + refund_minor, updated_at=at)
+        self.put("orders", order_id, returned)
+
+    async def overdue(self, before: datetime, now: datetime, limit: int) -> Sequence[Overdue]:
+        """See the port."""
+        rows: list[_Row] = [
+            row
+            for _, row in sorted(self.tables["orders"].items())
+            if row.status in OPEN and max(row.updated_at, row.looked_at or row.updated_at) < before
+        ][:limit]
+        for row in rows:
+            self.put("orders", row.draft.order_id, replace(row, looked_at=now))
+        return [Overdue(row.head, row.draft.payment_method, row.lines) for row in rows]
+
+
+class MemoryOrderStore(MemoryDatabase[MemoryOrdersUnit]):
+    """See `souk_orders.ports.OrderStore`."""
+
+    def _row(self, order_id: str) -> _Row | None:
+        return self.tables["orders"].get(order_id)
+
+    def _rows(self) -> list[_Row]:
+        return [row for _, row in sorted(self.tables["orders"].items())]
+
+    async def find_placed(self, order_id: str | None, key: tuple[str, str] | None) -> Placed | None:
+        """See the port."""
+        await self.ping()
+        row = self._row(order_id) if order_id is not None else None
+        if row is None and key is not None:
+            row = self._row(self.tables["order_keys"].get(key, ""))
+        return row.placed(fresh=False) if row else None
+
+    async def details(self, order_id: str) -> tuple[Head, OrderDetails] | None:
+        """See the port."""
+        await self.ping()
+        row = self._row(order_id)
+        if row is None:
+            return None
+        return row.head, OrderDetails(
+            order_id=row.draft.order_id,
+            customer_id=row.draft.customer_id,
+            status=row.status,
+            total=Money(row.draft.total_minor),
+            currency=row.draft.currency,
+            items=tuple(
+                OrderLine(
+                    item_id=number,
+                    product_id=line.product_id,
+                    quantity=line.quantity,
+                    unit_price=Money(line.unit_price_minor),
+                    returned=line.returned,
+                )
+                for number, line in enumerate(row.lines, 1)
+            ),
+            history=tuple(StatusChange(status=s.status, at=s.at, reason=s.reason) for s in row.history),
+            short_items=tuple(
+                ShortLine(product_id=s.product_id, requested=s.requested, available=s.available)
+                for s in row.short_items
+            ),
+            prices_cached=row.draft.prices_cached,
+            created_at=row.draft.created_at,
+            updated_at=row.updated_at,
+        )
+
+    async def progress(self, order_id: str) -> Progress | None:
+        """See the port."""
+        await self.ping()
+        row = self._row(order_id)
+        return Progress(row.head, row.history) if row else None
+
+    async def page(
+        self,
+        customer_id: str | None,
+        status: OrderStatus | None,
+        before: tuple[datetime, str] | None,
+        limit: int,
+    ) -> Sequence[OrderSummary]:
+        """See the port."""
+        await self.ping()
+        rows = [
+            row
+            for row in self._rows()
+            if (customer_id is None or row.draft.customer_id == customer_id)
+            and (status is None or row.status == status)
+            and (before is None or (row.draft.created_at, row.draft.order_id) < before)
+        ]
+        rows.sort(key=lambda row: (row.draft.created_at, row.draft.order_id), reverse=True)
+        return [
+            OrderSummary(
+                order_id=row.draft.order_id,
+                customer_id=row.draft.customer_id,
+                status=row.status,
+                total=Money(row.draft.total_minor),
+                currency=row.draft.currency,
+                created_at=row.draft.created_at,
+            )
+            for row in rows[:limit]
+        ]
+
+    async def states(self, order_ids: Sequence[str]) -> Sequence[OrderState]:
+        """See the port."""
+        await self.ping()
+        rows = [(order_id, self._row(order_id)) for order_id in order_ids]
+        return [OrderState(order_id=order_id, status=row.status) for order_id, row in rows if row is not None]
+
+    async def books(self, after: str, limit: int, now: datetime) -> Sequence[OrderBook]:
+        """See the port."""
+        await self.ping()
+        return [
+            OrderBook(
+                order_id=row.draft.order_id,
+                status=row.status,
+                total_minor=row.draft.total_minor,
+                returned_minor=row.returned_minor,
+                units=sum(line.quantity for line in row.lines),
+                returned_units=sum(line.returned for line in row.lines),
+                age_s=(now - row.draft.created_at).total_seconds(),
+                idle_s=(now - row.updated_at).total_seconds(),
+            )
+            for row in self._rows()
+            if row.draft.order_id > after
+        ][:limit]
+
+    async def count_open(self, at_most: int) -> int:
+        """See the port."""
+        await self.ping()
+        return min(at_most, sum(row.status in OPEN for row in self._rows()))

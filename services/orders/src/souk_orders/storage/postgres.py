@@ -1,0 +1,202 @@
+"""Orders in PostgreSQL: the writes, each one statement for the whole batch."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from souk_chassis import wire
+from souk_chassis.storage.postgres import PostgresUnit
+from souk_contracts.orders import OrderStatus, StatusChange
+
+from souk_orders.domain import Draft, Head, Line, Move, Placed, Step
+from souk_orders.ports import Overdue
+from souk_orders.storage.rows import HEAD, LINE, PLACED, head, line, placed
+
+_CLAIM_KEYS = """
+INSERT INTO order_keys (scope, key, order_id, created_at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS given (scope, key, order_id, at)
+ORDER BY scope, key ON CONFLICT DO NOTHING
+"""
+_KEYS = """
+SELECT order_keys.scope, order_keys.key, order_id FROM order_keys
+JOIN unnest($1::text[], $2::text[]) AS given (scope, key)
+ON order_keys.scope = given.scope AND order_keys.key = given.key
+"""
+_FREE_KEYS = """
+DELETE FROM order_keys USING unnest($1::text[], $2::text[]) AS given (scope, key)
+WHERE order_keys.scope = given.scope AND order_keys.key = given.key
+"""
+_INSERT_ORDERS = """
+INSERT INTO orders (order_id, customer_id, email, total_amount, currency, payment_method, prices_cached, fingerprint,
+                    created_at, updated_at, units, status, history)
+SELECT id, customer, mail, (minor::numeric / 100)::numeric(10, 2), cur, method, cached, print, at, at, units,
+       'PENDING', history::jsonb
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bool[], $8::bytea[],
+            $9::timestamptz[], $10::bigint[], $11::text[])
+     AS given (id, customer, mail, minor, cur, method, cached, print, at, units, history)
+ORDER BY id ON CONFLICT DO NOTHING RETURNING order_id
+"""
+_INSERT_ITEMS = """
+INSERT INTO order_items (order_id, item_id, product_id, quantity, unit_price)
+SELECT id, number, product, quantity, (minor::numeric / 100)::numeric(10, 2)
+FROM unnest($1::text[], $2::int[], $3::text[], $4::int[], $5::bigint[]) AS given (id, number, product, quantity, minor)
+"""
+_MOVE = """
+UPDATE orders SET status = given.status, updated_at = given.at, history = history || given.step::jsonb,
+    short_items = coalesce(given.short::jsonb, short_items)
+FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[]) AS given (id, status, at, step, short)
+WHERE order_id = given.id
+"""
+_RETURN_LINES = """
+UPDATE order_items SET returned = returned + given.back
+FROM unnest($2::int[], $3::int[]) AS given (number, back) WHERE order_id = $1 AND item_id = given.number
+"""
+_RETURN = """
+UPDATE orders SET returned_amount = returned_amount + ($2::bigint::numeric / 100)::numeric(10, 2),
+    returned_units = returned_units + $3, updated_at = $4
+WHERE order_id = $1
+"""
+_OVERDUE = f"""
+UPDATE orders SET looked_at = $2 WHERE order_id IN (
+    SELECT order_id FROM orders WHERE status IN ('PENDING', 'RESERVED')
+    AND greatest(updated_at, coalesce(looked_at, updated_at)) < $1 ORDER BY order_id LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING {HEAD}, payment_method
+"""
+
+
+class PostgresOrdersUnit(PostgresUnit):
+    """See `souk_orders.ports.OrdersUnit`."""
+
+    async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
+        """See the port."""
+        claimed = await self._claim_keys(drafts)
+        ids = [claimed.get(draft.key, draft.order_id) if draft.key else draft.order_id for draft in drafts]
+        new: dict[str, Draft] = {}
+        for order_id, draft in zip(ids, drafts, strict=True):
+            if order_id == draft.order_id:
+                new.setdefault(order_id, draft)
+        fresh = await self._insert(list(new.values()))
+        stored = {order_id: _as_placed(new[order_id]) for order_id in fresh}
+        others = sorted(set(ids) - fresh)
+        if others:
+            rows = await self.connection.fetch(f"SELECT {PLACED} FROM orders WHERE order_id = ANY($1)", others)
+            stored |= {row[0]: placed(row) for row in rows}
+            await self._free_keys(drafts, ids, stored, fresh)
+        return [
+            replace(stored[order_id], fresh=order_id in fresh and new[order_id] is draft)
+            for order_id, draft in zip(ids, drafts, strict=True)
+        ]
+
+    async def _claim_keys(self, drafts: Sequence[Draft]) -> dict[tuple[str, str], str]:
+        """The order of each key: this batch's where the key is new, else the one that it was first used for."""
+        keyed: dict[tuple[str, str], Draft] = {}
+        for draft in drafts:
+            if draft.key is not None:
+                keyed.setdefault(draft.key, draft)
+        if not keyed:
+            return {}
+        scopes, keys = [scope for scope, _ in keyed], [key for _, key in keyed]
+        ids, times = [draft.order_id for draft in keyed.values()], [draft.created_at for draft in keyed.values()]
+        await self.connection.execute(_CLAIM_KEYS, scopes, keys, ids, times)
+        rows = await self.connection.fetch(_KEYS, scopes, keys)
+        return {(row[0], row[1]): row[2] for row in rows}
+
+    async def _free_keys(
+        self, drafts: Sequence[Draft], ids: Sequence[str], stored: Mapping[str, Placed], fresh: set[str]
+    ) -> None:
+        """A key that this batch claimed for an order it could not place leaves no trace."""
+        spoilt = [
+            draft.key
+            for order_id, draft in zip(ids, drafts, strict=True)
+            if draft.key
+            and order_id == draft.order_id
+            and order_id not in fresh
+            and stored[order_id].fingerprint != draft.fingerprint
+        ]
+        if spoilt:
+            await self.connection.execute(_FREE_KEYS, [scope for scope, _ in spoilt], [key for _, key in spoilt])
+
+    async def _insert(self, drafts: Sequence[Draft]) -> set[str]:
+        if not drafts:
+            return set()
+        rows = await self.connection.fetch(
+            _INSERT_ORDERS,
+            [d.order_id for d in drafts],
+            [d.customer_id for d in drafts],
+            [d.email for d in drafts],
+            [d.total_minor for d in drafts],
+            [d.currency for d in drafts],
+            [d.payment_method for d in drafts],
+            [d.prices_cached for d in drafts],
+            [d.fingerprint for d in drafts],
+            [d.created_at for d in drafts],
+            [sum(line.quantity for line in d.lines) for d in drafts],
+            [_step(Step(OrderStatus.PENDING, d.created_at)) for d in drafts],
+        )
+        fresh = {row[0] for row in rows}
+        lines = [
+            (d.order_id, number, line.product_id, line.quantity, line.unit_price_minor)
+            for d in drafts
+            if d.order_id in fresh
+            for number, line in enumerate(d.lines, 1)
+        ]
+        if lines:
+            await self.connection.execute(_INSERT_ITEMS, *_columns(lines))
+        return fresh
+
+    async def lock(self, order_ids: Sequence[str]) -> Mapping[str, Head]:
+        """See the port. Rows are locked in the order of their ids, so that two batches can't lock each other out."""
+        query = f"SELECT {HEAD} FROM orders WHERE order_id = ANY($1) ORDER BY order_id FOR UPDATE"
+        return {row[0]: head(row) for row in await self.connection.fetch(query, list(order_ids))}
+
+    async def move(self, moves: Sequence[Move]) -> None:
+        """See the port."""
+        if not moves:
+            return
+        await self.connection.execute(
+            _MOVE,
+            [move.order_id for move in moves],
+            [move.step.status.value for move in moves],
+            [move.step.at for move in moves],
+            [_step(move.step) for move in moves],
+            [wire.encode(move.short_items).decode() if move.short_items else None for move in moves],
+        )
+
+    async def lines(self, order_id: str) -> Sequence[Line]:
+        """See the port."""
+        rows = await self.connection.fetch(
+            f"SELECT {LINE} FROM order_items WHERE order_id = $1 ORDER BY item_id",
+            order_id,
+        )
+        return [line(row) for row in rows]
+
+    async def record_return(self, order_id: str, by_line: Mapping[int, int], refund_minor: int, at: datetime) -> None:
+        """See the port."""
+        numbers = [number + 1 for number in by_line]
+        await self.connection.execute(_RETURN_LINES, order_id, numbers, list(by_line.values()))
+        await self.connection.execute(_RETURN, order_id, refund_minor, sum(by_line.values()), at)
+
+    async def overdue(self, before: datetime, now: datetime, limit: int) -> Sequence[Overdue]:
+        """See the port."""
+        rows = await self.connection.fetch(_OVERDUE, before, now, limit)
+        return [Overdue(head(row), row[6], tuple(await self.lines(row[0]))) for row in rows]
+
+
+def _as_placed(draft: Draft) -> Placed:
+    return Placed(
+        draft.order_id,
+        draft.total_minor,
+        draft.currency,
+        draft.prices_cached,
+        draft.fingerprint,
+        draft.created_at,
+        fresh=True,
+    )
+
+
+def _step(step: Step) -> str:
+    return wire.encode([StatusChange(status=step.status, at=step.at, reason=step.reason)]).decode()
+
+
+def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]

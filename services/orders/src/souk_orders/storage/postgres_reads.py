@@ -1,0 +1,159 @@
+"""Orders in PostgreSQL: the reads outside a unit of work."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from souk_chassis import wire
+from souk_chassis.money import Money
+from souk_chassis.storage.postgres_queues import PostgresDatabase
+from souk_contracts.orders import (
+    OrderBook,
+    OrderDetails,
+    OrderLine,
+    OrderState,
+    OrderStatus,
+    OrderSummary,
+    ShortLine,
+    StatusChange,
+)
+from souk_contracts.products import ShortItem
+
+from souk_orders.domain import Head, Placed, Step
+from souk_orders.ports import Progress
+from souk_orders.storage.postgres import PostgresOrdersUnit
+from souk_orders.storage.rows import HEAD, LINE, PLACED, head, placed
+
+_DETAILS = f"SELECT {HEAD}, history, short_items, prices_cached, created_at, updated_at FROM orders WHERE order_id = $1"
+_PLACED_BY_ID = f"SELECT {PLACED} FROM orders WHERE order_id = $1"
+_PLACED_BY_KEY = f"""
+SELECT {PLACED} FROM orders
+WHERE order_id = (SELECT order_id FROM order_keys WHERE scope = $1 AND key = $2)
+"""
+_BOOKS = """
+SELECT order_id, status, (total_amount * 100)::bigint, (returned_amount * 100)::bigint, units, returned_units,
+       extract(epoch FROM $3 - created_at)::float8, extract(epoch FROM $3 - updated_at)::float8
+FROM orders WHERE order_id > $1 ORDER BY order_id LIMIT $2
+"""
+_COUNT_OPEN = "SELECT count(*) FROM (SELECT 1 FROM orders WHERE status IN ('PENDING', 'RESERVED') LIMIT $1) AS open"
+
+
+class PostgresOrderStore(PostgresDatabase[PostgresOrdersUnit]):
+    """See `souk_orders.ports.OrderStore`."""
+
+    async def find_placed(self, order_id: str | None, key: tuple[str, str] | None) -> Placed | None:
+        """See the port."""
+        async with self.reading() as connection:
+            row = await connection.fetchrow(_PLACED_BY_ID, order_id) if order_id is not None else None
+            if row is None and key is not None:
+                row = await connection.fetchrow(_PLACED_BY_KEY, *key)
+        return placed(row) if row else None
+
+    async def details(self, order_id: str) -> tuple[Head, OrderDetails] | None:
+        """See the port."""
+        async with self.reading() as connection:
+            row = await connection.fetchrow(_DETAILS, order_id)
+            if row is None:
+                return None
+            lines = await connection.fetch(
+                f"SELECT {LINE}, item_id FROM order_items WHERE order_id = $1 ORDER BY item_id",
+                order_id,
+            )
+        found = head(row)
+        short = wire.decode(row[7], tuple[ShortItem, ...]) if row[7] else ()
+        return found, OrderDetails(
+            order_id=found.order_id,
+            customer_id=found.customer_id,
+            status=found.status,
+            total=Money(found.total_minor),
+            currency=found.currency,
+            items=tuple(
+                OrderLine(item_id=r[4], product_id=r[0], quantity=r[1], unit_price=Money(r[2]), returned=r[3])
+                for r in lines
+            ),
+            history=wire.decode(row[6], tuple[StatusChange, ...]),
+            short_items=tuple(
+                ShortLine(product_id=s.product_id, requested=s.requested, available=s.available) for s in short
+            ),
+            prices_cached=row[8],
+            created_at=row[9],
+            updated_at=row[10],
+        )
+
+    async def progress(self, order_id: str) -> Progress | None:
+        """See the port."""
+        async with self.reading() as connection:
+            row = await connection.fetchrow(f"SELECT {HEAD}, history FROM orders WHERE order_id = $1", order_id)
+        if row is None:
+            return None
+        steps = wire.decode(row[6], tuple[StatusChange, ...])
+        return Progress(head(row), tuple(Step(step.status, step.at, step.reason) for step in steps))
+
+    async def page(
+        self,
+        customer_id: str | None,
+        status: OrderStatus | None,
+        before: tuple[datetime, str] | None,
+        limit: int,
+    ) -> Sequence[OrderSummary]:
+        """See the port. Each combination of filters has its own statement, so that each has its index."""
+        where, given = [], list[object]()
+        if customer_id is not None:
+            given.append(customer_id)
+            where.append(f"customer_id = ${len(given)}")
+        if status is not None:
+            given.append(status.value)
+            where.append(f"status = ${len(given)}")
+        if before is not None:
+            given += before
+            where.append(f"(created_at, order_id) < (${len(given) - 1}, ${len(given)})")
+        given.append(limit)
+        query = (
+            "SELECT order_id, customer_id, status, (total_amount * 100)::bigint, currency, created_at FROM orders"
+            + (f" WHERE {' AND '.join(where)}" if where else "")
+            + f" ORDER BY created_at DESC, order_id DESC LIMIT ${len(given)}"
+        )
+        async with self.reading() as connection:
+            rows = await connection.fetch(query, *given)
+        return [
+            OrderSummary(
+                order_id=row[0],
+                customer_id=row[1],
+                status=OrderStatus(row[2]),
+                total=Money(row[3]),
+                currency=row[4],
+                created_at=row[5],
+            )
+            for row in rows
+        ]
+
+    async def states(self, order_ids: Sequence[str]) -> Sequence[OrderState]:
+        """See the port."""
+        async with self.reading() as connection:
+            rows = await connection.fetch(
+                "SELECT order_id, status FROM orders WHERE order_id = ANY($1)", list(order_ids)
+            )
+        return [OrderState(order_id=row[0], status=OrderStatus(row[1])) for row in rows]
+
+    async def books(self, after: str, limit: int, now: datetime) -> Sequence[OrderBook]:
+        """See the port."""
+        async with self.reading() as connection:
+            rows = await connection.fetch(_BOOKS, after, limit, now)
+        return [
+            OrderBook(
+                order_id=row[0],
+                status=OrderStatus(row[1]),
+                total_minor=row[2],
+                returned_minor=row[3],
+                units=row[4],
+                returned_units=row[5],
+                age_s=row[6],
+                idle_s=row[7],
+            )
+            for row in rows
+        ]
+
+    async def count_open(self, at_most: int) -> int:
+        """See the port."""
+        async with self.reading() as connection:
+            count: int = await connection.fetchval(_COUNT_OPEN, at_most)
+        return count

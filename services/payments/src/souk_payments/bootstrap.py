@@ -1,0 +1,64 @@
+"""Builds the payments service from its settings: which store, which provider."""
+
+from typing import Literal
+
+import msgspec
+from souk_chassis.config import ConfigError, read_config
+from souk_chassis.observability.logs import Log
+from souk_chassis.resilience import Pipeline, Policy
+from souk_chassis.runtimes.instance import Foundation, Instance
+from souk_chassis.storage.opening import open_store
+
+from souk_payments.manifest import service
+from souk_payments.ports import PaymentProvider, Payments, PaymentStore
+from souk_payments.providers.sandbox import Sandbox
+from souk_payments.providers.sandbox_memory import MemoryBooks
+from souk_payments.providers.sandbox_postgres import open_books
+from souk_payments.reconciler import reconcile_forever
+from souk_payments.storage.memory import MemoryPaymentStore
+from souk_payments.storage.postgres import PostgresPaymentStore
+
+POLICY = Policy(max_concurrent=256, max_waiting=512, attempts=2)
+"""A whole batch of charges is under way at once; a batch of refunds may stand in line behind it."""
+
+
+class PaymentsConfig(msgspec.Struct, frozen=True):
+    """Settings, from SOUK_PAYMENT_PROVIDER and so on. The key is needed for Stripe alone."""
+
+    payment_provider: Literal["sandbox", "stripe"] = "sandbox"
+    stripe_key: str = ""
+    stripe_url: str = "https://api.stripe.com"
+
+
+async def build(base: Foundation) -> Instance:
+    """The service, ready to run. Raises ConfigError."""
+    config = read_config(PaymentsConfig, base.environment)
+    store: PaymentStore
+    if base.database_url is None:
+        store = MemoryPaymentStore(base.clock)
+    else:
+        store = await open_store(
+            base.database_url,
+            "souk_payments",
+            "payments",
+            base.clock,
+            lambda pool, clock: PostgresPaymentStore(pool, clock),
+        )
+    provider = await _provider(config, base)
+    return Instance(
+        manifest=service,
+        deps=Payments(store, provider, Pipeline("payment provider", POLICY, base.clock)),
+        database=store,
+        clock=base.clock,
+        log=Log(service.label),
+        background=(reconcile_forever,),
+        closers=(provider.close,),
+    )
+
+
+async def _provider(config: PaymentsConfig, base: Foundation) -> PaymentProvider:
+    if config.payment_provider == "stripe":
+        raise ConfigError("stripe")
+    if base.database_url is None:
+        return Sandbox(MemoryBooks())
+    return Sandbox(await open_books(base.database_url, base.clock))

@@ -1,0 +1,50 @@
+"""What the payments service owns, offers, calls, publishes and consumes."""
+
+from souk_chassis.manifest import Consumer, Database, Service
+from souk_chassis.queues import queue_operations
+from souk_contracts.orders import FindOrderStates, OrderCancelled, OrderOverdue, OrderReturned
+from souk_contracts.payments import GetPaymentBooks, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundOwed
+from souk_contracts.products import StockReserved
+
+from souk_payments.charging import charge_reserved, give_refunds
+from souk_payments.consumers import (
+    cancel_payments,
+    record_charges,
+    record_refunds,
+    refund_returns,
+    say_outcomes_again,
+)
+from souk_payments.operations import get_payment_books
+
+PROVIDER_ATTEMPTS = 12
+"""About five minutes of tries: an outside system is away for longer than a database."""
+
+service = Service(
+    "payments",
+    "payment-service",
+    owns=[Database("souk_payments")],
+    implements={
+        GetPaymentBooks: get_payment_books,
+        **queue_operations(
+            "payments",
+            frozenset(
+                {
+                    "payments-stock-reserved",
+                    "payments-order-cancelled",
+                    "payments-order-returned",
+                    "payments-order-overdue",
+                    "payments-refund-owed",
+                }
+            ),
+        ),
+    },
+    publishes=[PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundOwed],
+    consumes={
+        StockReserved: Consumer(apply=record_charges, ask=charge_reserved, attempts=PROVIDER_ATTEMPTS),
+        OrderCancelled: Consumer(apply=cancel_payments),
+        OrderReturned: Consumer(apply=refund_returns),
+        OrderOverdue: Consumer(apply=say_outcomes_again),
+        RefundOwed: Consumer(apply=record_refunds, ask=give_refunds, attempts=PROVIDER_ATTEMPTS),
+    },
+    calls=[FindOrderStates],
+)

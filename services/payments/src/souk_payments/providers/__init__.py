@@ -1,0 +1,1 @@
+"""Adapters of the payment provider: the sandbox, and Stripe."""

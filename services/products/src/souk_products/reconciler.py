@@ -1,0 +1,70 @@
+"""The reconciler: finds stock that is held for an order that has ended or never was, and gives it back.
+
+Each reservation is looked at once, in the order of their making, when it is old enough for its order to have ended.
+Those whose order has not ended are watched, and looked at again each round.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from souk_chassis.context import Context, internal_call
+from souk_chassis.errors import SoukError
+from souk_contracts.orders import FindOrderStates, OrderStatesQuery, OrderStatus
+
+from souk_products.domain import Checkpoint
+from souk_products.operations import Products
+from souk_products.stock_movements import release
+
+OLD_ENOUGH = timedelta(minutes=10)
+"""An order is stored before its stock is held, and ends within minutes; so nothing younger is stuck."""
+BATCH = 500
+ROUND_S = 30.0
+"""Seconds between two rounds."""
+CALL_TIMEOUT_S = 10.0
+
+_OPEN = frozenset({OrderStatus.PENDING, OrderStatus.RESERVED})
+_HOLDS_NOTHING = frozenset({OrderStatus.CANCELLED, OrderStatus.REJECTED})
+
+
+async def reconcile_forever(ctx: Context[Products]) -> None:
+    """A round every `ROUND_S`. Where orders or the database is away, the next round makes up for it."""
+    while True:
+        try:
+            await reconcile(ctx)
+        except SoukError as error:
+            ctx.log.warning("reconciling failed", code=error.code, detail=error.detail)
+        await asyncio.sleep(ROUND_S)
+
+
+async def reconcile(ctx: Context[Products]) -> int:
+    """One round. Returns how many reservations were released."""
+    store = ctx.deps.store
+    released, after = 0, ""
+    while watched := await store.watched(after, BATCH):
+        released += await _check(ctx, watched, None)
+        after = watched[-1]
+    before = ctx.now - OLD_ENOUGH
+    while held := await store.held_since(await store.checkpoint(), before, BATCH):
+        released += await _check(ctx, [each.order_id for each in held], held[-1])
+    return released
+
+
+async def _check(ctx: Context[Products], order_ids: Sequence[str], upto: Checkpoint | None) -> int:
+    """Ask for the orders' states, then release, watch and advance in one unit of work."""
+    fresh = replace(ctx, call_info=internal_call(ctx.clock, CALL_TIMEOUT_S, ctx.service))
+    found = await fresh.call(FindOrderStates, OrderStatesQuery(order_ids=tuple(order_ids)))
+    states = {each.order_id: each.status for each in found.items}
+    still_open = [order_id for order_id in order_ids if states.get(order_id) in _OPEN]
+    gone = [order_id for order_id in order_ids if states.get(order_id) is None or states[order_id] in _HOLDS_NOTHING]
+    async with ctx.deps.store.unit() as unit:
+        released = await release(unit, gone) if gone else []
+        await unit.unwatch(set(order_ids).difference(still_open))
+        await unit.watch(still_open)
+        if upto is not None:
+            await unit.advance_checkpoint(upto)
+    for reservation in released:
+        status = states.get(reservation.order_id)
+        ctx.log.warning("stuck stock released", orderId=reservation.order_id, status=status or "unknown")
+    return len(released)

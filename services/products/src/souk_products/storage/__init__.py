@@ -1,0 +1,1 @@
+"""The stores of the products service: PostgreSQL and memory."""

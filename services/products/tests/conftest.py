@@ -1,0 +1,128 @@
+"""What the tests of the products service share: stores of both kinds, contexts, deliveries."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+from souk_chassis import wire
+from souk_chassis.clock import Clock
+from souk_chassis.context import Context, internal_call
+from souk_chassis.errors import unavailable
+from souk_chassis.events.event import Delivery, Envelope, Event
+from souk_chassis.ids import uuid7
+from souk_chassis.observability.logs import Log
+from souk_chassis.storage.opening import open_store
+from souk_chassis.testing.clock import ManualClock
+from souk_contracts.orders import OrderState, OrderStates, OrderStatus
+from souk_products.operations import Products, make_products
+from souk_products.ports import ProductsStore
+from souk_products.storage.memory import MemoryProductsStore
+from souk_products.storage.postgres import PostgresProductsStore
+
+
+class Orders:
+    """Stands for the orders service: answers what a test set, and counts the calls."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, OrderStatus] = {}
+        self.asked: list[tuple[str, ...]] = []
+        self.reachable = True
+
+    async def dispatch(self, operation: Any, request: Any, call: Any) -> OrderStates:
+        if call.deadline.remaining_s <= 0:
+            raise unavailable("deadline_exceeded", "There was no time left.")
+        if not self.reachable:
+            raise unavailable("down", "Orders can't be reached.")
+        self.asked.append(request.order_ids)
+        known = [order_id for order_id in request.order_ids if order_id in self.states]
+        return OrderStates(items=tuple(OrderState(order_id=each, status=self.states[each]) for each in known))
+
+    def stream(self, operation: Any, request: Any, call: Any) -> Any:
+        raise AssertionError("products streams nothing")
+
+
+class Service:
+    """A products service on a store: runs handlers as the worker does, and shows what was published."""
+
+    def __init__(self, store: ProductsStore, clock: Clock) -> None:
+        self.store = store
+        self.orders = Orders()
+        self.lines: list[dict[str, Any]] = []
+        deps = make_products(store, "GBP", clock)
+        log = Log("product-service", self)  # type: ignore[arg-type] # stands for the writer
+        self.ctx: Context[Products] = Context(deps, "products", log, clock, self.orders, internal_call(clock, 10.0))
+
+    def write(self, line: bytes) -> None:
+        """What the log wrote."""
+        self.lines.append(wire.decode(line, dict[str, Any]))
+
+    async def deliver(self, handler: Callable[..., Awaitable[None]], *events: Event) -> list[dict[str, Any]]:
+        """Run a handler in one unit of work. Returns what it published: each event's type and data."""
+        deliveries = [Delivery(uuid7(), event, "") for event in events]
+        before = set(self._outbox())
+        async with self.store.unit() as unit:
+            await handler(self.ctx, unit, deliveries)
+        outbox = self._outbox()
+        return [_published(outbox[event_id].json) for event_id in sorted(set(outbox) - before)]
+
+    async def now(self) -> dict[str, int]:
+        """Stock on hand by product, after a look at every product's ledger."""
+        books = await self.store.stock_books("", 1000)
+        assert all(book.start + book.corrected - book.sold + book.returned == book.now for book in books)
+        return {book.product_id: book.now for book in books}
+
+    async def reservations(self) -> dict[str, tuple[str, int]]:
+        """State and units held by order."""
+        return {book.order_id: (book.state, book.units) for book in await self.store.reservation_books("", 1000)}
+
+    def _outbox(self) -> dict[str, Any]:
+        assert isinstance(self.store, MemoryProductsStore)
+        return self.store.tables["outbox"]
+
+
+def _published(json: str) -> dict[str, Any]:
+    envelope = wire.decode(json, Envelope)
+    return {"type": envelope.type, **wire.decode(envelope.data, dict[str, Any])}
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that tests set."""
+    return ManualClock()
+
+
+@pytest.fixture
+def service(clock: ManualClock) -> Service:
+    """The service in memory."""
+    return Service(MemoryProductsStore(clock), clock)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def make_database(request: pytest.FixtureRequest) -> Callable[[], Awaitable[str]] | None:
+    """What makes a database for the store, or None for the one in memory. Not async: it asks for an async fixture."""
+    return request.getfixturevalue("new_database") if request.param == "postgres" else None
+
+
+@pytest.fixture
+async def store(make_database: Callable[[], Awaitable[str]] | None, clock: ManualClock) -> AsyncIterator[ProductsStore]:
+    """An empty store of each kind."""
+    if make_database is None:
+        yield MemoryProductsStore(clock)
+        return
+    opened = await open_store(await make_database(), "souk_products", "products", clock, PostgresProductsStore)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def on(clock: ManualClock) -> Callable[[ProductsStore], Service]:
+    """A service on a given store."""
+    return lambda store: Service(store, clock)
+
+
+@pytest.fixture
+def units() -> Callable[..., Sequence[Any]]:
+    """Event items: `units(p1=2)`."""
+    from souk_contracts.orders import OrderedItem
+
+    return lambda **items: tuple(OrderedItem(product_id=key, quantity=n) for key, n in items.items())

@@ -1,0 +1,56 @@
+"""Accounts as values, and the rules of signing in. No I/O, no clock."""
+
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+SESSION_LIFETIME_S = 8 * 3600
+"""How long a session's token is good, in seconds: a working day. There is no refresh; one signs in again."""
+
+MAX_FAILURES = 10
+"""Failed sign-ins for one e-mail address within `FAILURE_WINDOW`. OWASP ASVS 5.0, 6.3.1 asks for such a limit."""
+FAILURE_WINDOW = timedelta(minutes=15)
+"""Begins with the first failure. When it is over, the count starts anew: nobody is locked out for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """What others may see of an account."""
+
+    user_id: str
+    email: str
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user with the hash of the password."""
+
+    user: User
+    password_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """What is known of an e-mail address when somebody signs in with it. Without an account the first two are None."""
+
+    user_id: str | None
+    password_hash: str | None = field(repr=False)
+    failures: int
+    """Failed sign-ins in the window that is running."""
+
+    @property
+    def is_blocked(self) -> bool:
+        """True where no further password is looked at until the window is over."""
+        return self.failures >= MAX_FAILURES
+
+
+def email_key(email: str) -> str:
+    """The form in which addresses are compared: one account an address, however it is written."""
+    return email.lower()
+
+
+def canonical_password(password: str) -> str:
+    """The form that is hashed: the same characters give the same hash from any keyboard (NIST SP 800-63B, 5.1.1.2)."""
+    return unicodedata.normalize("NFKC", password)

@@ -1,0 +1,21 @@
+"""The users service's declaration."""
+
+from souk_chassis.manifest import Database, Service
+from souk_chassis.queues import queue_operations
+from souk_contracts.users import FindContacts, GetUser, OpenSession, RegisterUser, UserRegistered
+
+from souk_users.operations import find_contacts, get_user, open_session, register_user
+
+service = Service(
+    "users",
+    "user-service",
+    owns=[Database("souk_users")],
+    implements={
+        RegisterUser: register_user,
+        OpenSession: open_session,
+        GetUser: get_user,
+        FindContacts: find_contacts,
+        **queue_operations("users", frozenset()),
+    },
+    publishes=[UserRegistered],
+)

@@ -1,0 +1,131 @@
+"""The users service's use cases: opening an account, signing in, profiles and contacts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from souk_chassis.auth.identity import Identity, Role
+from souk_chassis.auth.keys import SigningKey
+from souk_chassis.auth.passwords import hash_password, verify_password
+from souk_chassis.auth.tokens import sign_public
+from souk_chassis.context import Context
+from souk_chassis.ids import uuid7
+from souk_contracts.users import (
+    Contact,
+    Contacts,
+    ContactsQuery,
+    Credentials,
+    EmailTaken,
+    NewUser,
+    Session,
+    TooManyAttempts,
+    UserNotFound,
+    UserProfile,
+    UserRef,
+    UserRegistered,
+    WrongCredentials,
+)
+
+from souk_users.domain import SESSION_LIFETIME_S, Account, User, canonical_password, email_key
+from souk_users.ports import UserStore
+
+FORGET_EVERY_S = 300.0
+"""How often the counts of failed sign-ins whose window is over are removed, in seconds."""
+
+
+class Turns:
+    """Lets one sign-in for an e-mail address through at a time, so that many at once can't outrun their count.
+
+    Between processes the count in the store holds: each further process lets through one attempt more at most.
+    """
+
+    def __init__(self) -> None:
+        self._lines: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @asynccontextmanager
+    async def of(self, key: str) -> AsyncIterator[None]:
+        """Wait for the key's turn."""
+        lock, users = self._lines.get(key, (asyncio.Lock(), 0))
+        self._lines[key] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._lines.pop(key)
+            if users > 1:
+                self._lines[key] = (lock, users - 1)
+
+
+@dataclass(frozen=True)
+class Users:
+    """What the operations of this service stand on. Sessions are signed with `key`."""
+
+    store: UserStore
+    key: SigningKey
+    turns: Turns = field(default_factory=Turns)
+
+
+async def register_user(ctx: Context[Users], request: NewUser) -> UserProfile:
+    """Open an account. The hash is made first: it takes long, and a unit of work holds a connection."""
+    password_hash = await hash_password(canonical_password(request.password))
+    user = User(uuid7(), request.email, request.name, ctx.now)
+    async with ctx.deps.store.unit() as unit:
+        if not await unit.add(Account(user, password_hash)):
+            raise EmailTaken(email="has an account")
+        unit.publish(UserRegistered(user_id=user.user_id, email=user.email, name=user.name), ctx.traceparent)
+    ctx.log.info("user registered", ctx.traceparent, userId=user.user_id)
+    return _profile(user)
+
+
+async def open_session(ctx: Context[Users], request: Credentials) -> Session:
+    """Sign in. An unknown address and a wrong password look alike: the same work, the same count, the same error."""
+    deps = ctx.deps
+    async with deps.turns.of(email_key(request.email)):
+        known = await deps.store.find_sign_in(request.email, ctx.now)
+        if known.is_blocked:
+            ctx.log.warning("sign-in refused after too many failures", ctx.traceparent, userId=known.user_id)
+            raise TooManyAttempts()
+        right = await verify_password(known.password_hash, canonical_password(request.password))
+        if not right or known.user_id is None:
+            async with deps.store.unit() as unit:
+                await unit.count_failure(request.email, ctx.now)
+            ctx.log.warning("sign-in failed", ctx.traceparent, userId=known.user_id)
+            raise WrongCredentials()
+        if known.failures:
+            async with deps.store.unit() as unit:
+                await unit.forget_failures(request.email)
+    token = sign_public(
+        deps.key, Identity(Role.CUSTOMER, known.user_id), issued_at=ctx.now, lifetime_s=SESSION_LIFETIME_S
+    )
+    ctx.log.info("session opened", ctx.traceparent, userId=known.user_id)
+    return Session(token=token, expires_in=SESSION_LIFETIME_S, user_id=known.user_id)
+
+
+async def get_user(ctx: Context[Users], request: UserRef) -> UserProfile:
+    """A profile. Whose it is is asked first, so that strangers can't learn which ids exist."""
+    ctx.must_own(ctx.identity.owns_user(request.user_id))
+    user = await ctx.deps.store.find_user(request.user_id)
+    if user is None:
+        raise UserNotFound()
+    return _profile(user)
+
+
+async def find_contacts(ctx: Context[Users], request: ContactsQuery) -> Contacts:
+    """Where those users who exist are reached."""
+    users = await ctx.deps.store.find_users(request.user_ids)
+    return Contacts(items=tuple(Contact(user_id=user.user_id, email=user.email, name=user.name) for user in users))
+
+
+async def forget_old_failures(ctx: Context[Users]) -> None:
+    """A background loop: removes counts whose window is over, so that guessing leaves no growing table behind."""
+    while True:
+        await ctx.deps.store.forget_old_failures(ctx.now)
+        await asyncio.sleep(FORGET_EVERY_S)
+
+
+def _profile(user: User) -> UserProfile:
+    return UserProfile(user_id=user.user_id, email=user.email, name=user.name, created_at=user.created_at)

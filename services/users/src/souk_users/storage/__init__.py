@@ -1,0 +1,1 @@
+"""Adapters of the users service's store. All pass one contract suite."""

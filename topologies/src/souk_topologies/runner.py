@@ -1,0 +1,144 @@
+"""What every process of the shop does alike: build services, serve an app, stop gracefully."""
+
+import asyncio
+import gc
+import signal
+import socket
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from typing import Any
+
+import uvicorn
+import uvloop
+from souk_chassis.clock import SystemClock
+from souk_chassis.context import Dispatcher
+from souk_chassis.observability.logs import bridge_standard_logging, writer
+from souk_chassis.resilience import Pipeline
+from souk_chassis.runtimes.asgi import Check
+from souk_chassis.runtimes.dispatch import ResilientDispatcher
+from souk_chassis.runtimes.instance import Instance
+from souk_chassis.runtimes.worker import Worker
+from souk_chassis.storage.ports import Subscriptions, Target
+from souk_chassis.storage.postgres_queues import open_target
+from starlette.types import ASGIApp
+
+from souk_topologies.shop import SERVICES
+
+MAX_CONNECTIONS = 2_000
+"""Connections that one process serves at once; one more gets 503."""
+STOP_GRACE_S = 10
+"""How long requests that are under way may take when the process stops, in seconds."""
+
+CLOCK = SystemClock()
+
+
+def run(main: Coroutine[Any, Any, None], label: str) -> None:
+    """Run a process of the shop until it ends."""
+    bridge_standard_logging(label)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main)
+    finally:
+        writer.close()
+
+
+def stop_event() -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the process's signals alone: `stop_event` has them."""
+        yield
+
+
+class HttpServer:
+    """uvicorn, started and stopped from our own loop."""
+
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            app,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=STOP_GRACE_S,
+        )
+        self._server = _Server(config)
+        self._listener = listener
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Return when it accepts connections."""
+        self._task = asyncio.create_task(self._server.serve([self._listener]), name="http")
+        while not self._server.started:
+            if self._task.done():
+                self._task.result()
+                raise RuntimeError("the HTTP server ended before it began")
+            await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        """Accept no more, finish what is under way."""
+        if self._task is not None:
+            self._server.should_exit = True
+            await self._task
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises OSError where the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+async def open_targets(urls: Mapping[str, str], owner: str, stack: AsyncExitStack) -> dict[str, Target]:
+    """The ways to the queues of each subscriber, closed with the stack."""
+    targets: dict[str, Target] = {}
+    for service, url in urls.items():
+        target = await open_target(url, CLOCK, name=f"souk-relay-{owner}")
+        stack.push_async_callback(target.close)
+        targets[service] = target
+    return targets
+
+
+def way_out(inner: Dispatcher) -> Dispatcher:
+    """One service's calls to the others, with a resilience pipeline for each."""
+    return ResilientDispatcher(inner, {name: Pipeline(name) for name in SERVICES})
+
+
+def store_checks(instances: Sequence[Instance]) -> dict[str, Check]:
+    """Readiness: each service's database, which holds its queues too."""
+    return {f"{instance.manifest.name}-database": instance.database.ping for instance in instances}
+
+
+def work(instance: Instance, subscriptions: Subscriptions, out: Dispatcher, deliveries: int) -> Worker:
+    """Start a service's worker."""
+    worker = Worker(instance, subscriptions, out, deliveries=deliveries)
+    worker.start()
+    return worker
+
+
+def settle_memory() -> None:
+    """After start-up, what is there stays: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)

@@ -1,0 +1,48 @@
+"""The shop: its five services, and how they are wired, read from their manifests."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from importlib import import_module
+from typing import cast
+
+import msgspec
+from souk_chassis.manifest import Service, allowed_callers, check_wiring, subscriptions
+from souk_chassis.runtimes.instance import Foundation, Instance
+
+SERVICES = ("users", "products", "orders", "payments", "notifications")
+GATEWAY = "gateway"
+OPERATOR = "operator"
+"""The issuer of the tokens that `souk token` makes."""
+ISSUERS = (*SERVICES, GATEWAY, OPERATOR)
+
+Build = Callable[[Foundation], Awaitable[Instance]]
+
+
+class Wiring(msgspec.Struct, frozen=True):
+    """Who hears what, and who may call what: what a process must know of the other services."""
+
+    subscriptions: dict[str, list[tuple[str, str]]]
+    callers: dict[str, list[str]]
+
+
+def manifest_of(name: str) -> Service:
+    """A service's manifest. Only that service is imported."""
+    return cast("Service", import_module(f"souk_{name}.manifest").service)
+
+
+def build_of(name: str) -> Build:
+    """A service's bootstrap. Only that service is imported."""
+    return cast("Build", import_module(f"souk_{name}.bootstrap").build)
+
+
+def manifests() -> Mapping[str, Service]:
+    """All manifests by name, checked against each other."""
+    found = {name: manifest_of(name) for name in SERVICES}
+    check_wiring(list(found.values()))
+    return found
+
+
+def wiring() -> Wiring:
+    """The wiring of the whole shop."""
+    services = list(manifests().values())
+    callers = {operation: sorted(names) for operation, names in allowed_callers(services).items()}
+    return Wiring(subscriptions(services), callers)
