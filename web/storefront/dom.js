@@ -66,6 +66,11 @@ export function toast(...content) {
   setTimeout(() => message.remove(), 6000);
 }
 
+/** Takes the short message away: the visitor has moved on. */
+export function clearToasts() {
+  document.getElementById("toasts")?.replaceChildren();
+}
+
 /**
  * @param {Element} element
  * @param {Props} props

@@ -2,7 +2,7 @@
  * Shows the view that the address names after `#`, and ends the work of the one before. Going back finds the place
  * where the page was left.
  */
-import { fill } from "./dom.js";
+import { clearToasts, fill } from "./dom.js";
 
 /** @typedef {{params: string[], query: URLSearchParams, signal: AbortSignal}} Visit */
 /** @typedef {{title: string, node: Node}} Screen */
@@ -21,7 +21,7 @@ export function start(routes, outlet) {
   history.scrollRestoration = "manual";
   document.addEventListener("click", (event) => {
     byClick = event.target instanceof Element && event.target.closest('a[href^="#"]') !== null;
-    if (byClick) document.getElementById("toasts")?.replaceChildren();
+    if (byClick) clearToasts();
   });
   window.addEventListener("hashchange", (event) => {
     places.set(new URL(event.oldURL).hash, window.scrollY);
@@ -40,6 +40,7 @@ export function start(routes, outlet) {
  */
 export function go(path) {
   byClick = true;
+  clearToasts();
   location.hash = path;
 }
 

@@ -1,24 +1,33 @@
 """A payments service under test: its worker is driven by hand, its events are heard, its orders service is a table."""
 
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from souk_chassis.auth.keys import new_key
-from souk_chassis.clock import Clock, SystemClock
 from souk_chassis.context import Call, Context, internal_call
 from souk_chassis.events.event import Event, Stored, pack, unpack
+from souk_chassis.observability.logs import Log, LogWriter
 from souk_chassis.operation import AnyOperation
 from souk_chassis.runtimes.instance import Foundation, Instance
 from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.ports import Subscriptions
 from souk_chassis.testing.clock import ManualClock
-from souk_contracts.orders import FindOrderStates, OrderCancelled, OrderState, OrderStates, OrderStatus
+from souk_contracts.orders import (
+    FindOrderStates,
+    OrderCancelled,
+    OrderOverdue,
+    OrderReturned,
+    OrderState,
+    OrderStates,
+    OrderStatus,
+)
 from souk_contracts.payments import PaymentBook, RefundOwed
 from souk_contracts.products import StockReserved
 from souk_contracts.shop import BookRequest
-
 from souk_payments.bootstrap import build
 from souk_payments.manifest import service
 from souk_payments.operations import get_payment_books
@@ -34,11 +43,6 @@ class Ears:
 
     async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
         self.heard += [event for _, event in queue_events]
-
-    def events(self) -> list[Event]:
-        """What was published, in order, read again."""
-        kinds = {event.type_name(): event for event in service.publishes}
-        return [unpack(stored.json, kinds[stored.type]).data for stored in self.heard]
 
 
 class Orders:
@@ -62,7 +66,7 @@ class Orders:
 class Shop:
     """The service with its worker, and what it needs around it."""
 
-    def __init__(self, instance: Instance, clock: Clock, deliveries: int) -> None:
+    def __init__(self, instance: Instance, clock: ManualClock, deliveries: int) -> None:
         self.instance, self.clock = instance, clock
         self.ears, self.orders = Ears(), Orders()
         heard = {event.type_name(): [("ears", "ears")] for event in service.publishes}
@@ -74,18 +78,27 @@ class Shop:
     def store(self) -> Any:
         return self.instance.database
 
+    @property
+    def deps(self) -> Any:
+        return self.instance.deps
+
     def context(self) -> Context[Any]:
         return self.instance.context(self.orders, internal_call(self.clock, 30.0, "payments", TRACE))
 
-    async def send(self, *events: Event) -> list[Stored]:
-        """Put events into the service's queues, as other services' relays do."""
-        packed = [pack(event, source="test", time=self.clock.now(), traceparent=TRACE) for event in events]
-        await self.resend(*packed)
-        return packed
+    def packed(self, event: Event) -> Stored:
+        """An event as another service's outbox holds it."""
+        return pack(event, source="test", time=self.clock.now(), traceparent=TRACE)
 
-    async def resend(self, *packed: Stored) -> None:
+    async def send(self, *events: Event | Stored) -> None:
+        """Put events into the service's queues, as other services' relays do."""
         queues = {event.type_name(): service.queue(event) for event in service.consumes}
+        packed = [event if isinstance(event, Stored) else self.packed(event) for event in events]
         await self.store.receive([(queues[stored.type], stored) for stored in packed])
+
+    async def consume(self, event: type[Event]) -> int:
+        """Handle one batch of one queue."""
+        hearing = next(hearing for hearing in self.worker.hearings if hearing.event is event)
+        return await self.worker.consume_once(hearing)
 
     async def run(self) -> None:
         """Handle and relay until nothing moves any more."""
@@ -95,56 +108,49 @@ class Shop:
             for hearing in self.worker.hearings:
                 moved += await self.worker.consume_once(hearing)
 
-    async def handle(self, *events: Event) -> list[Event]:
-        """Send, run, and return what was published since the last call, but for internal events."""
+    async def handle(self, *events: Event | Stored) -> list[Event]:
+        """Send, run, and return what was published since the last call, but for the internal event."""
         await self.send(*events)
         await self.run()
-        return self.published()
-
-    def published(self) -> list[Event]:
-        told = [event for event in self.ears.events() if not isinstance(event, RefundOwed)]
+        kinds = {event.type_name(): event for event in service.publishes}
+        told = [unpack(stored.json, kinds[stored.type]).data for stored in self.ears.heard]
         self.ears.heard.clear()
-        return told
+        return [event for event in told if not isinstance(event, RefundOwed)]
 
-    async def waiting(self) -> int:
-        """Events in the queues."""
-        states = await self.store.queue_states([service.queue(event) for event in service.consumes])
-        return sum(state.waiting for state in states)
+    async def queue(self, event: type[Event]) -> Any:
+        """The state of the queue in which the service hears `event`."""
+        return (await self.store.queue_states([service.queue(event)]))[0]
 
     async def books(self) -> dict[str, PaymentBook]:
         return {book.order_id: book for book in (await get_payment_books(self.context(), BookRequest())).items}
 
+    def reserved(self, order_id: str = "o-1", method: str = "tok_ok", total_minor: int = 1000) -> StockReserved:
+        return StockReserved(order_id=order_id, total_minor=total_minor, currency="GBP", payment_method=method)
 
-OpenShop = Callable[..., Awaitable[Shop]]
+    def cancelled(self, order_id: str = "o-1") -> OrderCancelled:
+        return OrderCancelled(order_id=order_id, total_minor=1000, currency="GBP", reason="changed my mind")
 
+    def returned(self, return_id: str, amount_minor: int, order_id: str = "o-1") -> OrderReturned:
+        return OrderReturned(
+            order_id=order_id,
+            total_minor=1000,
+            currency="GBP",
+            return_id=return_id,
+            amount_minor=amount_minor,
+            items=(),
+        )
 
-@pytest.fixture(params=["memory", "postgres"])
-async def open_shop(
-    request: pytest.FixtureRequest, new_database: Callable[[], Awaitable[str]]
-) -> AsyncIterator[OpenShop]:
-    """Opens payments services on each store, and closes them after the test. One test's shops share a database."""
-    url = await new_database() if request.param == "postgres" else None
-    instances: list[Instance] = []
-
-    async def open_one(*, deliveries: int = 1, clock: Clock | None = None) -> Shop:
-        clock = clock or ManualClock(datetime.now(UTC))
-        instance = await build(Foundation(clock, new_key("payments"), {}, url))
-        instances.append(instance)
-        return Shop(instance, clock, deliveries)
-
-    yield open_one
-    for instance in instances:
-        await instance.close()
+    def overdue(self, order_id: str = "o-1") -> OrderOverdue:
+        return OrderOverdue(order_id=order_id, total_minor=1000, currency="GBP", payment_method="tok_ok", items=())
 
 
-@pytest.fixture
-def system_clock() -> SystemClock:
-    return SystemClock()
-
-
-def reserved(order_id: str = "o-1", method: str = "tok_ok", total_minor: int = 1000) -> StockReserved:
-    return StockReserved(order_id=order_id, total_minor=total_minor, currency="GBP", payment_method=method)
-
-
-def cancelled(order_id: str = "o-1", total_minor: int = 1000) -> OrderCancelled:
-    return OrderCancelled(order_id=order_id, total_minor=total_minor, currency="GBP", reason="changed my mind")
+@pytest.fixture(params=["memory", "memory twice", "postgres", "postgres twice"])
+async def shop(request: pytest.FixtureRequest, new_database: Callable[[], Awaitable[str]]) -> AsyncIterator[Shop]:
+    """A payments service on each store; with `twice`, every delivery is handed to its handler two times."""
+    url = await new_database() if "postgres" in request.param else None
+    clock, lines = ManualClock(datetime.now(UTC)), LogWriter(io.StringIO())
+    instance = await build(Foundation(clock, new_key("payments"), {}, url))
+    instance = replace(instance, log=Log(service.label, lines))
+    yield Shop(instance, clock, deliveries=2 if "twice" in request.param else 1)
+    await instance.close()
+    lines.close()

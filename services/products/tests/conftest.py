@@ -1,6 +1,6 @@
 """What the tests of the products service share: stores of both kinds, contexts, deliveries."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -26,12 +26,13 @@ class Orders:
     def __init__(self) -> None:
         self.states: dict[str, OrderStatus] = {}
         self.asked: list[tuple[str, ...]] = []
-        self.reachable = True
+        self.failures = 0
 
     async def dispatch(self, operation: Any, request: Any, call: Any) -> OrderStates:
         if call.deadline.remaining_s <= 0:
             raise unavailable("deadline_exceeded", "There was no time left.")
-        if not self.reachable:
+        if self.failures:
+            self.failures -= 1
             raise unavailable("down", "Orders can't be reached.")
         self.asked.append(request.order_ids)
         known = [order_id for order_id in request.order_ids if order_id in self.states]
@@ -118,11 +119,3 @@ async def store(make_database: Callable[[], Awaitable[str]] | None, clock: Manua
 def on(clock: ManualClock) -> Callable[[ProductsStore], Service]:
     """A service on a given store."""
     return lambda store: Service(store, clock)
-
-
-@pytest.fixture
-def units() -> Callable[..., Sequence[Any]]:
-    """Event items: `units(p1=2)`."""
-    from souk_contracts.orders import OrderedItem
-
-    return lambda **items: tuple(OrderedItem(product_id=key, quantity=n) for key, n in items.items())

@@ -161,7 +161,7 @@ async def postgres(new_database: Any) -> PostgresProductsStore:
 
 async def test_sixteen_writers_oversell_nothing(new_database: Any) -> None:
     store = await postgres(new_database)
-    dice = random.Random(7)  # noqa: S311 - the same orders each time
+    dice = random.Random(7)
     stock = {f"p{index}": 60 for index in range(6)}
     await make(store, stock)
     batches = []

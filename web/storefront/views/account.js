@@ -98,6 +98,6 @@ function personForm(label, id, fields, act) {
  */
 async function enterShop({ email, password }, name, next) {
   session.start(await signIn({ email, password }), { email, name });
-  toast("You are signed in.");
   go(next);
+  toast("You are signed in.");
 }

@@ -33,7 +33,8 @@ def _part(operation: AnyOperation, suffix: str, fields: list[msgspec.structs.Fie
             columns.append((field.name, field.type, msgspec.field(default_factory=field.default_factory)))
         else:
             columns.append((field.name, field.type))
-    return msgspec.defstruct(f"{operation.request.__name__}{suffix}", columns, bases=(wire.Message,), kw_only=True)
+    name = "".join(word.capitalize() for word in operation.name.split("_")) + suffix
+    return msgspec.defstruct(name, columns, bases=(wire.Message,), kw_only=True)
 
 
 class Binding:

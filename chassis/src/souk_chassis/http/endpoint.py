@@ -56,6 +56,7 @@ async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> by
 
 async def respond(send: Send, status: int, headers: Headers, body: bytes) -> None:
     """Send a whole answer."""
+    headers = [*headers, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -64,7 +64,7 @@ def render(error: SoukError | EdgeError, traceparent: str) -> tuple[int, list[tu
             errors=[FieldError(name, detail) for name, detail in fields.items()],
         )
     )
-    headers = [(b"content-type", CONTENT_TYPE), (b"content-length", b"%d" % len(body))]
+    headers = [(b"content-type", CONTENT_TYPE)]
     if status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b'Bearer realm="souk"'))
     if isinstance(error, SoukError) and error.retry_after_s is not None:

@@ -14,6 +14,7 @@ from souk_payments.ports import PaymentProvider, Payments, PaymentStore
 from souk_payments.providers.sandbox import Sandbox
 from souk_payments.providers.sandbox_memory import MemoryBooks
 from souk_payments.providers.sandbox_postgres import open_books
+from souk_payments.providers.stripe import Stripe
 from souk_payments.reconciler import reconcile_forever
 from souk_payments.storage.memory import MemoryPaymentStore
 from souk_payments.storage.postgres import PostgresPaymentStore
@@ -58,7 +59,9 @@ async def build(base: Foundation) -> Instance:
 
 async def _provider(config: PaymentsConfig, base: Foundation) -> PaymentProvider:
     if config.payment_provider == "stripe":
-        raise ConfigError("stripe")
+        if not config.stripe_key:
+            raise ConfigError("SOUK_STRIPE_KEY is not set, and SOUK_PAYMENT_PROVIDER is stripe")
+        return Stripe(config.stripe_key, config.stripe_url)
     if base.database_url is None:
         return Sandbox(MemoryBooks())
     return Sandbox(await open_books(base.database_url, base.clock))

@@ -21,9 +21,18 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[],
 ON CONFLICT (mail_key) DO NOTHING RETURNING mail_key
 """
 # Groups in the order of the index: the scan stops when the page is full, however many mails there are.
-_BOOKS = """
+BOOKS = """
 SELECT order_id, array_agg(kind) FROM mails WHERE order_id > $1 GROUP BY order_id ORDER BY order_id LIMIT $2
 """
+
+
+def page_statement(wanted: MailFilter, before: str | None) -> tuple[str, list[str]]:
+    """The statement that reads a page, and its values after the first, which is the limit."""
+    given = {"customer_id = ": wanted.customer_id, "order_id = ": wanted.order_id, "mail_id < ": before}
+    used = {condition: value for condition, value in given.items() if value is not None}
+    where = " AND ".join(f"{condition}${place}" for place, condition in enumerate(used, 2)) or "true"
+    statement = f"SELECT {_COLUMNS} FROM mails WHERE {where} ORDER BY mail_id DESC LIMIT $1"
+    return statement, list(used.values())
 
 
 class PostgresMailUnit(PostgresUnit):
@@ -54,18 +63,15 @@ class PostgresMailStore(PostgresDatabase[PostgresMailUnit]):
 
     async def page(self, wanted: MailFilter, before: str | None, limit: int) -> Sequence[Mail]:
         """See the port. Each combination of filters has a statement of its own, so that each gets its index."""
-        given = {"customer_id = ": wanted.customer_id, "order_id = ": wanted.order_id, "mail_id < ": before}
-        used = [(condition, value) for condition, value in given.items() if value is not None]
-        where = " AND ".join(f"{condition}${place}" for place, (condition, _) in enumerate(used, 2))
-        statement = f"SELECT {_COLUMNS} FROM mails WHERE {where or 'true'} ORDER BY mail_id DESC LIMIT $1"
+        statement, values = page_statement(wanted, before)
         with translated():
-            rows = await self.pool.fetch(statement, limit, *(value for _, value in used))
+            rows = await self.pool.fetch(statement, limit, *values)
         return [_from_row(row) for row in rows]
 
     async def books(self, after: str, limit: int) -> Sequence[MailBook]:
         """See the port."""
         with translated():
-            rows = await self.pool.fetch(_BOOKS, after, limit)
+            rows = await self.pool.fetch(BOOKS, after, limit)
         return [MailBook(order_id=order_id, kinds=dict(Counter(kinds))) for order_id, kinds in rows]
 
 

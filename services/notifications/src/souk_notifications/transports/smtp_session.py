@@ -78,7 +78,7 @@ class SmtpSession:
 async def _transmit(
     smtp: aiosmtplib.SMTP, message: EmailMessage, sender: str, to: str, deadline: Deadline
 ) -> aiosmtplib.SMTPResponseException | None:
-    """Send it. Returns what the server says against this mail, if anything; raises where the connection is of no use."""
+    """Send it. Returns what the server says against this mail; raises where the connection is of no further use."""
     try:
         await smtp.send_message(message, sender=sender, recipients=[to], timeout=max(0.001, deadline.remaining_s))
     except aiosmtplib.SMTPRecipientsRefused as refused:
