@@ -7,7 +7,7 @@ MEMBERS := chassis contracts services/users services/products services/orders se
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
-.PHONY: install up down test test-infra test-pages check format lock clean
+.PHONY: install up down test test-pages test-pages-tools chaos check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -31,6 +31,16 @@ down: install ## stop a shop started with `souk up --detach`
 test: install ## run every test that needs Python alone
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+test-pages: install test-pages-tools ## try the pages in a real browser
+	@$(BIN)/python -m pytest tests/pages $(PYTEST_ARGS)
+
+test-pages-tools: ## install Debian's chromium, which make test-pages needs
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
+
+chaos: install ## kill -9 the shop KILLS times under load, in both topologies, then audit it
+	@$(BIN)/python trials/chaos/crash.py --topology process --kills $(or $(KILLS),20) $(FILES)
+	@$(BIN)/python trials/chaos/crash.py --topology processes --kills $(or $(KILLS),20) $(FILES)
+
 check: install ## lint, types, import rules, architecture
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -44,7 +54,7 @@ format: install ## format the code
 
 lock: install ## write requirements.lock anew from the members' needs
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
-		pyproject.toml --group check --group test \
+		pyproject.toml --group check --group test --group pages \
 		$(addprefix --no-emit-package ,souk-chassis souk-contracts souk-users souk-products souk-orders souk-payments souk-notifications souk-topologies) \
 		-o requirements.lock
 

@@ -8,6 +8,9 @@ from souk_chassis.money import Money
 
 T = TypeVar("T")
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What `decode` raises where something is no JSON, no UTF-8, nested too deeply, or not of the kind asked for."""
+
 
 class Message(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """Base of all that crosses a border: frozen, camelCase on the wire, unknown fields refused."""
@@ -41,7 +44,7 @@ def encode(value: object) -> bytes:
 
 
 def decode(data: bytes | str, kind: type[T]) -> T:
-    """Read JSON as `kind`. Raises msgspec.ValidationError or msgspec.DecodeError."""
+    """Read JSON as `kind`. Raises msgspec.ValidationError where it is of another kind; see `UNREADABLE`."""
     decoder = _decoders.get(kind)
     if decoder is None:
         decoder = _decoders[kind] = msgspec.json.Decoder(kind, dec_hook=decode_extra)

@@ -109,7 +109,7 @@ class MailServer:
     async def handle_EHLO(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
-        session.host_name = hostname  # type: ignore[assignment] # the hook sets it
+        session.host_name = hostname
         self.connections += 1
         return responses
 
@@ -131,7 +131,7 @@ class MailServer:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         if self.hang_up_on_data:
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         if self.to_data is not None:
             return self.to_data
@@ -145,7 +145,8 @@ class MailServer:
     def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
         self.logins.append((data.login, data.password))
-        return AuthResult(success=data.password == b"p:w@rd")
+        right = data.password == b"p:w@rd"
+        return AuthResult(success=right, handled=right)
 
 
 ServeMail = Callable[..., Any]
@@ -168,3 +169,8 @@ def serve_mail() -> ServeMail:
             listener.close()
 
     return serve
+
+
+@pytest.fixture
+def mail_server() -> MailServer:
+    return MailServer()

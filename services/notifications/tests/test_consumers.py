@@ -90,7 +90,10 @@ async def test_a_batch_fits_into_one_question() -> None:
 async def test_a_second_run_changes_nothing(
     as_caller: AsCaller, notifications: Notifications, users_service: Any, log_lines: Any
 ) -> None:
-    events = [confirmed("o1", "ada"), UserRegistered(user_id="ada", email="ada@example.org", name="Ada")]
+    events: list[MailEvent] = [
+        confirmed("o1", "ada"),
+        UserRegistered(user_id="ada", email="ada@example.org", name="Ada"),
+    ]
     await handle(as_caller(), *events)
     before, lines = await kept(notifications), len(log_lines.lines)
     users_service.emails["ada"] = "moved@example.org"

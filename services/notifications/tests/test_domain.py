@@ -62,8 +62,12 @@ def test_a_mail_on_an_order_names_it(event: MailEvent) -> None:
     assert "\n" not in letter.subject
 
 
-def test_a_confirmation_says_what_was_paid() -> None:
-    assert "1234.56 GBP" in write_letter(OrderConfirmed(**ORDER)).body
+@pytest.mark.parametrize(
+    ("minor", "shown"), [(0, "0.00"), (5, "0.05"), (123456, "1234.56"), (9_999_999_999, "99999999.99")]
+)
+def test_a_confirmation_says_what_was_paid(minor: int, shown: str) -> None:
+    event = OrderConfirmed(**{**ORDER, "total_minor": minor})
+    assert f" {shown} GBP" in write_letter(event).body
 
 
 def test_a_rejection_names_what_was_short() -> None:

@@ -11,7 +11,7 @@ from souk_chassis.testing.clock import ManualClock
 from souk_notifications.domain import Letter, Mail, MailStatus, Receipt
 from souk_notifications.ports import MailFilter, MailStore
 from souk_notifications.storage.memory import MemoryMailStore
-from souk_notifications.storage.postgres import BOOKS, PostgresMailStore, page_statement
+from souk_notifications.storage.postgres import BOOKS, IN_ORDER, PostgresMailStore, page_statement
 
 NewDatabase = Callable[[], Awaitable[str]]
 AT = ManualClock().now()
@@ -146,27 +146,27 @@ class TestMailStore:
         assert seen == sorted(orders)
 
 
-async def test_reads_use_their_indexes(clock: ManualClock, new_database: NewDatabase) -> None:
+@pytest.mark.parametrize("analyzed", [True, False])
+async def test_reads_use_their_indexes(clock: ManualClock, new_database: NewDatabase, analyzed: bool) -> None:
+    """Also right after a rush, when the planner knows nothing of what is in the table."""
     url = await new_database()
     store = await open_store(url, "souk_notifications", "notifications", clock, PostgresMailStore)
-    async with store.unit() as unit:
-        await unit.connection.execute(
-            "INSERT INTO mails SELECT gen_random_uuid(), 'k' || n, 'confirmed', 'o' || n, 'c' || n % 500, NULL, 's', 'b',"
-            " 'SENT', now() FROM generate_series(1, 20000) AS numbers (n)"
-        )
-        await unit.connection.execute("ANALYZE mails")
     before = "ffffffff-ffff-7fff-bfff-ffffffffffff"
-    filters = [MailFilter(), MailFilter("c7"), MailFilter(None, "o7"), MailFilter("c7", "o7")]
+    filters = [MailFilter(), MailFilter("c7"), MailFilter(None, "o7")]
     reads = [(statement, [50, *values]) for statement, values in (page_statement(one, before) for one in filters)]
     reads.append((BOOKS, ["o5", 500]))
-    async with store.reading() as connection:
+    async with store.reading() as connection, connection.transaction():
+        await connection.execute(
+            "INSERT INTO mails SELECT gen_random_uuid(), 'k' || n, 'confirmed', 'o' || n, 'c' || n % 500, NULL, 's',"
+            " 'b', 'SENT', now() FROM generate_series(1, 20000) AS numbers (n)"
+        )
+        if analyzed:
+            await connection.execute("ANALYZE mails")
+        await connection.execute(IN_ORDER)
         plans = [
             "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {sql}", *values)) for sql, values in reads
         ]
     await store.close()
-    indexes = ["mails_pkey", "mails_by_customer", "mails_by_order", "mails_by_order", "mails_by_order"]
-    for plan, index in zip(plans, indexes, strict=True):
+    for plan, index in zip(plans, ["mails_pkey", "mails_by_customer", "mails_by_order", "mails_by_order"], strict=True):
         assert index in plan
-        assert not {"Seq Scan", "Sort", "HashAggregate"} & {
-            line.strip(" ->").split("  ")[0] for line in plan.splitlines()
-        }
+        assert not [step for step in ("Seq Scan", "Sort", "HashAggregate", "Bitmap") if step in plan]

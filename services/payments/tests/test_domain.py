@@ -64,3 +64,9 @@ def test_more_than_is_owed_is_never_given_back() -> None:
     payment = Payment("o-1", PaymentState.CAPTURED, "GBP", payment_id="p-1", captured_minor=10, owed_minor=4)
     with pytest.raises(ValueError, match="5 refunded, and 4 owed"):
         given_back(payment, 5)
+
+
+def test_what_is_refunded_or_declined_is_not_refunded_again() -> None:
+    for state in (PaymentState.REFUNDED, PaymentState.DECLINED):
+        with pytest.raises(ValueError, match="does not follow"):
+            given_back(Payment("o-1", state, "GBP"), 0)

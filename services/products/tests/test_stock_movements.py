@@ -27,7 +27,7 @@ steps = st.one_of(
     st.tuples(st.just("reserve"), st.dictionaries(orders, items, min_size=1, max_size=3)),
     st.tuples(st.just("cancel"), st.lists(orders, min_size=1, max_size=3)),
     st.tuples(st.just("release"), st.lists(orders, min_size=1, max_size=2)),
-    st.tuples(st.just("restock"), st.lists(st.tuples(st.integers(0, 4).map(str), orders, items), max_size=2)),
+    st.tuples(st.just("restock"), st.dictionaries(st.integers(0, 4).map(str), st.tuples(orders, items), max_size=2)),
     st.tuples(st.just("correct"), st.dictionaries(st.sampled_from(PRODUCTS), st.integers(-3, 3))),
 )
 
@@ -64,8 +64,8 @@ class Model:
         for order_id in order_ids:
             self.states.setdefault(order_id, "CANCELLED")
 
-    def restock(self, returns: list[tuple[str, str, dict[str, int]]]) -> None:
-        for return_id, order_id, wanted in {each[0]: each for each in reversed(returns)}.values():
+    def restock(self, returns: dict[str, tuple[str, dict[str, int]]]) -> None:
+        for return_id, (order_id, wanted) in returns.items():
             if return_id in self.returned:
                 continue
             self.returned.add(return_id)
@@ -99,7 +99,9 @@ class Tried:
             elif action == "release":
                 await release(unit, [self.prefix + order for order in argument])
             elif action == "restock":
-                await restock(unit, [(self.prefix + r, self.prefix + o, self._units(w)) for r, o, w in argument])
+                await restock(
+                    unit, {self.prefix + r: (self.prefix + o, self._units(w)) for r, (o, w) in argument.items()}
+                )
             else:
                 on_hand = await unit.lock_stock([self.prefix + product_id for product_id in argument])
                 moved = {p: max(delta, -on_hand[self.prefix + p]) for p, delta in argument.items()}

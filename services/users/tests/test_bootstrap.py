@@ -1,6 +1,7 @@
 """The users service as a topology builds it, called as others call it."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from souk_chassis.auth.identity import ANONYMOUS, Caller
 from souk_chassis.auth.keys import new_key
 from souk_chassis.context import Call
 from souk_chassis.errors import ErrorKind, SoukError
+from souk_chassis.observability.logs import Log
 from souk_chassis.resilience import Deadline
 from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Foundation
@@ -20,10 +22,11 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 @pytest.mark.parametrize("kind", ["memory", "postgres"])
 async def test_it_serves_what_its_manifest_says(
-    kind: str, clock: ManualClock, new_database: Callable[[], Awaitable[str]]
+    kind: str, clock: ManualClock, new_database: Callable[[], Awaitable[str]], log_lines: Any
 ) -> None:
     url = await new_database() if kind == "postgres" else None
     instance = await build(Foundation(clock, new_key("users"), {}, url))
+    instance = replace(instance, log=Log("user-service", log_lines))
     way = LocalDispatcher({FindContacts.name: ["notifications"]}, serialise=True)
     way.bind(instance, way)
 

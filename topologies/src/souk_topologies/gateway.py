@@ -17,7 +17,7 @@ from souk_chassis.observability.logs import Log
 from souk_chassis.operation import AnyOperation
 from souk_chassis.runtimes.asgi import JSON, Check, app, operation_routes, path_route
 from starlette.applications import Starlette
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
@@ -54,6 +54,7 @@ class _Guarded:
     def __init__(self, inner: Any, policy: str) -> None:
         self._inner = inner
         self._headers = [
+            (b"cache-control", b"no-cache"),  # by ETag: a browser must not mix the modules of two versions
             (b"content-security-policy", policy.encode()),
             (b"x-content-type-options", b"nosniff"),
             (b"referrer-policy", b"no-referrer"),
@@ -68,12 +69,11 @@ class _Guarded:
         await self._inner(scope, receive, with_headers)
 
 
-def _page(file: Path) -> Any:
+def _page(file: Path, policy: str = CONTENT_POLICY) -> Any:
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        response: Response = FileResponse(file, headers={"cache-control": "no-cache"})
-        await response(scope, receive, send)
+        await FileResponse(file)(scope, receive, send)
 
-    return _Guarded(serve, CONTENT_POLICY)
+    return _Guarded(serve, policy)
 
 
 def _pages(web: Path) -> list[BaseRoute]:
@@ -82,17 +82,10 @@ def _pages(web: Path) -> list[BaseRoute]:
     return [
         path_route("/", {"GET": _page(web / "storefront" / "index.html")}),
         path_route("/mailbox", {"GET": _page(web / "console" / "mailbox.html")}),
-        path_route("/docs", {"GET": _Guarded(_file(web / "console" / "docs.html"), DOCS_POLICY)}),
+        path_route("/docs", {"GET": _page(web / "console" / "docs.html", DOCS_POLICY)}),
         Mount("/static/swagger", _Guarded(StaticFiles(directory=swagger), DOCS_POLICY)),
         Mount("/static", _Guarded(StaticFiles(directory=web), CONTENT_POLICY)),
     ]
-
-
-def _file(file: Path) -> Any:
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        await FileResponse(file, headers={"cache-control": "no-cache"})(scope, receive, send)
-
-    return serve
 
 
 def gateway_app(

@@ -25,6 +25,8 @@ class Settings:
     topology: Topology = Topology.PROCESS
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
+    sample: bool = True
+    """Whether a new embedded shop gets the sample catalogue."""
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
     @property

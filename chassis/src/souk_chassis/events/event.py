@@ -98,6 +98,15 @@ def pack(event: Event, *, source: str, time: datetime, traceparent: str) -> Stor
     return Stored(event_id, type_name, wire.encode(outgoing).decode())
 
 
+def type_and_subject(stored_json: str) -> tuple[str, str]:
+    """What an event is and what it happened to, for lists of events; both empty where it can't be read."""
+    try:
+        envelope = wire.decode(stored_json, Envelope)
+    except wire.UNREADABLE:
+        return "", ""
+    return envelope.type, envelope.subject
+
+
 def unpack(stored_json: str | bytes, kind: type[E], attempt: int = 1) -> Delivery[E]:
     """Read a CloudEvent whose data is of `kind`. Raises msgspec.ValidationError or msgspec.DecodeError."""
     envelope = wire.decode(stored_json, Envelope)

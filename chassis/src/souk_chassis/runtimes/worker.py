@@ -1,7 +1,7 @@
 """The worker: takes a service's events from its queues, and relays its outbox to the others' queues."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,8 +13,8 @@ from souk_chassis.context import Context, Dispatcher, internal_call
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.events.event import Delivery, Event, unpack
 from souk_chassis.manifest import Consumer
-from souk_chassis.runtimes.instance import Instance
-from souk_chassis.storage.ports import Subscriptions, Waiting
+from souk_chassis.runtimes.instance import Background, Instance
+from souk_chassis.storage.ports import COLLISION, Subscriptions, Waiting
 
 RELAY_BATCH = 512
 """Events that leave the outbox in one go."""
@@ -50,6 +50,7 @@ class Worker:
         """How often each event is handed to its handler: 2 in the topology that tries idempotence."""
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._resting: set[asyncio.Task[Any] | None] = set()
         manifest = instance.manifest
         self.hearings = [Hearing(manifest.queue(event), event, con) for event, con in manifest.consumes.items()]
 
@@ -59,15 +60,14 @@ class Worker:
         loops = [(f"{name}-relay", self._relay_loop()), (f"{name}-housekeeping", self._housekeeping())]
         loops += [(hearing.queue, self._consume_loop(hearing)) for hearing in self.hearings]
         for index, background in enumerate(self._instance.background):
-            context = self._context("")
-            loops.append((f"{name}-background-{index}", self._forever(background, context)))
+            loops.append((f"{name}-background-{index}", self._forever(background)))
         self._tasks = [asyncio.create_task(loop, name=task_name) for task_name, loop in loops]
 
     async def stop(self, grace_s: float = 10.0) -> None:
         """Finish the batches that were taken, then end. What is cut off after `grace_s` is rolled back."""
         self._stopping.set()
         endless = [task for task in self._tasks if "-background-" in task.get_name() or "house" in task.get_name()]
-        for task in endless:
+        for task in (*endless, *(task for task in self._tasks if task in self._resting)):
             task.cancel()
         _, late = await asyncio.wait(self._tasks, timeout=grace_s) if self._tasks else ((), ())
         for task in late:
@@ -89,19 +89,30 @@ class Worker:
         while not self._stopping.is_set():
             moved = await self._guarded(self.relay_once(), "relay failed")
             if moved is not None and moved < RELAY_BATCH:
-                await database.wait_published(POLL_S)
+                await self._rest(database.wait_published(POLL_S))
 
     async def _consume_loop(self, hearing: Hearing) -> None:
         while not self._stopping.is_set():
             taken = await self._guarded(self.consume_once(hearing), "consumer failed", queue=hearing.queue)
             if taken == 0:
-                await self._instance.database.wait_received(hearing.queue, POLL_S)
+                await self._rest(self._instance.database.wait_received(hearing.queue, POLL_S))
+
+    async def _rest(self, wake_up: Coroutine[Any, Any, None]) -> None:
+        """Wait for something to do. Who rests holds nothing, and may be stopped at once."""
+        task = asyncio.current_task()
+        self._resting.add(task)
+        try:
+            await wake_up
+        finally:
+            self._resting.discard(task)
 
     async def _guarded(self, work: Any, message: str, **facts: str) -> int | None:
         """Run one round of a loop. A failure is logged, and the loop goes on after a pause."""
         try:
             return int(await work)
         except SoukError as error:
+            if error.code == COLLISION:
+                return None
             self._instance.log.warning(message, code=error.code, detail=error.detail, **facts)
         except Exception as error:  # noqa: BLE001 - the loop must outlive whatever happened in one round
             self._instance.log.error(message, error=error, **facts)
@@ -194,7 +205,7 @@ class Worker:
         if hopeless:
             reason = f"{type(error).__name__}: {error}"
             self._instance.log.error("event given up", error=error, **facts)
-            await self._instance.database.bury(hearing.queue, one.event_id, reason)
+            await self._instance.database.bury(hearing.queue, one.event_id, reason, counted=leased)
             return
         self._instance.log.warning("event failed", detail=str(error), transient=transient, **facts)
         delay_s = min(RETRY_CAP_S, RETRY_BASE_S * 2 ** (attempt - 1))
@@ -208,10 +219,11 @@ class Worker:
             )
             await asyncio.sleep(HOUSEKEEPING_S)
 
-    async def _forever(self, background: Any, context: Context[Any]) -> None:
+    async def _forever(self, background: Background) -> None:
+        """Each round has a context of its own: a deadline is for one round."""
         while True:
             try:
-                await background(context)
+                await background(self._context(""))
             except Exception as error:  # noqa: BLE001 - a background loop outlives a failure
                 self._instance.log.error("background work failed", error=error)
             await asyncio.sleep(POLL_S)

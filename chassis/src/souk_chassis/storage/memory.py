@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from souk_chassis import wire
 from souk_chassis.clock import Clock
 from souk_chassis.context import unit_is_open
 from souk_chassis.errors import unavailable
-from souk_chassis.events.event import Envelope, Event, Stored, pack
+from souk_chassis.events.event import Event, Stored, pack, type_and_subject
 from souk_chassis.storage.ports import DeadLetter, QueueState, Subscriptions, Waiting
 from souk_chassis.storage.signals import wait_and_clear
 
@@ -45,6 +44,7 @@ class MemoryUnit:
         self.service = service
         self.clock = clock
         self.touched_queues: set[str] = set()
+        self.has_published = False
         self._undo: list[tuple[str, Any, Any]] = []
 
     def get(self, table: str, key: Any) -> Any:
@@ -74,6 +74,7 @@ class MemoryUnit:
         """See `souk_chassis.storage.ports.Unit`."""
         stored = pack(event, source=self.service, time=self.clock.now(), traceparent=traceparent)
         self.put("outbox", stored.event_id, stored)
+        self.has_published = True
 
     async def take(self, queue: str, limit: int) -> list[Waiting]:
         """See `souk_chassis.storage.ports.Unit`."""
@@ -132,7 +133,8 @@ class MemoryDatabase(Generic[U]):
                 raise
             finally:
                 unit_is_open.reset(mark)
-        self._published.set()
+        if unit.has_published:
+            self._published.set()
 
     async def lease(self, queue: str, limit: int, lease_s: float) -> list[Waiting]:
         """See the port."""
@@ -153,12 +155,13 @@ class MemoryDatabase(Generic[U]):
             due = self.clock.now() + timedelta(seconds=delay_s)
             unit.put("inbox", (queue, event_id), replace(row, attempts=row.attempts + attempts, visible_at=due))
 
-    async def bury(self, queue: str, event_id: str, reason: str) -> None:
+    async def bury(self, queue: str, event_id: str, reason: str, *, counted: bool = True) -> None:
         """See the port."""
         async with self.unit() as unit:
             row: _Queued | None = unit.delete("inbox", (queue, event_id))
             if row is not None:
-                unit.put("dead_letters", (queue, event_id), (row, reason[:2000], self.clock.now()))
+                dead = row if counted else replace(row, attempts=row.attempts + 1)
+                unit.put("dead_letters", (queue, event_id), (dead, reason[:2000], self.clock.now()))
 
     async def redrive(self, queue: str) -> int:
         """See the port."""
@@ -172,6 +175,7 @@ class MemoryDatabase(Generic[U]):
 
     async def queue_states(self, queues: Collection[str]) -> Sequence[QueueState]:
         """See the port."""
+        await self.ping()
         now = self.clock.now()
         states = []
         for queue in queues:
@@ -182,18 +186,21 @@ class MemoryDatabase(Generic[U]):
 
     async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:
         """See the port."""
-        letters = []
-        for (queue, event_id), (row, reason, died_at) in self.tables["dead_letters"].items():
-            envelope = wire.decode(row.json, Envelope)
-            letters.append(DeadLetter(queue, event_id, envelope.type, envelope.subject, reason, row.attempts, died_at))
+        await self.ping()
+        letters = [
+            DeadLetter(queue, event_id, *type_and_subject(row.json), reason, row.attempts, died_at)
+            for (queue, event_id), (row, reason, died_at) in self.tables["dead_letters"].items()
+        ]
         return sorted(letters, key=lambda letter: letter.died_at, reverse=True)[:limit]
 
     async def outbox_size(self) -> int:
         """See the port."""
+        await self.ping()
         return len(self.tables["outbox"])
 
     async def relay(self, subscriptions: Subscriptions, limit: int) -> int:
         """See the port."""
+        await self.ping()
         async with self._one_at_a_time:
             event_ids = sorted(self.tables["outbox"])[:limit]
             events: list[Stored] = [self.tables["outbox"][event_id] for event_id in event_ids]
@@ -218,6 +225,7 @@ class MemoryDatabase(Generic[U]):
 
     async def forget_received(self, before: datetime) -> int:
         """See the port."""
+        await self.ping()
         old = [key for key, at in self.tables["inbox_received"].items() if at < before]
         for key in old:
             del self.tables["inbox_received"][key]

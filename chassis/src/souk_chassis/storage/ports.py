@@ -11,6 +11,9 @@ from typing import Protocol, TypeVar
 
 from souk_chassis.events.event import Event, Stored
 
+COLLISION = "database_collision"
+"""The code of `unavailable` for a deadlock or a serialisation failure: doing the same again at once is right."""
+
 U_co = TypeVar("U_co", bound="Unit", covariant=True)
 
 
@@ -71,8 +74,8 @@ class Database(Protocol[U_co]):
     async def postpone(self, queue: str, event_id: str, delay_s: float, *, counted: bool = False) -> None:
         """Make the event due again after `delay_s`. Counts a failed attempt, unless a lease has `counted` it."""
 
-    async def bury(self, queue: str, event_id: str, reason: str) -> None:
-        """Move an event to the dead letters."""
+    async def bury(self, queue: str, event_id: str, reason: str, *, counted: bool = True) -> None:
+        """Move an event to the dead letters. Counts its last attempt, unless that is `counted` already."""
 
     async def redrive(self, queue: str) -> int:
         """Put a queue's dead letters back into it, with no attempts counted. Returns how many."""

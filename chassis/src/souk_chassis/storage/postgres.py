@@ -10,9 +10,9 @@ from asyncpg.pool import PoolConnectionProxy
 
 from souk_chassis.clock import Clock
 from souk_chassis.context import unit_is_open
-from souk_chassis.errors import SoukError, timeout_unknown, unavailable
+from souk_chassis.errors import timeout_unknown, unavailable
 from souk_chassis.events.event import Event, Stored, pack
-from souk_chassis.storage.ports import Waiting
+from souk_chassis.storage.ports import COLLISION, Waiting
 
 Connection = PoolConnectionProxy
 
@@ -41,7 +41,7 @@ def translated() -> Iterator[None]:
     except _GONE as error:
         raise unavailable("database_unavailable", "The database can't be reached just now.") from error
     except _COLLIDED as error:
-        raise unavailable("database_collision", "Two units of work stood in each other's way.") from error
+        raise unavailable(COLLISION, "Two units of work stood in each other's way.") from error
     except TimeoutError as error:
         raise unavailable("database_busy", "The database did not answer in time.") from error
 
@@ -170,8 +170,3 @@ class PostgresSession(Generic[U]):
         """See `souk_chassis.storage.ports.Database`."""
         async with self.reading() as connection:
             await connection.fetchval("SELECT 1", timeout=2.0)
-
-
-def is_collision(error: SoukError) -> bool:
-    """True for a deadlock or a serialisation failure: doing the same again is right."""
-    return error.code == "database_collision"

@@ -11,9 +11,8 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from souk_chassis import wire
 from souk_chassis.clock import Clock
-from souk_chassis.events.event import Envelope, Stored
+from souk_chassis.events.event import Stored, type_and_subject
 from souk_chassis.storage.ports import DeadLetter, QueueState, Subscriptions, Waiting
 from souk_chassis.storage.postgres import PostgresSession, PostgresUnit, open_pool, translated
 from souk_chassis.storage.signals import wait_and_clear
@@ -31,7 +30,7 @@ RETURNING event_id, event, attempts - 1
 """
 _BURY = """
 WITH dead AS (DELETE FROM inbox WHERE queue = $1 AND event_id = $2 RETURNING queue, event_id, event, attempts)
-INSERT INTO dead_letters SELECT queue, event_id, event, $3, attempts, $4 FROM dead ON CONFLICT DO NOTHING
+INSERT INTO dead_letters SELECT queue, event_id, event, $3, attempts + $5, $4 FROM dead ON CONFLICT DO NOTHING
 """
 _REDRIVE = """
 WITH alive AS (DELETE FROM dead_letters WHERE queue = $1 RETURNING queue, event_id, event)
@@ -107,10 +106,10 @@ class PostgresDatabase(PostgresSession[U]):
                 0 if counted else 1,
             )
 
-    async def bury(self, queue: str, event_id: str, reason: str) -> None:
+    async def bury(self, queue: str, event_id: str, reason: str, *, counted: bool = True) -> None:
         """See the port."""
         with translated():
-            await self.pool.execute(_BURY, queue, event_id, reason[:2000], self.clock.now())
+            await self.pool.execute(_BURY, queue, event_id, reason[:2000], self.clock.now(), 0 if counted else 1)
 
     async def redrive(self, queue: str) -> int:
         """See the port."""
@@ -133,11 +132,10 @@ class PostgresDatabase(PostgresSession[U]):
         """See the port."""
         with translated():
             rows = await self.pool.fetch("SELECT * FROM dead_letters ORDER BY died_at DESC LIMIT $1", limit)
-        letters = []
-        for queue, event_id, event, reason, attempts, died_at in rows:
-            envelope = wire.decode(event, Envelope)
-            letters.append(DeadLetter(queue, str(event_id), envelope.type, envelope.subject, reason, attempts, died_at))
-        return letters
+        return [
+            DeadLetter(queue, str(event_id), *type_and_subject(event), reason, attempts, died_at)
+            for queue, event_id, event, reason, attempts, died_at in rows
+        ]
 
     async def outbox_size(self) -> int:
         """See the port."""
@@ -200,5 +198,9 @@ class PostgresDatabase(PostgresSession[U]):
                     await connection.add_listener(NOTICES, heard)
                     for event in self._received.values():
                         event.set()  # what came before the LISTEN was not heard
-                    await ended.wait()
+                    try:
+                        await ended.wait()
+                    finally:
+                        if not connection.is_closed():
+                            await connection.remove_listener(NOTICES, heard)
             await asyncio.sleep(0.5)

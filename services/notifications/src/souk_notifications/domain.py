@@ -10,8 +10,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from souk_chassis.events.event import Event
-from souk_chassis.money import Money
 from souk_contracts.orders import (
     OrderCancelled,
     OrderConfirmed,
@@ -180,7 +178,7 @@ def _welcome(event: UserRegistered) -> Letter:
 # Anyone can open an account with anyone's address: the name must not carry an advertisement's link to it.
 _LINK = re.compile(r"[/:@<>\\]|\.\S|www", re.IGNORECASE)
 
-_MAILS: Mapping[type[Event], tuple[str, Callable[[Any], Letter]]] = {
+_MAILS: Mapping[type[MailEvent], tuple[str, Callable[[Any], Letter]]] = {
     OrderConfirmed: ("confirmed", _confirmed),
     OrderRejected: ("rejected", _rejected),
     OrderCancelled: ("cancelled", _cancelled),
@@ -196,7 +194,7 @@ EVENTS = tuple(_MAILS)
 
 
 def _amount(minor: int, currency: str) -> str:
-    return f"{Money(minor)} {currency}"
+    return f"{minor // 100}.{minor % 100:02d} {currency}"
 
 
 def _one_line(text: str) -> str:

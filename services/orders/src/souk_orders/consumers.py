@@ -30,7 +30,7 @@ from souk_contracts.orders import (
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined, PaymentEvent
 from souk_contracts.products import ShortItem, StockRejected, StockReserved
 
-from souk_orders.domain import Head, Move, Step, may_become, units_by_product
+from souk_orders.domain import Head, Move, Step, may_become, move_to, units_by_product
 from souk_orders.facts import head_facts
 from souk_orders.placing import Orders
 from souk_orders.ports import OrdersUnit
@@ -113,7 +113,7 @@ async def _advance(
             continue
         if news.order_id in moves or not may_become(head.status, to):
             continue
-        moves[head.order_id] = Move(head.order_id, Step(to, now, _reason(news)), _short_items(news))
+        moves[head.order_id] = move_to(head, Step(to, now, _reason(news)), _short_items(news))
         if event is not None:
             unit.publish(event(head, news), delivery.traceparent)
         ctx.log.info(

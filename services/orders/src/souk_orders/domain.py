@@ -116,6 +116,12 @@ class Move:
     short_items: tuple[ShortItem, ...] = ()
 
 
+def move_to(head: Head, step: Step, short_items: tuple[ShortItem, ...] = ()) -> Move:
+    """The step as a move of that order. Raises IllegalTransitionError: no other way makes a move."""
+    check_transition(head.status, step.status)
+    return Move(head.order_id, step, short_items)
+
+
 def units_by_product(lines: Sequence[Line]) -> dict[str, int]:
     """How many units of each product the lines come to."""
     units: dict[str, int] = {}

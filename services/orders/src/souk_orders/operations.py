@@ -32,7 +32,7 @@ from souk_contracts.orders import (
 )
 from souk_contracts.shop import BookRequest
 
-from souk_orders.domain import OPEN, RETURNABLE, Head, Move, Step, may_become, settle_return
+from souk_orders.domain import OPEN, RETURNABLE, Head, Step, may_become, move_to, settle_return
 from souk_orders.facts import head_facts
 from souk_orders.placing import Orders, place_order
 from souk_orders.ports import OrdersUnit
@@ -74,7 +74,7 @@ async def cancel_order(ctx: Context[Orders], request: OrderRef) -> OrderDetails:
             if not may_become(head.status, OrderStatus.CANCELLED):
                 raise TooLate(f"The order is {head.status}.")
             reason = "cancelled by the shop" if ctx.identity.is_admin else "cancelled by the customer"
-            await unit.move([Move(head.order_id, Step(OrderStatus.CANCELLED, ctx.now, reason))])
+            await unit.move([move_to(head, Step(OrderStatus.CANCELLED, ctx.now, reason))])
             unit.publish(OrderCancelled(**head_facts(head), reason=reason), ctx.traceparent)
             _log(ctx, "order cancelled", head)
     return await get_order(ctx, request)
@@ -115,7 +115,7 @@ async def return_items(ctx: Context[Orders], request: NewReturn) -> ReturnReceip
         status = head.status
         if settled.all_returned:
             status = OrderStatus.RETURNED
-            await unit.move([Move(head.order_id, Step(status, now, "all items returned"))])
+            await unit.move([move_to(head, Step(status, now, "all items returned"))])
         items = tuple(OrderedItem(product_id=product_id, quantity=units) for product_id, units in wanted.items())
         returned = OrderReturned(
             **head_facts(head), return_id=return_id, amount_minor=settled.refund_minor, items=items
@@ -175,7 +175,7 @@ async def _stepped(ctx: Context[Orders], unit: OrdersUnit, order_id: str, to: Or
         return None
     if not may_become(head.status, to):
         raise NotNow(f"An order that is {head.status} can't become {to}.")
-    await unit.move([Move(order_id, Step(to, ctx.now))])
+    await unit.move([move_to(head, Step(to, ctx.now))])
     return head
 
 

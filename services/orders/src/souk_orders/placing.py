@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 from souk_chassis import wire
 from souk_chassis.auth.identity import Identity, Role
 from souk_chassis.auth.keys import SigningKey
@@ -61,6 +62,7 @@ async def place_order(ctx: Context[Orders], request: NewOrder) -> OrderReceipt:
     await deps.backlog.enter()
     try:
         lines, prices_cached = await _priced(ctx, request)
+        total_minor = _total(lines, request.total)
     except SoukError:
         # Prices change: what was accepted once gets its first answer all the same.
         earlier = await _earlier(deps, request, key)
@@ -72,7 +74,7 @@ async def place_order(ctx: Context[Orders], request: NewOrder) -> OrderReceipt:
         customer_id=customer_id,
         email=request.email,
         lines=lines,
-        total_minor=_total(lines, request.total),
+        total_minor=total_minor,
         currency=deps.currency,
         payment_method=request.payment_method,
         prices_cached=prices_cached,
@@ -122,8 +124,9 @@ def _scope(identity: Identity) -> str:
 
 
 def _fingerprint(request: NewOrder, identity: Identity, customer_id: str | None) -> bytes:
-    """Equal for equal requests of the same caller, however their JSON was written."""
-    digest = hashlib.blake2b(wire.encode(request), digest_size=16)
+    """Equal for equal bodies of the same caller, however their JSON was written. The key is no part of the body: an
+    order's `id` alone makes a repeat safe, also for callers who make a new key for each attempt."""
+    digest = hashlib.blake2b(wire.encode(msgspec.structs.replace(request, idempotency_key=None)), digest_size=16)
     digest.update(f"\n{_scope(identity)}\n{customer_id}".encode())
     return digest.digest()
 

@@ -19,8 +19,11 @@ from souk_payments.reconciler import reconcile_forever
 from souk_payments.storage.memory import MemoryPaymentStore
 from souk_payments.storage.postgres import PostgresPaymentStore
 
-POLICY = Policy(max_concurrent=256, max_waiting=512, attempts=2)
-"""A whole batch of charges is under way at once; a batch of refunds may stand in line behind it."""
+POLICIES = {
+    "sandbox": Policy(max_concurrent=256, max_waiting=512, attempts=2),
+    "stripe": Policy(max_concurrent=256, max_waiting=512, attempts=2, timeout_s=8.0, slow_call_s=6.0),
+}
+"""A whole batch of charges is under way at once; a batch of refunds may stand in line behind it. Banks take seconds."""
 
 
 class PaymentsConfig(msgspec.Struct, frozen=True):
@@ -48,7 +51,7 @@ async def build(base: Foundation) -> Instance:
     provider = await _provider(config, base)
     return Instance(
         manifest=service,
-        deps=Payments(store, provider, Pipeline("payment provider", POLICY, base.clock)),
+        deps=Payments(store, provider, Pipeline("payment provider", POLICIES[config.payment_provider], base.clock)),
         database=store,
         clock=base.clock,
         log=Log(service.label),

@@ -10,6 +10,7 @@ from datetime import datetime
 from souk_chassis.context import Context
 from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown
 from souk_chassis.events.event import Delivery
+from souk_chassis.resilience import Deadline
 from souk_contracts.payments import RefundOwed
 from souk_contracts.products import StockReserved
 
@@ -19,6 +20,9 @@ from souk_payments.ports import Payments
 KEY_TRUSTED_S = 3600.0
 """How long an idempotency key alone keeps a repeat from charging twice, in seconds: providers forget keys (Stripe after
 24 hours), so for older events, such as dead letters that are tried again, the provider is asked first."""
+
+ASK_S = 20.0
+"""How long a batch is asked about, in seconds: less than its lease, so that no other consumer takes it meanwhile."""
 
 Answer = Captured | Declined | SoukError | None
 """What became of one delivery's charge. None: there was nothing to be asked."""
@@ -36,21 +40,24 @@ async def charge_reserved(ctx: Context[Payments], deliveries: Sequence[Delivery[
     for delivery in deliveries:
         if delivery.data.order_id not in known:
             asked.setdefault(delivery.data.order_id, delivery)
-    answers = await asyncio.gather(*(_charge(ctx, delivery) for delivery in asked.values()))
+    deadline = Deadline.after(ASK_S, ctx.clock)
+    answers = await asyncio.gather(*(_charge(ctx, delivery, deadline) for delivery in asked.values()))
     by_order = dict(zip(asked, answers, strict=True))
     return [by_order.get(delivery.data.order_id) for delivery in deliveries]
 
 
-async def _charge(ctx: Context[Payments], delivery: Delivery[StockReserved]) -> Captured | Declined | SoukError:
+async def _charge(
+    ctx: Context[Payments], delivery: Delivery[StockReserved], deadline: Deadline
+) -> Captured | Declined | SoukError:
     charge = charge_for(delivery.data)
     if charge.amount_minor == 0:
         return Captured(FREE, 0)
     try:
         if may_have_happened(delivery, ctx.now):
-            earlier = await _find(ctx.deps, charge.order_id)
+            earlier = await _find(ctx.deps, charge.order_id, deadline)
             if earlier is not None:
                 return earlier
-        return await _charge_or_ask(ctx.deps, charge)
+        return await _charge_or_ask(ctx.deps, charge, deadline)
     except SoukError as error:
         return error
     except Exception as error:  # noqa: BLE001 - one order's trouble must not hold up the whole batch
@@ -58,21 +65,21 @@ async def _charge(ctx: Context[Payments], delivery: Delivery[StockReserved]) -> 
         return timeout_unknown("charge_failed", f"The charge failed: {error!r}.")
 
 
-async def _charge_or_ask(deps: Payments, charge: Charge) -> Captured | Declined:
+async def _charge_or_ask(deps: Payments, charge: Charge, deadline: Deadline) -> Captured | Declined:
     # Not idempotent for the pipeline: after a lost answer the provider is asked before anything is sent again.
     try:
-        return await deps.pipeline.call(lambda _: deps.provider.charge(charge), idempotent=False)
+        return await deps.pipeline.call(lambda _: deps.provider.charge(charge), deadline=deadline, idempotent=False)
     except SoukError as error:
         if error.kind is not ErrorKind.TIMEOUT_UNKNOWN:
             raise
-    found = await _find(deps, charge.order_id)
+    found = await _find(deps, charge.order_id, deadline)
     if found is not None:
         return found
-    return await deps.pipeline.call(lambda _: deps.provider.charge(charge), idempotent=False)
+    return await deps.pipeline.call(lambda _: deps.provider.charge(charge), deadline=deadline, idempotent=False)
 
 
-async def _find(deps: Payments, order_id: str) -> Captured | Declined | None:
-    return await deps.pipeline.call(lambda _: deps.provider.find(order_id), idempotent=True)
+async def _find(deps: Payments, order_id: str, deadline: Deadline) -> Captured | Declined | None:
+    return await deps.pipeline.call(lambda _: deps.provider.find(order_id), deadline=deadline, idempotent=True)
 
 
 def may_have_happened(delivery: Delivery[StockReserved], now: datetime) -> bool:
@@ -96,15 +103,18 @@ async def give_refunds(
         refund = stored.get(delivery.data.refund_key)
         if refund is not None and refund.refund_id is None:
             asked.setdefault(refund.refund_key, delivery)
-    answers = await asyncio.gather(*(_refund(ctx, stored[key], delivery) for key, delivery in asked.items()))
+    deadline = Deadline.after(ASK_S, ctx.clock)
+    answers = await asyncio.gather(*(_refund(ctx, stored[key], delivery, deadline) for key, delivery in asked.items()))
     by_key = dict(zip(asked, answers, strict=True))
     return [by_key.get(delivery.data.refund_key) for delivery in deliveries]
 
 
-async def _refund(ctx: Context[Payments], refund: Refund, delivery: Delivery[RefundOwed]) -> str | SoukError:
+async def _refund(
+    ctx: Context[Payments], refund: Refund, delivery: Delivery[RefundOwed], deadline: Deadline
+) -> str | SoukError:
     deps = ctx.deps
     try:
-        return await deps.pipeline.call(lambda _: deps.provider.refund(refund), idempotent=True)
+        return await deps.pipeline.call(lambda _: deps.provider.refund(refund), deadline=deadline, idempotent=True)
     except SoukError as error:
         return error
     except Exception as error:  # noqa: BLE001 - as above

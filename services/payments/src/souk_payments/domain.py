@@ -130,9 +130,12 @@ def refund_due(payment: Payment, wanted_minor: int | None) -> int:
 
 
 def given_back(payment: Payment, amount_minor: int) -> Payment:
-    """The payment after a refund was done. Raises ValueError where that is more than is owed."""
+    """The payment after a refund was done. Raises ValueError where that is not owed."""
     refunded_minor = payment.refunded_minor + amount_minor
     if refunded_minor > payment.owed_minor:
         raise ValueError(f"{payment.order_id}: {refunded_minor} refunded, and {payment.owed_minor} owed")
-    state = PaymentState.REFUNDED if refunded_minor == payment.captured_minor else payment.state
-    return replace(payment, refunded_minor=refunded_minor, state=state)
+    if refunded_minor < payment.captured_minor:
+        return replace(payment, refunded_minor=refunded_minor)
+    if PaymentState.REFUNDED not in FOLLOWERS[payment.state]:
+        raise ValueError(f"{payment.order_id}: REFUNDED does not follow {payment.state}")
+    return replace(payment, refunded_minor=refunded_minor, state=PaymentState.REFUNDED)

@@ -46,11 +46,11 @@ async def on_order_returned(
     ctx: Context[Products], unit: ProductsUnit, deliveries: Sequence[Delivery[OrderReturned]]
 ) -> None:
     """Restock what came back, once a return."""
-    returns = [(each.data.return_id, each.data.order_id, _units(each.data.items)) for each in deliveries]
-    restocked = await restock(unit, returns)
-    for each in deliveries:
-        if each.data.return_id in restocked:
-            ctx.log.info("stock returned", each.traceparent, orderId=each.data.order_id, returnId=each.data.return_id)
+    by_id = {delivery.data.return_id: delivery for delivery in deliveries}
+    returns = {return_id: (each.data.order_id, _units(each.data.items)) for return_id, each in by_id.items()}
+    for return_id in await restock(unit, returns):
+        each = by_id[return_id]
+        ctx.log.info("stock returned", each.traceparent, orderId=each.data.order_id, returnId=return_id)
 
 
 async def _reserve(ctx: Context[Products], unit: ProductsUnit, waiting: Mapping[str, Wanting]) -> None:

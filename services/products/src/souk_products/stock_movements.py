@@ -6,7 +6,7 @@
 | restock: takes returned items back, once a return | none: a return is final |
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from souk_products.domain import Reservation, ReservationState, Units, add_units, allocate, movements, sum_held
 from souk_products.ports import ProductsUnit
@@ -51,27 +51,22 @@ async def cancel(unit: ProductsUnit, order_ids: Collection[str]) -> list[Reserva
     return released
 
 
-async def restock(unit: ProductsUnit, returns: Sequence[tuple[str, str, Units]]) -> set[str]:
-    """Take back returned items: (return id, order id, units) each. Returns the ids of the returns that were new.
+async def restock(unit: ProductsUnit, returns: Mapping[str, tuple[str, Units]]) -> set[str]:
+    """Take back returned items: order id and units by return id. Returns the ids of the returns that were restocked.
 
     What an order does not hold is not restocked: a cancellation may have come first and given everything back.
     """
-    reservations = await unit.lock_reservations({order_id for _, order_id, _ in returns})
-    fresh = await unit.note_returns({return_id: order_id for return_id, order_id, _ in returns})
-    seen: set[str] = set()
-    back: list[Units] = []
+    reservations = await unit.lock_reservations({order_id for order_id, _ in returns.values()})
+    fresh = await unit.note_returns({return_id: order_id for return_id, (order_id, _) in returns.items()})
+    restocked: dict[str, Units] = {}
     changed: dict[str, Reservation] = {}
-    for return_id, order_id, items in returns:
-        reservation = reservations.get(order_id)
-        if return_id not in fresh or return_id in seen or reservation is None:
-            continue
-        seen.add(return_id)
-        reservations[order_id], units = reservation.take_back(items)
-        changed[order_id] = reservations[order_id]
-        back.append(units)
-    await unit.move_stock(movements(add_units(*back), returned=1))
+    for return_id, (order_id, items) in returns.items():
+        reservation = changed.get(order_id) or reservations.get(order_id)
+        if return_id in fresh and reservation is not None:
+            changed[order_id], restocked[return_id] = reservation.take_back(items)
+    await unit.move_stock(movements(add_units(*restocked.values()), returned=1))
     await unit.change_reservations(list(changed.values()))
-    return seen
+    return set(restocked)
 
 
 async def _release(unit: ProductsUnit, found: Mapping[str, Reservation]) -> list[Reservation]:

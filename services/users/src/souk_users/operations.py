@@ -121,10 +121,9 @@ async def find_contacts(ctx: Context[Users], request: ContactsQuery) -> Contacts
 
 
 async def forget_old_failures(ctx: Context[Users]) -> None:
-    """A background loop: removes counts whose window is over, so that guessing leaves no growing table behind."""
-    while True:
-        await ctx.deps.store.forget_old_failures(ctx.now)
-        await asyncio.sleep(FORGET_EVERY_S)
+    """One round in the background: removes counts whose window is over, so that guessing leaves no growing table."""
+    await ctx.deps.store.forget_old_failures(ctx.now)
+    await asyncio.sleep(FORGET_EVERY_S)
 
 
 def _profile(user: User) -> UserProfile:

@@ -24,6 +24,10 @@ TOKEN_S = 12 * 3600
 """How long a token of `souk token` is good, in seconds."""
 
 
+OPERATOR_ADMIN = Identity(Role.ADMIN, OPERATOR)
+"""Whoever has the data directory runs the shop."""
+
+
 def admin_token(data_dir: Path, url: str | None) -> str:
     """The token that a command works with: `SOUK_TOKEN` for a shop elsewhere, else one of its own."""
     given = os.environ.get("SOUK_TOKEN")
@@ -31,7 +35,7 @@ def admin_token(data_dir: Path, url: str | None) -> str:
         return given
     if url:
         raise UsedWronglyError("a shop elsewhere needs a token in SOUK_TOKEN")
-    return make_token(data_dir, Identity(Role.ADMIN, OPERATOR))
+    return make_token(data_dir, OPERATOR_ADMIN)
 
 
 def make_token(data_dir: Path, identity: Identity) -> str:

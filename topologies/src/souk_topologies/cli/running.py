@@ -13,10 +13,12 @@ import click
 from souk_chassis.observability.logs import Log
 
 from souk_topologies import one_process, processes
+from souk_topologies.cli.asking import OPERATOR_ADMIN, make_token
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError, data_dir_option
 from souk_topologies.client import ShopClient
 from souk_topologies.places import AlreadyRunningError, DataDir, ShopState
 from souk_topologies.runner import run
+from souk_topologies.sample import load_catalogue
 from souk_topologies.server import ShopServer
 from souk_topologies.settings import DEFAULT_PORT, Settings, Topology
 
@@ -28,11 +30,12 @@ STOP_TIMEOUT_S = 30.0
 @click.option("--topology", type=click.Choice([t.value for t in Topology]), default="process", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0 for any.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--empty", is_flag=True, help="Start without the sample catalogue.")
 @click.option("--detach", is_flag=True, help="Return when the shop takes orders, and leave it running.")
 @data_dir_option
-def up(topology: str, port: int, host: str, detach: bool, data_dir: Path) -> None:
+def up(topology: str, port: int, host: str, empty: bool, detach: bool, data_dir: Path) -> None:
     """Run the shop. Its data is kept in the data directory."""
-    settings = Settings(data_dir.absolute(), Topology(topology), host, port)
+    settings = Settings(data_dir.absolute(), Topology(topology), host, port, sample=not empty)
     data = DataDir(settings.data_dir)
     if detach:
         _detach(settings, data)
@@ -59,6 +62,8 @@ async def _up(settings: Settings, data: DataDir) -> None:
         waited: set[asyncio.Future[Any]] = {shop, ready}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         if ready.done():
+            if settings.sample and settings.database_url is None:
+                await load_catalogue(ready.result(), make_token(data.path, OPERATOR_ADMIN), data.path)
             data.write_state(ShopState(ready.result(), os.getpid(), settings.topology.value))
             _greet(ready.result(), settings, time.monotonic() - began)
         await shop
@@ -84,6 +89,7 @@ def _detach(settings: Settings, data: DataDir) -> None:
         raise UsedWronglyError(f"a shop runs on {settings.data_dir} already: stop it with souk down")
     data.create()
     command = [sys.executable, "-m", "souk_topologies", "up", "--topology", settings.topology.value]
+    command += [] if settings.sample else ["--empty"]
     command += ["--host", settings.host, "--port", str(settings.port), "--data-dir", str(settings.data_dir)]
     data.remove_state()
     with data.log.open("ab") as log:

@@ -10,11 +10,12 @@ from typing import Any, Protocol
 import msgspec
 from souk_chassis.money import Money
 from souk_contracts.orders import OrderPage, OrderReceipt, OrderStatus, OrderSummary
-from souk_contracts.products import Product, ProductPage
+from souk_contracts.products import Product, ProductPage, StockBooks
 
 from souk_topologies.client import ShopClient
 from souk_topologies.data.naming import readable_name
 from souk_topologies.replay.history import History, TradeOrder
+from souk_topologies.replay.history import Product as HistoryProduct
 
 AT_ONCE = 48
 """Requests under way at once."""
@@ -88,16 +89,29 @@ async def replay(client: ShopClient, history: History, stock: int, progress: Pro
 
 
 async def _make_products(client: ShopClient, history: History, stock: int, progress: Progress) -> None:
-    there = {
-        product.product_id async for page in client.pages("/products", ProductPage, PAGE) for product in page.items
+    """Give every product of the history `stock` units, but leave alone what has been sold already.
+
+    A product that the shop has keeps its name and its price.
+    """
+    sold = {
+        book.product_id async for page in client.pages("/books/stock", StockBooks) for book in page.items if book.sold
     }
-    missing = [product for product in history.products.values() if product.product_id not in there]
+    there = {
+        item.product_id: item async for page in client.pages("/products", ProductPage, PAGE) for item in page.items
+    }
+
+    def is_made(product_id: str) -> bool:
+        return product_id in sold or (product_id in there and there[product_id].inventory == stock)
+
+    missing = [product for product in history.products.values() if not is_made(product.product_id)]
     progress.stage("products", len(history.products), len(history.products) - len(missing))
 
-    async def make(product: Any) -> None:
-        body = {
-            "name": readable_name(product.name)[:200] or product.product_id,
-            "price": str(Money(product.price_minor)),
+    async def make(product: HistoryProduct) -> None:
+        shown = there.get(product.product_id)
+        body: dict[str, object] = {
+            "name": shown.name if shown else readable_name(product.name)[:200] or product.product_id,
+            "price": str(shown.price if shown else Money(product.price_minor)),
+            "description": shown.description if shown else "",
             "inventory": stock,
         }
         await client.call("PUT", f"/products/{product.product_id}", Product, body=body)

@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from souk_chassis.config import ConfigError
 
+from souk_notifications.transports.message import is_plain_address
+
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -61,13 +63,11 @@ def read_server(url: str) -> SmtpServer:
 
 def read_sender(text: str | None) -> Address:
     """Read `shop@example.org` or `The Shop <shop@example.org>`. Raises ConfigError."""
-    name, address = parseaddr(text or "")
+    given = text or ""
+    name, address = parseaddr(given)
     try:
-        sender = Address(name, addr_spec=address)
+        if is_plain_address(address) and given.isprintable():
+            return Address(name, addr_spec=address)
     except (ValueError, MessageError):
-        sender = Address()
-    if not sender.username or not sender.domain or not sender.addr_spec.isascii():
-        raise ConfigError(
-            "SOUK_MAIL_FROM: mails need a sender, such as shop@example.org or The Shop <shop@example.org>"
-        )
-    return sender
+        pass  # told below, like any other that is none
+    raise ConfigError("SOUK_MAIL_FROM: expected a sender, such as shop@example.org or The Shop <shop@example.org>")

@@ -1,7 +1,7 @@
 """Orders in PostgreSQL: the writes, each one statement for the whole batch."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from souk_chassis import wire
@@ -15,7 +15,7 @@ from souk_orders.storage.rows import HEAD, LINE, PLACED, head, line, placed
 _CLAIM_KEYS = """
 INSERT INTO order_keys (scope, key, order_id, created_at)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS given (scope, key, order_id, at)
-ORDER BY scope, key ON CONFLICT DO NOTHING
+ORDER BY scope, key ON CONFLICT DO NOTHING RETURNING scope, key
 """
 _KEYS = """
 SELECT order_keys.scope, order_keys.key, order_id FROM order_keys
@@ -64,13 +64,21 @@ RETURNING {HEAD}, payment_method
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """The keys of a batch: the order that each stands for, and the draft that claimed it where it was new."""
+
+    orders: Mapping[tuple[str, str], str]
+    claimers: Mapping[tuple[str, str], Draft]
+
+
 class PostgresOrdersUnit(PostgresUnit):
     """See `souk_orders.ports.OrdersUnit`."""
 
     async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
         """See the port."""
-        claimed = await self._claim_keys(drafts)
-        ids = [claimed.get(draft.key, draft.order_id) if draft.key else draft.order_id for draft in drafts]
+        claims = await self._claim_keys(drafts)
+        ids = [claims.orders[draft.key] if draft.key else draft.order_id for draft in drafts]
         new: dict[str, Draft] = {}
         for order_id, draft in zip(ids, drafts, strict=True):
             if order_id == draft.order_id:
@@ -81,40 +89,48 @@ class PostgresOrdersUnit(PostgresUnit):
         if others:
             rows = await self.connection.fetch(f"SELECT {PLACED} FROM orders WHERE order_id = ANY($1)", others)
             stored |= {row[0]: placed(row) for row in rows}
-            await self._free_keys(drafts, ids, stored, fresh)
-        return [
+        answers = [
             replace(stored[order_id], fresh=order_id in fresh and new[order_id] is draft)
             for order_id, draft in zip(ids, drafts, strict=True)
         ]
+        for place, answer in await self._place_again(drafts, claims, stored):
+            answers[place] = answer
+        return answers
 
-    async def _claim_keys(self, drafts: Sequence[Draft]) -> dict[tuple[str, str], str]:
-        """The order of each key: this batch's where the key is new, else the one that it was first used for."""
+    async def _claim_keys(self, drafts: Sequence[Draft]) -> _Claims:
         keyed: dict[tuple[str, str], Draft] = {}
         for draft in drafts:
             if draft.key is not None:
                 keyed.setdefault(draft.key, draft)
         if not keyed:
-            return {}
+            return _Claims({}, {})
         scopes, keys = [scope for scope, _ in keyed], [key for _, key in keyed]
         ids, times = [draft.order_id for draft in keyed.values()], [draft.created_at for draft in keyed.values()]
-        await self.connection.execute(_CLAIM_KEYS, scopes, keys, ids, times)
+        claimed = await self.connection.fetch(_CLAIM_KEYS, scopes, keys, ids, times)
         rows = await self.connection.fetch(_KEYS, scopes, keys)
-        return {(row[0], row[1]): row[2] for row in rows}
+        claimers = {(row[0], row[1]): keyed[row[0], row[1]] for row in claimed}
+        return _Claims({(row[0], row[1]): row[2] for row in rows}, claimers)
 
-    async def _free_keys(
-        self, drafts: Sequence[Draft], ids: Sequence[str], stored: Mapping[str, Placed], fresh: set[str]
-    ) -> None:
-        """A key that this batch claimed for an order it could not place leaves no trace."""
-        spoilt = [
-            draft.key
-            for order_id, draft in zip(ids, drafts, strict=True)
-            if draft.key
-            and order_id == draft.order_id
-            and order_id not in fresh
-            and stored[order_id].fingerprint != draft.fingerprint
+    async def _place_again(
+        self, drafts: Sequence[Draft], claims: _Claims, stored: Mapping[str, Placed]
+    ) -> Sequence[tuple[int, Placed]]:
+        """A key that was claimed for an order whose id was taken leaves no trace: who else came with it is placed now.
+
+        Returns the new answers by their place in `drafts`.
+        """
+        spoilt = {
+            key for key, draft in claims.claimers.items() if stored[draft.order_id].fingerprint != draft.fingerprint
+        }
+        if not spoilt:
+            return []
+        await self.connection.execute(_FREE_KEYS, [scope for scope, _ in spoilt], [key for _, key in spoilt])
+        others = [
+            place
+            for place, draft in enumerate(drafts)
+            if draft.key in spoilt and claims.claimers[draft.key] is not draft
         ]
-        if spoilt:
-            await self.connection.execute(_FREE_KEYS, [scope for scope, _ in spoilt], [key for _, key in spoilt])
+        answers = await self.place([drafts[place] for place in others]) if others else []
+        return list(zip(others, answers, strict=True))
 
     async def _insert(self, drafts: Sequence[Draft]) -> set[str]:
         if not drafts:

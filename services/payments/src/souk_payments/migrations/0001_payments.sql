@@ -1,5 +1,6 @@
 -- A payment an order, and the refunds that were decided (refund_id is null until the provider has done one).
--- created_at is the clock of the service; the reconciler reads payments in that order.
+-- created_at is the clock of the service; the reconciler reads payments in that order. said_to is the last event that
+-- asked for the outcome and was answered.
 
 CREATE TABLE payments (
     order_id text COLLATE "C" PRIMARY KEY,

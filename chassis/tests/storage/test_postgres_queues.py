@@ -1,0 +1,13 @@
+"""PostgreSQL as the bus: the contract of stores, and the role that may fill queues and nothing else."""
+
+import pytest
+from souk_chassis.storage.postgres import PostgresUnit
+from souk_chassis.storage.postgres_queues import PostgresDatabase
+from souk_chassis.testing.clock import ManualClock
+from souk_chassis.testing.stores import StoreContract
+
+
+class TestContract(StoreContract):
+    @pytest.fixture
+    async def store(self, clock: ManualClock, open_postgres) -> PostgresDatabase[PostgresUnit]:  # type: ignore[no-untyped-def] # its type is the conftest's
+        return await open_postgres(clock)

@@ -1,0 +1,241 @@
+"""What the tests of the orders service share: stores of both kinds, a products service that is a table, drafts."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from souk_chassis import wire
+from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity, Role
+from souk_chassis.auth.keys import new_key
+from souk_chassis.clock import Clock
+from souk_chassis.context import Call, Context
+from souk_chassis.errors import SoukError
+from souk_chassis.events.event import Delivery, Envelope, Event
+from souk_chassis.ids import uuid7
+from souk_chassis.money import Money
+from souk_chassis.observability.logs import Log, LogWriter
+from souk_chassis.operation import AnyOperation
+from souk_chassis.resilience import Deadline
+from souk_chassis.runtimes.instance import Foundation, Instance
+from souk_chassis.storage.opening import open_store
+from souk_chassis.testing.clock import ManualClock
+from souk_contracts.orders import NewOrder, NewOrderItem, OrderReceipt, OrderStatus
+from souk_contracts.products import Quotation, Quote, QuotedPrice, QuoteRequest
+from souk_orders.bootstrap import build
+from souk_orders.domain import Draft, Head, Line, Step, move_to
+from souk_orders.manifest import service
+from souk_orders.placing import Orders, place_order
+from souk_orders.ports import OrderStore
+from souk_orders.storage.memory import MemoryOrderStore, MemoryOrdersUnit
+from souk_orders.storage.postgres import PostgresOrdersUnit
+from souk_orders.storage.postgres_reads import PostgresOrderStore
+
+NOW = datetime(2025, 1, 1, tzinfo=UTC)
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+ADA = Identity(Role.CUSTOMER, "ada")
+WAYS: Mapping[OrderStatus, tuple[OrderStatus, ...]] = {
+    OrderStatus.PENDING: (),
+    OrderStatus.RESERVED: (OrderStatus.RESERVED,),
+    OrderStatus.CONFIRMED: (OrderStatus.RESERVED, OrderStatus.CONFIRMED),
+    OrderStatus.SHIPPED: (OrderStatus.RESERVED, OrderStatus.CONFIRMED, OrderStatus.SHIPPED),
+    OrderStatus.DELIVERED: (
+        OrderStatus.RESERVED,
+        OrderStatus.CONFIRMED,
+        OrderStatus.SHIPPED,
+        OrderStatus.DELIVERED,
+    ),
+    OrderStatus.REJECTED: (OrderStatus.REJECTED,),
+    OrderStatus.CANCELLED: (OrderStatus.RESERVED, OrderStatus.CANCELLED),
+    OrderStatus.RETURNED: (OrderStatus.RESERVED, OrderStatus.CONFIRMED, OrderStatus.RETURNED),
+}
+"""How an order comes to each state."""
+
+
+class Lines(LogWriter):
+    """Keeps log lines instead of writing them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[dict[str, Any]] = []
+
+    def write(self, line: bytes) -> None:
+        self.lines.append(wire.decode(line, dict[str, Any]))
+
+
+class Products:
+    """Stands for the products service: quotes from a table, or fails as told."""
+
+    def __init__(self) -> None:
+        self.prices = {"apple": 25, "pear": 130, "free": 0}
+        self.failure: SoukError | None = None
+        self.asked: list[tuple[str, ...]] = []
+
+    async def dispatch(self, operation: AnyOperation, request: Any, call: Call) -> Any:
+        assert operation is Quote
+        assert call.caller.service == "orders"
+        assert isinstance(request, QuoteRequest)
+        self.asked.append(request.product_ids)
+        if self.failure is not None:
+            raise self.failure
+        known = [product_id for product_id in request.product_ids if product_id in self.prices]
+        prices = (QuotedPrice(product_id=each, price=Money(self.prices[each])) for each in known)
+        return Quotation(currency="GBP", prices=tuple(prices))
+
+    def stream(self, operation: AnyOperation, request: Any, call: Call) -> AsyncIterator[Any]:
+        raise AssertionError("orders streams nothing from elsewhere")
+
+
+class Desk:
+    """The orders service in memory: its operations are called and its handlers run as the runtimes do."""
+
+    def __init__(self, instance: Instance, clock: ManualClock) -> None:
+        self.log = Lines()
+        self.instance = replace(instance, log=Log(service.label, self.log))
+        self.clock = clock
+        self.products = Products()
+
+    @property
+    def deps(self) -> Orders:
+        deps: Orders = self.instance.deps
+        return deps
+
+    @property
+    def store(self) -> MemoryOrderStore:
+        store = self.deps.store
+        assert isinstance(store, MemoryOrderStore)
+        return store
+
+    def as_(self, identity: Identity = ANONYMOUS) -> Context[Orders]:
+        """The context of a call by that identity."""
+        call = Call(Caller(identity), TRACE, Deadline.after(30.0, self.clock))
+        return self.instance.context(self.products, call)
+
+    async def place(self, identity: Identity = ADA, /, **fields: Any) -> OrderReceipt:
+        """Place an order, of two apples unless said otherwise."""
+        fields.setdefault("items", (NewOrderItem(product_id="apple", quantity=2),))
+        return await place_order(self.as_(identity), NewOrder(**fields))
+
+    async def bring_to(self, status: OrderStatus, order_id: str = "o1", **fields: Any) -> None:
+        """Ada's order in that state, with nothing of how it came there left in the outbox or the log."""
+        await self.place(id=order_id, **fields)
+        for step in WAYS[status]:
+            async with self.store.unit() as unit:
+                head = (await unit.lock([order_id]))[order_id]
+                await unit.move([move_to(head, Step(step, self.clock.now()))])
+        self.published()
+        self.log.lines.clear()
+
+    async def hear(self, handler: Callable[..., Awaitable[None]], *events: Event) -> list[dict[str, Any]]:
+        """Run a handler in one unit of work. Returns what it published."""
+        deliveries = [Delivery(uuid7(), event, TRACE) for event in events]
+        async with self.store.unit() as unit:
+            await handler(self.as_(), unit, deliveries)
+        return self.published()
+
+    def published(self) -> list[dict[str, Any]]:
+        """What was published since the last call: type, trace and data of each event."""
+        outbox = self.store.tables["outbox"]
+        envelopes = [wire.decode(outbox.pop(event_id).json, Envelope) for event_id in sorted(outbox)]
+        return [
+            {"type": each.type.split(".")[1], "trace": each.traceparent, **wire.decode(each.data, dict[str, Any])}
+            for each in envelopes
+        ]
+
+    async def status(self, order_id: str = "o1") -> OrderStatus:
+        """The order's state."""
+        [state] = await self.store.states([order_id])
+        return state.status
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that tests set."""
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+async def desk(clock: ManualClock) -> AsyncIterator[Desk]:
+    """The service in memory."""
+    instance = await build(Foundation(clock, new_key("orders"), {}, None))
+    yield Desk(instance, clock)
+    await instance.close()
+
+
+def make_draft(order_id: str, **fields: Any) -> Draft:
+    """An order to be placed: two apples, unless said otherwise. Its fingerprint is its id, unless said otherwise."""
+    lines: Sequence[Line] = fields.pop("lines", (Line("apple", 2, 25),))
+    given: dict[str, Any] = {
+        "customer_id": "ada",
+        "email": None,
+        "currency": "GBP",
+        "payment_method": "tok_ok",
+        "prices_cached": False,
+        "fingerprint": order_id.encode(),
+        "created_at": NOW,
+        "traceparent": TRACE,
+        "total_minor": sum(line.quantity * line.unit_price_minor for line in lines),
+        **fields,
+    }
+    return Draft(order_id=order_id, lines=tuple(lines), **given)
+
+
+@pytest.fixture
+def draft() -> Callable[..., Draft]:
+    """Makes drafts: see `make_draft`."""
+    return make_draft
+
+
+async def walk_to(store: OrderStore, order_id: str, *steps: Step) -> None:
+    """Let a stored order take these steps, each in a unit of work of its own."""
+    for step in steps:
+        async with store.unit() as unit:
+            heads: Mapping[str, Head] = await unit.lock([order_id])
+            await unit.move([move_to(heads[order_id], step)])
+
+
+@pytest.fixture
+def walk() -> Callable[..., Awaitable[None]]:
+    """Moves stored orders: see `walk_to`."""
+    return walk_to
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def make_database(request: pytest.FixtureRequest) -> Callable[[], Awaitable[str]] | None:
+    """What makes a database for the store, or None for the one in memory. Not async: it asks for an async fixture."""
+    return request.getfixturevalue("new_database") if request.param == "postgres" else None
+
+
+async def open_postgres(url: str, clock: Clock) -> PostgresOrderStore:
+    """A store with a pool of its own."""
+    return await open_store(
+        url,
+        "souk_orders",
+        "orders",
+        clock,
+        lambda pool, at: PostgresOrderStore(pool, "orders", at, PostgresOrdersUnit),
+    )
+
+
+@pytest.fixture
+async def store(make_database: Callable[[], Awaitable[str]] | None, clock: ManualClock) -> AsyncIterator[OrderStore]:
+    """An empty store of each kind."""
+    if make_database is None:
+        yield MemoryOrderStore("orders", clock, MemoryOrdersUnit)
+        return
+    opened = await open_postgres(await make_database(), clock)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def two_pools(
+    new_database: Callable[[], Awaitable[str]], clock: ManualClock
+) -> AsyncIterator[tuple[PostgresOrderStore, PostgresOrderStore]]:
+    """One database, and two processes' ways to it."""
+    url = await new_database()
+    stores = await open_postgres(url, clock), await open_postgres(url, clock)
+    yield stores
+    for each in stores:
+        await each.close()

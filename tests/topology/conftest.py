@@ -1,0 +1,54 @@
+"""The whole shop in each topology. A test that asks for `shop` runs on every one of them, unchanged."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
+import pytest
+
+from tests.topology.client import Client, Customer
+from tests.topology.running import Shop, data_dir, processes_of
+
+TOPOLOGIES = ("process", "serialised", "processes")
+"""In one process; the same with everything through JSON and every event handled twice; a process a service."""
+
+
+@pytest.fixture(scope="session", params=TOPOLOGIES)
+def every_topology(request: pytest.FixtureRequest) -> Iterator[Shop]:
+    """A running shop of each topology. In the end its books agree, and nothing of it is left."""
+    serialised = request.param == "serialised"
+    with data_dir() as folder:
+        shop = Shop(folder, "process" if serialised else request.param, serialised=serialised)
+        shop.up()
+        try:
+            yield shop
+            shop.audit()
+        finally:
+            shop.down()
+            assert not processes_of(folder)
+
+
+@pytest.fixture
+async def shop(every_topology: Shop) -> AsyncIterator[Client]:
+    """A client of the running shop, with the administrator's token."""
+    connector = aiohttp.TCPConnector(limit=64)
+    timeout = aiohttp.ClientTimeout(total=60)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        yield Client(every_topology.url, every_topology.admin, session)
+
+
+@pytest.fixture
+async def ada(every_topology: Shop, shop: Client) -> Customer:
+    """A customer."""
+    return await _known(every_topology, shop, "Ada")
+
+
+@pytest.fixture
+async def bob(every_topology: Shop, shop: Client) -> Customer:
+    """Another customer."""
+    return await _known(every_topology, shop, "Bob")
+
+
+async def _known(running: Shop, shop: Client, name: str) -> Customer:
+    if name not in running.known:
+        running.known[name] = await shop.new_customer(name)
+    return running.known[name]
