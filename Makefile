@@ -7,7 +7,7 @@ MEMBERS := chassis contracts services/users services/products services/orders se
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
-.PHONY: install up down test test-pages test-pages-tools chaos check format lock clean
+.PHONY: install up down test test-pages test-pages-tools bench chaos check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -36,6 +36,9 @@ test-pages: install test-pages-tools ## try the pages in a real browser
 
 test-pages-tools: ## install Debian's chromium, which make test-pages needs
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
+
+bench: install ## small orders over HTTP beside bare SQL, in the same run
+	@$(BIN)/python -W ignore trials/benchmarks/small_orders.py $(BENCH_ARGS)
 
 chaos: install ## kill -9 the shop KILLS times under load, in both topologies, then audit it
 	@$(BIN)/python trials/chaos/crash.py --topology process --kills $(or $(KILLS),20) $(FILES)

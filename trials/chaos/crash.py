@@ -74,9 +74,8 @@ class Shop:
         state = self.data.read_state()
         if state is not None:
             found[KEEPER] = state.pid
-        with suppress(FileNotFoundError, ValueError, IndexError):
-            pid_file = next(self.data.postgres.rglob("postmaster.pid"))
-            found[POSTGRES] = int(pid_file.read_text().splitlines()[0])
+        with suppress(FileNotFoundError, ValueError, IndexError):  # it may be stopped just now
+            found[POSTGRES] = int((self.data.postgres / "cluster" / "postmaster.pid").read_text().splitlines()[0])
         return found
 
     def kill(self, name: str, pid: int) -> None:

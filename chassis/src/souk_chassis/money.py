@@ -24,6 +24,8 @@ class Money(int):
         """
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError("Expected an amount such as 2.55")
+        if isinstance(value, int) and not 0 <= value <= MAX_MINOR // 100:
+            raise ValueError("Expected an amount from 0.00 to 99999999.99")  # and repr() refuses very long ones
         text = value if isinstance(value, str) else repr(value)
         if len(text) > 32:
             raise ValueError("Expected an amount of at most 32 characters")
@@ -35,10 +37,10 @@ class Money(int):
             raise ValueError("Expected an amount such as 2.55")
         if amount < 0 or amount.adjusted() > 7:
             raise ValueError("Expected an amount from 0.00 to 99999999.99")
-        minor = amount * 100
-        if minor != int(minor):
+        minor = int(amount * 100)
+        if Decimal(minor) / 100 != amount:  # exact, where the product may have been rounded
             raise ValueError("Expected an amount with at most two decimal places")
-        return cls(int(minor))
+        return cls(minor)
 
     def __str__(self) -> str:
         return f"{self // 100}.{self % 100:02d}"

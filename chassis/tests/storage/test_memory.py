@@ -14,11 +14,6 @@ Store = MemoryDatabase[MemoryUnit]
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
 def store(clock: ManualClock) -> Store:
     return MemoryDatabase("tests", clock, MemoryUnit)
 

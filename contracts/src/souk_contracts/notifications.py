@@ -19,7 +19,7 @@ class MailQuery(Message, frozen=True, kw_only=True):
 
 
 class Mail(Message, frozen=True, kw_only=True):
-    """One mail. `status` is SENT, or NO_ADDRESS where the shop knows none."""
+    """One mail. `status` is SENT, REFUSED by the server, or NO_ADDRESS where the shop knows none."""
 
     mail_id: str
     order_id: str | None

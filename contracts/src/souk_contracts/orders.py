@@ -45,10 +45,11 @@ class OrderStatus(StrEnum):
 
 
 PaymentMethod = Annotated[
-    str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A token of the payment provider, never a card")
+    str,
+    msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$", description="A token of the payment provider, never a card"),
 ]
 IdempotencyKey = Annotated[
-    str, msgspec.Meta(pattern=r"^[\x21-\x7e]{1,255}$", description="1 to 255 visible characters")
+    str, msgspec.Meta(pattern=r"^[\x21-\x7e]{1,255}(?!\n)$", description="1 to 255 visible characters")
 ]
 
 

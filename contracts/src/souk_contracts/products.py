@@ -19,7 +19,7 @@ StockBelowZero = ErrorType(ErrorKind.CONFLICT, "stock_below_zero", "That would l
 PriceOutOfRange = ErrorType(ErrorKind.INVALID, "price_out_of_range", "A price is at least 0.01.")
 WrongCurrency = ErrorType(ErrorKind.INVALID, "wrong_currency", "This shop sells in one currency, and not in this one.")
 
-Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$", description="An ISO 4217 code")]
+Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}(?!\n)$", description="An ISO 4217 code")]
 Inventory = Annotated[int, msgspec.Meta(ge=0, le=MAX_STOCK, description="Units in stock")]
 
 

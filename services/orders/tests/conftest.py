@@ -163,6 +163,12 @@ async def desk(clock: ManualClock) -> AsyncIterator[Desk]:
     await instance.close()
 
 
+@pytest.fixture
+def make_desk() -> Callable[[Instance, ManualClock], Desk]:
+    """A desk of one's own, for tests that run their own loop."""
+    return Desk
+
+
 def make_draft(order_id: str, **fields: Any) -> Draft:
     """An order to be placed: two apples, unless said otherwise. Its fingerprint is its id, unless said otherwise."""
     lines: Sequence[Line] = fields.pop("lines", (Line("apple", 2, 25),))

@@ -16,9 +16,8 @@ from souk_chassis.manifest import Service
 from souk_chassis.observability.logs import Log
 from souk_chassis.operation import AnyOperation
 from souk_chassis.runtimes.asgi import JSON, Check, app, operation_routes, path_route
-from starlette.applications import Starlette
 from starlette.responses import FileResponse
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
@@ -97,7 +96,7 @@ def gateway_app(
     checks: Mapping[str, Check],
     jwks: Mapping[str, Any],
     web: Path,
-) -> Starlette:
+) -> Router:
     """The gateway's app. The services' manifests say what it offers."""
     operations: list[AnyOperation] = [operation for service in services for operation in service.implements]
     routes: list[BaseRoute] = [

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
-import msgspec
 
 from souk_chassis import wire
 from souk_chassis.auth.tokens import CallTokens
@@ -87,14 +86,14 @@ class HttpDispatcher:
 def _decode(operation: AnyOperation, body: bytes) -> Any:
     try:
         return wire.decode(body, operation.response)
-    except msgspec.MsgspecError as error:
+    except wire.UNREADABLE as error:
         raise timeout_unknown("bad_answer", f"{operation.service} answered what can't be read.") from error
 
 
 def _error(operation: AnyOperation, response: aiohttp.ClientResponse, body: bytes) -> SoukError:
     try:
         problem = read_problem(body)
-    except msgspec.MsgspecError:
+    except wire.UNREADABLE:
         return timeout_unknown("bad_answer", f"{operation.service} answered with status {response.status}.")
     kind = _KIND_BY_STATUS.get(problem.status, ErrorKind.TIMEOUT_UNKNOWN)
     retry_after = response.headers.get("retry-after", "")

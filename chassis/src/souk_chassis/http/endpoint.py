@@ -89,13 +89,26 @@ async def _send_events(send: Send, responses: AsyncIterator[Any], log: Log, trac
         if not started:
             raise
         log.warning("stream broke off", traceparent, code=error.code)
-        await send(
-            {"type": "http.response.body", "body": b"event: error\ndata: " + render(error, traceparent)[2] + b"\n\n"}
-        )
+        await _send_error_event(send, error, traceparent)
+        return
+    except Exception as error:
+        if not started:
+            raise
+        log.error("unforeseen failure", traceparent, error=error)
+        await _send_error_event(send, _unforeseen(), traceparent)
         return
     if not started:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _send_error_event(send: Send, error: SoukError | EdgeError, traceparent: str) -> None:
+    body = b"event: error\ndata: " + render(error, traceparent)[2] + b"\n\n"
+    await send({"type": "http.response.body", "body": body})
+
+
+def _unforeseen() -> EdgeError:
+    return EdgeError(500, "internal", "Something unforeseen happened. It was logged with this trace id.")
 
 
 class _Guarded(ABC):
@@ -119,8 +132,7 @@ class _Guarded(ABC):
             await respond(send, status, head, body)
         except Exception as error:  # noqa: BLE001 - the border of the program: the caller gets an answer all the same
             self.log.error("unforeseen failure", traceparent, error=error, path=scope["path"])
-            unforeseen = EdgeError(500, "internal", "Something unforeseen happened. It was logged with this trace id.")
-            await respond(send, *render(unforeseen, traceparent))
+            await respond(send, *render(_unforeseen(), traceparent))
 
     @abstractmethod
     async def handle(
@@ -195,7 +207,7 @@ class InternalEndpoint(_Guarded):
             request = wire.decode(body, operation.request)
         except msgspec.ValidationError as error:
             raise refuse(error) from None
-        except msgspec.DecodeError as error:
+        except wire.UNREADABLE as error:
             raise EdgeError(400, "malformed_json", f"The body is no JSON: {error}.") from None
         call = Call(caller, traceparent, Deadline.after(_remaining_s(headers, operation), self.clock))
         if operation.streams:

@@ -5,10 +5,10 @@ What no longer fits is counted, and the count is logged once there is room.
 """
 
 import logging
-import queue
 import sys
 import threading
 import traceback
+from collections import deque
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -17,64 +17,57 @@ from souk_chassis.observability.trace import trace_id
 
 QUEUED_LINES = 20_000
 """The most lines that wait to be written."""
+WRITE_EVERY_S = 0.05
 
 _SECRET_NAMES = frozenset({"password", "token", "secret", "authorization", "card"})
 
 
 class LogWriter:
-    """Writes lines to a stream from its own thread."""
+    """Writes lines to a stream from its own thread, which looks for new ones every `WRITE_EVERY_S`."""
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream
-        self._lines: queue.Queue[bytes | None] = queue.Queue(QUEUED_LINES)
+        self._lines: deque[bytes] = deque()
         self._dropped = 0
+        self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
     def write(self, line: bytes) -> None:
         """Queue a line. Never blocks."""
+        if len(self._lines) >= QUEUED_LINES:
+            self._dropped += 1
+            return
+        self._lines.append(line)
         if self._thread is None:
+            self._closing.clear()
             self._thread = threading.Thread(target=self._run, name="souk-logs", daemon=True)
             self._thread.start()
-        try:
-            self._lines.put_nowait(line)
-        except queue.Full:
-            self._dropped += 1
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Write what is queued, then stop."""
         if self._thread is not None:
-            try:
-                self._lines.put(None, timeout=timeout_s)
-            except queue.Full:
-                return
+            self._closing.set()
             self._thread.join(timeout_s)
             self._thread = None
 
     def _run(self) -> None:
-        while True:
-            first = self._lines.get()
-            chunk, ended = ([], True) if first is None else ([first], False)
-            while len(chunk) < 1000 and not ended:
-                try:
-                    line = self._lines.get_nowait()
-                except queue.Empty:
-                    break
-                if line is None:
-                    ended = True
-                else:
-                    chunk.append(line)
-            if self._dropped:
-                dropped, self._dropped = self._dropped, 0
-                chunk.append(wire.encode({"level": "warning", "message": "log lines dropped", "lines": dropped}))
-            stream = self._stream or sys.stdout
+        closing = False
+        while not closing:
+            closing = self._closing.wait(WRITE_EVERY_S)
             try:
-                if chunk:
-                    stream.write(b"\n".join(chunk).decode() + "\n")
-                stream.flush()
+                self._flush()
             except (OSError, ValueError):
                 return  # nobody reads any more: logs are the one thing that may be lost
-            if ended:
-                return
+
+    def _flush(self) -> None:
+        chunk = [self._lines.popleft() for _ in range(len(self._lines))]
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            chunk.append(wire.encode({"level": "warning", "message": "log lines dropped", "lines": dropped}))
+        if chunk:
+            stream = self._stream or sys.stdout
+            stream.write(b"\n".join(chunk).decode() + "\n")
+            stream.flush()
 
 
 writer = LogWriter()

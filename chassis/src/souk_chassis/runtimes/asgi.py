@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
-from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -120,13 +119,11 @@ def internal_route(
     return path_route("/operations/{name}", {"POST": endpoint})
 
 
-def app(routes: Sequence[BaseRoute], checks: Mapping[str, Check]) -> Starlette:
-    """An app of these routes, with `/health` and `/ready`."""
+def app(routes: Sequence[BaseRoute], checks: Mapping[str, Check]) -> Router:
+    """An app of these routes, with `/health` and `/ready`. A bare router: each endpoint handles its own failures."""
     all_routes: list[BaseRoute] = [
         path_route("/health", {"GET": _Health()}),
         path_route("/ready", {"GET": _Ready(checks)}),
         *routes,
     ]
-    built = Starlette()
-    built.router = Router(all_routes, redirect_slashes=False, default=NotFoundEndpoint())
-    return built
+    return Router(all_routes, redirect_slashes=False, default=NotFoundEndpoint())

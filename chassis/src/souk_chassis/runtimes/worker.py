@@ -50,6 +50,7 @@ class Worker:
         """How often each event is handed to its handler: 2 in the topology that tries idempotence."""
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._endless: list[asyncio.Task[None]] = []
         self._resting: set[asyncio.Task[Any] | None] = set()
         manifest = instance.manifest
         self.hearings = [Hearing(manifest.queue(event), event, con) for event, con in manifest.consumes.items()]
@@ -57,17 +58,18 @@ class Worker:
     def start(self) -> None:
         """Begin. Each loop is a task of its own."""
         name = self._instance.manifest.name
-        loops = [(f"{name}-relay", self._relay_loop()), (f"{name}-housekeeping", self._housekeeping())]
+        loops = [(f"{name}-relay", self._relay_loop())]
         loops += [(hearing.queue, self._consume_loop(hearing)) for hearing in self.hearings]
+        endless = [(f"{name}-housekeeping", self._housekeeping())]
         for index, background in enumerate(self._instance.background):
-            loops.append((f"{name}-background-{index}", self._forever(background)))
-        self._tasks = [asyncio.create_task(loop, name=task_name) for task_name, loop in loops]
+            endless.append((f"{name}-background-{index}", self._forever(background)))
+        self._endless = [asyncio.create_task(loop, name=task_name) for task_name, loop in endless]
+        self._tasks = [asyncio.create_task(loop, name=task_name) for task_name, loop in loops] + self._endless
 
     async def stop(self, grace_s: float = 10.0) -> None:
         """Finish the batches that were taken, then end. What is cut off after `grace_s` is rolled back."""
         self._stopping.set()
-        endless = [task for task in self._tasks if "-background-" in task.get_name() or "house" in task.get_name()]
-        for task in (*endless, *(task for task in self._tasks if task in self._resting)):
+        for task in (*self._endless, *(task for task in self._tasks if task in self._resting)):
             task.cancel()
         _, late = await asyncio.wait(self._tasks, timeout=grace_s) if self._tasks else ((), ())
         for task in late:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from souk_chassis.errors import ErrorKind, SoukError, too_many, unavailable
+from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown, too_many, unavailable
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -44,7 +44,7 @@ class GroupCommit(Generic[Item, Answer]):
         self._max_waiting = max_waiting
         self._weigh = weigh
         self._max_weight = max_weight
-        self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
+        self._waiting: deque[tuple[Item, int, asyncio.Future[Answer]]] = deque()
         self._flight: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -59,7 +59,7 @@ class GroupCommit(Generic[Item, Answer]):
         if len(self._waiting) >= self._max_waiting:
             raise too_many("overloaded", "Too many requests are waiting.", retry_after_s=1.0)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
+        self._waiting.append((item, self._weigh(item), future))
         if self._flight is None:
             self._flight = asyncio.create_task(self._fly(), name="group-commit")
         return await future
@@ -79,15 +79,15 @@ class GroupCommit(Generic[Item, Answer]):
         finally:
             self._flight = None
             while self._waiting:  # only where this task was cancelled
-                self._waiting.popleft()[1].cancel()
+                self._waiting.popleft()[2].cancel()
 
     def _next_batch(self) -> list[tuple[Item, asyncio.Future[Answer]]]:
         batch: list[tuple[Item, asyncio.Future[Answer]]] = []
         weight = 0
         while self._waiting and len(batch) < self._max_batch:
-            item, future = self._waiting[0]
+            item, item_weight, future = self._waiting[0]
             if not future.done():  # a caller that gave up while it waited asked for nothing
-                weight += self._weigh(item)
+                weight += item_weight
                 if batch and weight > self._max_weight:
                     break
                 batch.append((item, future))
@@ -110,6 +110,8 @@ class GroupCommit(Generic[Item, Answer]):
                 for single in batch:
                     await self._write_batch([single])
             return
+        if len(answers) != len(batch):  # it is written: to try again would write it twice
+            answers = [_UNCOUNTED] * len(batch)
         for (_, future), answer in zip(batch, answers, strict=True):
             if future.done():
                 continue
@@ -117,6 +119,9 @@ class GroupCommit(Generic[Item, Answer]):
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
+
+
+_UNCOUNTED = timeout_unknown("answers_lost", "It was written, and its answer was lost.")
 
 
 def _is_nobodys_fault(error: Exception) -> bool:

@@ -43,7 +43,6 @@ class MemoryUnit:
         self.tables = tables
         self.service = service
         self.clock = clock
-        self.touched_queues: set[str] = set()
         self.has_published = False
         self._undo: list[tuple[str, Any, Any]] = []
 

@@ -29,7 +29,7 @@ class Migration:
 
 
 class MigrationChangedError(RuntimeError):
-    """A file that was applied before has been changed since, or is gone."""
+    """A file that was applied before has been changed since."""
 
 
 def read_migrations(component: str, folder: Traversable) -> list[Migration]:

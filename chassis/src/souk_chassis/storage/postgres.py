@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Generic, TypeVar
 
 import asyncpg
@@ -143,7 +143,8 @@ class PostgresSession(Generic[U]):
                     yield unit
                     published = await unit.flush()
             except BaseException:
-                if not connection.is_closed():
+                # What can't be rolled back any more has been: the server undoes what a lost connection left open.
+                with suppress(*_GONE, TimeoutError):
                     await transaction.rollback()
                 raise
             try:

@@ -145,11 +145,13 @@ class PostgresDatabase(PostgresSession[U]):
 
     async def relay(self, subscriptions: Subscriptions, limit: int) -> int:
         """See the port. The rows are gone from the outbox only after every subscriber has them."""
-        async with self.reading() as connection, connection.transaction():
-            rows = await connection.fetch(_RELAY, limit)
-            events = [Stored(str(row[0]), row[1], row[2]) for row in rows]
-            routed = subscriptions.route(events)
-            await asyncio.gather(*(subscriptions.targets[to].receive(pairs) for to, pairs in routed.items()))
+        async with self.reading() as connection:
+            with translated():
+                async with connection.transaction():
+                    rows = await connection.fetch(_RELAY, limit)
+                    events = [Stored(str(row[0]), row[1], row[2]) for row in rows]
+                    routed = subscriptions.route(events)
+                    await asyncio.gather(*(subscriptions.targets[to].receive(pairs) for to, pairs in routed.items()))
         return len(events)
 
     async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:

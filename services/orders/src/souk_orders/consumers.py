@@ -7,7 +7,8 @@
 | PaymentCaptured | CONFIRMED | OrderConfirmed |
 | PaymentDeclined | CANCELLED | OrderCancelled: products release the stock |
 
-A step that the table of states does not have is late or repeated news, and changes nothing. An order that was cancelled
+News moves open orders alone. A step that the table of states does not have is late or repeated news, and changes
+nothing. An order that was cancelled
 meanwhile stays so: OrderCancelled makes payments refund and products release, whichever they heard first.
 """
 
@@ -30,7 +31,7 @@ from souk_contracts.orders import (
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined, PaymentEvent
 from souk_contracts.products import ShortItem, StockRejected, StockReserved
 
-from souk_orders.domain import Head, Move, Step, may_become, move_to, units_by_product
+from souk_orders.domain import OPEN, Head, Move, Step, may_become, move_to, units_by_product
 from souk_orders.facts import head_facts
 from souk_orders.placing import Orders
 from souk_orders.ports import OrdersUnit
@@ -111,7 +112,7 @@ async def _advance(
         if head is None:
             ctx.log.error("news of an unknown order", delivery.traceparent, orderId=news.order_id, news=message)
             continue
-        if news.order_id in moves or not may_become(head.status, to):
+        if news.order_id in moves or head.status not in OPEN or not may_become(head.status, to):
             continue
         moves[head.order_id] = move_to(head, Step(to, now, _reason(news)), _short_items(news))
         if event is not None:

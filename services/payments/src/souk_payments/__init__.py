@@ -1,1 +1,1 @@
-
+"""The payments service: charges, refunds, and their books."""

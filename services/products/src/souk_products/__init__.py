@@ -1,1 +1,1 @@
-
+"""The products service: the catalogue, its prices and the stock."""

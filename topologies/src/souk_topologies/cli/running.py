@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
+import psutil
 from souk_chassis.observability.logs import Log
 
 from souk_topologies import one_process, processes
@@ -24,6 +26,7 @@ from souk_topologies.settings import DEFAULT_PORT, Settings, Topology
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
+EXIT_TIMEOUT_S = 3.0
 
 
 @click.command()
@@ -123,6 +126,8 @@ def down(data_dir: Path) -> None:
         if time.monotonic() > deadline:
             raise FoundWrongError(f"the shop (process {state.pid}) did not stop within {STOP_TIMEOUT_S:.0f} s")
         time.sleep(0.05)
+    with suppress(psutil.Error):  # it holds nothing any more; a moment later it is gone
+        psutil.Process(state.pid).wait(timeout=EXIT_TIMEOUT_S)
 
 
 @click.command()

@@ -1,0 +1,1 @@
+"""The rules. Each takes a tree of files and gives its breaches."""
