@@ -9,7 +9,6 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-
 from souk_topologies.postgres import EmbeddedPostgres, ServerAddress
 
 

@@ -1,1 +1,1 @@
-"""Rules that the whole repository keeps, each a function over a tree of files, each with a breach planted to be caught."""
+"""Rules that the whole repository keeps: functions over a tree of files, each with breaches planted to be caught."""

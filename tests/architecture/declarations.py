@@ -1,13 +1,13 @@
-"""What contracts and manifests declare, read from their syntax trees: nothing is imported, so a planted file is read too."""
+"""What contracts and manifests declare, read from their syntax trees: nothing is imported, so a planted file counts."""
 
 import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from architecture.names import dotted, imported, module_name
-from architecture.services import Source
-from architecture.tree import Tree
+from tests.architecture.names import dotted, imported, module_name
+from tests.architecture.services import Source
+from tests.architecture.tree import Tree
 
 _EVENT = "souk_chassis.events.event.Event"
 
@@ -45,15 +45,17 @@ def read_contracts(tree: Tree) -> Contracts:
         for node in module.body:
             if isinstance(node, ast.ClassDef):
                 bases[f"{here}.{node.name}"] = {str(dotted(base, names)) for base in node.bases}
-            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-                if dotted(node.value.func, names) == "souk_chassis.operation.Operation":
-                    target = node.targets[0]
-                    assert isinstance(target, ast.Name)
-                    operations[f"{here}.{target.id}"] = _operation(f"{here}.{target.id}", node.value, names)
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _declares(node.value, names):
+                name = f"{here}.{ast.unparse(node.targets[0])}"
+                operations[name] = _operation(name, node.value, names)
     kinds = {_EVENT}
     while more := {name for name, above in bases.items() if above & kinds} - kinds:
         kinds |= more
     return Contracts(operations, frozenset(kinds - {_EVENT} - set().union(*bases.values())))
+
+
+def _declares(call: ast.Call, names: Mapping[str, str]) -> bool:
+    return dotted(call.func, names) == "souk_chassis.operation.Operation"
 
 
 def _operation(name: str, call: ast.Call, names: Mapping[str, str]) -> Operation:
@@ -114,8 +116,8 @@ class _Reader:
 
     def read(self) -> Manifest:
         manifest, call = self.manifest, self.plain(self.values.get("service"))
-        if not isinstance(call, ast.Call):
-            manifest.unread.append("service = Service(...)")
+        if not isinstance(call, ast.Call) or dotted(call.func, self.names) != "souk_chassis.manifest.Service":
+            manifest.unread.append("there is no service = Service(...)")
             return manifest
         fields = dict(zip(("name", "label", "owns", "implements"), call.args, strict=False))
         words = {**fields, **{keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}}
@@ -155,14 +157,15 @@ class _Reader:
         if not isinstance(call, ast.Call):
             self.manifest.unread.append(ast.unparse(node))
             return Handlers(None, None)
-        given = {**dict(zip(("apply", "ask"), call.args, strict=False)), **{k.arg: k.value for k in call.keywords}}
+        given: dict[str | None, ast.expr] = dict(zip(("apply", "ask"), call.args, strict=False))
+        given |= {keyword.arg: keyword.value for keyword in call.keywords}
         ask = given.get("ask")
         return Handlers(self.named(given.get("apply")), None if ask is None else self.named(ask))
 
     def queue_operations(self, node: ast.expr) -> None:
         call = self.plain(node)
         queues = self.plain(call.args[1]) if isinstance(call, ast.Call) and len(call.args) > 1 else None
-        if isinstance(queues, ast.Call) and [self.plain(queues.func)] and ast.unparse(queues.func) == "frozenset":
+        if isinstance(queues, ast.Call) and ast.unparse(queues.func) == "frozenset":
             queues = self.plain(queues.args[0]) if queues.args else ast.Set(elts=[])
         if isinstance(queues, ast.Set | ast.List | ast.Tuple):
             self.manifest.queues = {str(ast.literal_eval(entry)) for entry in queues.elts}

@@ -1,18 +1,24 @@
 """What names in a Python file stand for, as far as its imports say."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
+@lru_cache(maxsize=4000)
+def walk(module: ast.Module) -> Sequence[ast.AST]:
+    """All nodes of a file. Many rules ask for them."""
+    return tuple(ast.walk(module))
+
+
 @lru_cache(maxsize=2000)
 def imported(module: ast.Module) -> Mapping[str, str]:
     """The names that a file imports, anywhere in it, and the dotted names that they stand for."""
     names: dict[str, str] = {}
-    for node in ast.walk(module):
+    for node in walk(module):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 names[alias.asname or alias.name.partition(".")[0]] = (
@@ -26,7 +32,7 @@ def imported(module: ast.Module) -> Mapping[str, str]:
 
 def imports(module: ast.Module) -> Iterator[tuple[str, int]]:
     """The dotted names that a file imports, with their lines. `from a import b` gives both `a` and `a.b`."""
-    for node in ast.walk(module):
+    for node in walk(module):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, node.lineno
@@ -61,7 +67,8 @@ def chain(node: ast.AST) -> list[str]:
 
 def calls(node: ast.AST) -> Iterator[ast.Call]:
     """All calls in it."""
-    return (inner for inner in ast.walk(node) if isinstance(inner, ast.Call))
+    nodes = walk(node) if isinstance(node, ast.Module) else ast.walk(node)
+    return (inner for inner in nodes if isinstance(inner, ast.Call))
 
 
 def module_name(path: str) -> str | None:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from architecture.names import FUNCTIONS, Function, calls, dotted, imported, module_name
-from architecture.tree import Tree, parse
+from tests.architecture.names import FUNCTIONS, Function, calls, dotted, imported, module_name
+from tests.architecture.tree import Tree, parse
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Source:
         }
 
     def find(self, name: str) -> str | None:
-        """The dotted name under which a function is defined, whichever module hands it on. None: not in this service."""
+        """The dotted name under which a function is defined, whichever module hands it on. None: it is not here."""
         for _ in range(10):
             if name in self.functions:
                 return name

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from architecture.tree import ROOT, read_tree
+from tests.architecture.tree import ROOT, read_tree
 
 _BREACHES = {
     "services/users/src/souk_users/facts.py": (

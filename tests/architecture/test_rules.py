@@ -5,17 +5,27 @@ from types import ModuleType
 
 import pytest
 
-from architecture.exceptions import EXCEPTIONS
-from architecture.planted import Innocent, Planted, behaviour, documents, folders, hygiene, manifests, purity, tidy
-from architecture.rules import behaviour as behaviour_rules
-from architecture.rules import dead_modules as dead_module_rules
-from architecture.rules import documents as document_rules
-from architecture.rules import folders as folder_rules
-from architecture.rules import hygiene as hygiene_rules
-from architecture.rules import manifests as manifest_rules
-from architecture.rules import purity as purity_rules
-from architecture.rules import tidy as tidy_rules
-from architecture.tree import Breach, Rule, Tree, read_tree
+from tests.architecture.exceptions import EXCEPTIONS
+from tests.architecture.planted import (
+    Innocent,
+    Planted,
+    behaviour,
+    documents,
+    folders,
+    hygiene,
+    manifests,
+    purity,
+    tidy,
+)
+from tests.architecture.rules import behaviour as behaviour_rules
+from tests.architecture.rules import dead_modules as dead_module_rules
+from tests.architecture.rules import documents as document_rules
+from tests.architecture.rules import folders as folder_rules
+from tests.architecture.rules import hygiene as hygiene_rules
+from tests.architecture.rules import manifests as manifest_rules
+from tests.architecture.rules import purity as purity_rules
+from tests.architecture.rules import tidy as tidy_rules
+from tests.architecture.tree import Breach, Rule, Tree, read_tree
 
 
 def _rules(module: ModuleType) -> list[Rule]:

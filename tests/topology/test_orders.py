@@ -70,9 +70,7 @@ async def test_a_guest_has_a_token_for_this_order_alone(shop: Client) -> None:
     for method, path in (("GET", ""), ("GET", "/events"), ("POST", "/cancel")):
         asked = await shop.ask(method, f"/orders/{other['orderId']}{path}", token=token)
         asked.problem(403, "not_yours")
-    returned = await shop.ask(
-        "POST", f"/orders/{other['orderId']}/returns", {"items": lines((lamp, 1))}, token=token
-    )
+    returned = await shop.ask("POST", f"/orders/{other['orderId']}/returns", {"items": lines((lamp, 1))}, token=token)
     returned.problem(403, "not_yours")
     (await shop.ask("GET", "/orders", token=token)).problem(403, "not_allowed")
     await shop.mails(mine["orderId"], "confirmed")

@@ -62,11 +62,12 @@ export const cancelOrder = (orderId, token) => request("POST", `${orderPath(orde
 /**
  * @param {string} orderId
  * @param {{productId: string, quantity: number}[]} items
+ * @param {string} idempotencyKey makes a repeat of the same return safe
  * @param {string | null} token
  * @returns {Promise<unknown>}
  */
-export const returnItems = (orderId, items, token) =>
-  request("POST", `${orderPath(orderId)}/returns`, { token, body: { items } });
+export const returnItems = (orderId, items, idempotencyKey, token) =>
+  request("POST", `${orderPath(orderId)}/returns`, { token, body: { items }, headers: { "Idempotency-Key": idempotencyKey } });
 
 /**
  * @param {{orderId?: string | null, cursor?: string | null, limit?: number}} query

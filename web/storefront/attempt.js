@@ -63,6 +63,6 @@ function keyOf(order, buyer) {
  * 128 random bits. `crypto.randomUUID` is missing where the shop is reached over plain HTTP by another name than localhost.
  * @returns {string}
  */
-function randomKey() {
+export function randomKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -34,7 +34,10 @@ class Consumer:
     ask: Callable[..., Awaitable[Sequence[Any]]] | None = None
     batch: int = 256
     attempts: int = 5
-    lease_s: float = 30.0
+    ask_s: float = 24.0
+    """How long asking for one batch may take, in seconds."""
+    loops: int = 1
+    """How many batches are asked for at once, so that one slow answer does not hold up the rest."""
 
 
 @dataclass(frozen=True)

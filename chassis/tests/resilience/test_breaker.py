@@ -1,5 +1,4 @@
 """The breaker against a plain model of its rules, and its corners one by one."""
-# ruff: noqa: S311 - jitter needs no secrecy, and tests a seed
 
 from random import Random
 

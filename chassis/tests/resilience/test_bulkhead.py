@@ -1,5 +1,4 @@
 """The bulkhead: never more at once than allowed, first come first served, and no slot lost on the way."""
-# ruff: noqa: S311 - jitter needs no secrecy, and tests a seed
 
 import asyncio
 from random import Random

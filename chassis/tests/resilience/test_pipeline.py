@@ -1,5 +1,4 @@
 """The pipeline: what is retried, what is counted, what the caller is told."""
-# ruff: noqa: S311 - jitter needs no secrecy, and tests a seed
 
 import asyncio
 from collections.abc import Callable

@@ -1,5 +1,4 @@
 """Timed-out and cancelled calls: the caller leaves in time, and the slot is held until the work has stopped."""
-# ruff: noqa: S311 - jitter needs no secrecy, and tests a seed
 
 import asyncio
 import functools

@@ -1,5 +1,4 @@
 """Retries: which errors, how long the pause, and how many the budget allows."""
-# ruff: noqa: S311 - jitter needs no secrecy, and tests a seed
 
 from random import Random
 

@@ -37,9 +37,7 @@ def calls(group: GroupCommit[int, int], *items: int) -> list[asyncio.Task[int]]:
 async def outcomes(tasks: Sequence[asyncio.Task[int]]) -> list[int | str]:
     """What each call was answered, or the code or the name of its error."""
     answers = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
-    return [
-        answer if isinstance(answer, int) else getattr(answer, "code", type(answer).__name__) for answer in answers
-    ]
+    return [answer if isinstance(answer, int) else getattr(answer, "code", type(answer).__name__) for answer in answers]
 
 
 async def test_calls_at_once_share_few_flights() -> None:

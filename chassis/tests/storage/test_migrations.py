@@ -50,9 +50,7 @@ async def test_an_older_release_starts_on_a_newer_schema(url: str) -> None:
     assert await migrate(url, [FIRST]) == []
 
 
-async def test_a_changed_file_is_refused_before_anything_newer_runs(
-    url: str, connection: asyncpg.Connection
-) -> None:
+async def test_a_changed_file_is_refused_before_anything_newer_runs(url: str, connection: asyncpg.Connection) -> None:
     await migrate(url, [FIRST])
     changed = Migration(FIRST.component, FIRST.name, FIRST.sql + " ")
     with pytest.raises(MigrationChangedError, match=r"notes/0001_notes\.sql"):

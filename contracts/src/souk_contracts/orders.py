@@ -28,6 +28,9 @@ EmailNeeded = ErrorType(ErrorKind.INVALID, "email_needed", "A guest gives an e-m
 NotForOthers = ErrorType(ErrorKind.FORBIDDEN, "not_for_others", "A customer orders for himself.")
 TooLate = ErrorType(ErrorKind.CONFLICT, "too_late", "The order can no longer be cancelled.")
 NotNow = ErrorType(ErrorKind.CONFLICT, "not_in_this_state", "The order's state does not allow this.")
+ReturnDiffers = ErrorType(
+    ErrorKind.CONFLICT, "idempotency_conflict", "A return of this order with this key had a different body."
+)
 TooManyReturned = ErrorType(ErrorKind.CONFLICT, "too_many_returned", "That is more than was bought and not returned.")
 
 
@@ -176,10 +179,11 @@ class ReturnItem(Message, frozen=True, kw_only=True):
 
 
 class NewReturn(Message, frozen=True, kw_only=True):
-    """A return of some or all items."""
+    """A return of some or all items. The header `Idempotency-Key` makes a repeat safe."""
 
     order_id: Id
     items: Annotated[tuple[ReturnItem, ...], msgspec.Meta(min_length=1, max_length=MAX_LINES)]
+    idempotency_key: IdempotencyKey | None = None
 
 
 class ReturnReceipt(Message, frozen=True, kw_only=True):
@@ -310,7 +314,8 @@ ReturnItems = Operation(
     status=201,
     access=Access.OWNER,
     summary="Return items: they are restocked and refunded",
-    errors=[OrderNotFound, NotNow, TooManyReturned],
+    errors=[OrderNotFound, NotNow, TooManyReturned, ReturnDiffers],
+    headers={"idempotency_key": "Idempotency-Key"},
 )
 FollowOrder = Operation(
     "follow_order",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from architecture.tree import Rule, Tree
+from tests.architecture.tree import Rule, Tree
 
 
 class Planted(NamedTuple):

@@ -1,8 +1,8 @@
 """Breaches of the rules on what a service's code does."""
 
-from architecture.planted import Innocent, Planted
-from architecture.rules.behaviour import no_remote_call_in_a_unit, operations_do_not_sleep, owners_are_asked_for
-from architecture.tree import Tree
+from tests.architecture.planted import Innocent, Planted
+from tests.architecture.rules.behaviour import no_remote_call_in_a_unit, operations_do_not_sleep, owners_are_asked_for
+from tests.architecture.tree import Tree
 
 _USERS = "services/users/src/souk_users"
 _ORDERS = "services/orders/src/souk_orders"

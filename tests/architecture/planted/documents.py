@@ -1,8 +1,8 @@
 """Breaches of the rules on documents."""
 
-from architecture.planted import Innocent, Planted
-from architecture.rules.documents import decisions_name_what_enforces_them, readmes_show_the_states
-from architecture.tree import Tree
+from tests.architecture.planted import Innocent, Planted
+from tests.architecture.rules.documents import decisions_name_what_enforces_them, readmes_show_the_states
+from tests.architecture.tree import Tree
 
 _README = "services/orders/README.md"
 _DECISION = "docs/decisions/9999-planted.md"

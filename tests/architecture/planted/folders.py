@@ -1,7 +1,7 @@
 """Breaches of the rules on service folders."""
 
-from architecture.planted import Innocent, Planted
-from architecture.rules.folders import (
+from tests.architecture.planted import Innocent, Planted
+from tests.architecture.rules.folders import (
     migrations_are_numbered,
     readmes_of_services_are_short,
     services_have_the_same_files,

@@ -1,14 +1,14 @@
 """Breaches of the rules on machines, mirrors and secrets. Each is put together here, so that this file holds none."""
 
-from architecture.planted import Innocent, Planted
-from architecture.rules.hygiene import (
+from tests.architecture.planted import Innocent, Planted
+from tests.architecture.rules.hygiene import (
     no_package_index_is_named,
     no_path_of_one_machine,
     no_secrets,
     no_uv_lock,
     npm_locks_have_no_addresses,
 )
-from architecture.tree import Rule
+from tests.architecture.tree import Rule
 
 _FILE = "docs/planted.txt"
 _KEY = "-----BEGIN " + "PRIVATE KEY-----\n" + "MC4CAQAwBQYDK2VwBCIEIA\n"

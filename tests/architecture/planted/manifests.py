@@ -1,7 +1,7 @@
 """Breaches of the rules on manifests: each both ways."""
 
-from architecture.planted import Innocent, Planted
-from architecture.rules.manifests import (
+from tests.architecture.planted import Innocent, Planted
+from tests.architecture.rules.manifests import (
     calls_are_declared,
     databases_are_opened,
     events_are_declared,
@@ -25,7 +25,7 @@ async def rogue(ctx, request):
 """
 
 _ROGUE_OPERATION = """
-Rogue = Operation("rogue", "{service}", GET("/rogue"), request=UserRef, response=UserProfile, access=Access.ADMIN, summary="")
+Rogue = Operation("rogue", "{service}", None, request=UserRef, response=UserProfile, access=Access.SERVICE, summary="")
 """
 
 _EVENT_BY_VARIABLE = """

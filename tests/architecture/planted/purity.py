@@ -1,7 +1,7 @@
 """Breaches of the rules on time, settings, drivers, prints, money and faults."""
 
-from architecture.planted import Innocent, Planted
-from architecture.rules.purity import (
+from tests.architecture.planted import Innocent, Planted
+from tests.architecture.rules.purity import (
     domains_import_values_alone,
     drivers_stay_in_adapters,
     environment_is_read_late,
@@ -10,7 +10,7 @@ from architecture.rules.purity import (
     nothing_prints_but_programs,
     time_comes_from_the_clock,
 )
-from architecture.tree import Rule
+from tests.architecture.tree import Rule
 
 _OPERATIONS = "services/users/src/souk_users/operations.py"
 _DOMAIN = "services/users/src/souk_users/domain.py"

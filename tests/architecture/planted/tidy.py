@@ -1,8 +1,8 @@
 """Breaches of the rules on sizes, names, leftovers and dead modules."""
 
-from architecture.planted import Innocent, Planted
-from architecture.rules.dead_modules import modules_are_used
-from architecture.rules.tidy import (
+from tests.architecture.planted import Innocent, Planted
+from tests.architecture.rules.dead_modules import modules_are_used
+from tests.architecture.rules.tidy import (
     files_are_short,
     functions_are_short,
     modules_have_docstrings,

@@ -4,10 +4,10 @@ from the clock and its settings from its bootstrap."""
 import ast
 from collections.abc import Iterator
 
-from architecture.declarations import read_contracts, read_manifest
-from architecture.names import chain, dotted, imported
-from architecture.services import Source, services
-from architecture.tree import Breach, Tree
+from tests.architecture.declarations import read_contracts, read_manifest
+from tests.architecture.names import chain, dotted, imported, walk
+from tests.architecture.services import Source, services
+from tests.architecture.tree import Breach, Tree
 
 _OUTSIDE = frozenset({"provider", "transport", "pipeline", "dispatcher"})
 """What a service calls the ways out of it."""
@@ -32,7 +32,7 @@ def no_remote_call_in_a_unit(tree: Tree) -> Iterator[Breach]:
     """A unit of work holds locks: nothing in it waits for another service, a provider or a mail server."""
     for service in services(tree):
         for module, body in service.modules.items():
-            for node in ast.walk(body):
+            for node in walk(body):
                 if isinstance(node, ast.AsyncWith) and any(_opens_unit(item.context_expr) for item in node.items):
                     yield from _remote(service, ast.Module(body=node.body, type_ignores=[]), module, "a unit of work")
         for handlers in read_manifest(service).consumes.values():

@@ -5,8 +5,8 @@ import re
 import tomllib
 from collections.abc import Iterator
 
-from architecture.names import imports, module_name
-from architecture.tree import Breach, Tree
+from tests.architecture.names import imports, module_name, walk
+from tests.architecture.tree import Breach, Tree
 
 
 def modules_are_used(tree: Tree) -> Iterator[Breach]:
@@ -50,12 +50,12 @@ def _scripts(tree: Tree) -> Iterator[str]:
 
 def _named(body: ast.Module) -> Iterator[str]:
     """Modules that a string names, such as `f"souk_{name}.manifest"`, as regular expressions."""
-    inside = {id(part) for node in ast.walk(body) if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in ast.walk(body):
+    inside = {id(part) for node in walk(body) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in walk(body):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
             if re.fullmatch(r"souk_\w+(\.\w+)+", node.value):
                 yield re.escape(node.value)
         elif isinstance(node, ast.JoinedStr):
-            parts = [re.escape(p.value) if isinstance(p, ast.Constant) else r"\w+" for p in node.values]
+            parts = [re.escape(str(p.value)) if isinstance(p, ast.Constant) else r"\w+" for p in node.values]
             if re.match(r"souk_", "".join(parts)):
                 yield "".join(parts)

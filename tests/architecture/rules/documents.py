@@ -4,8 +4,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from architecture.services import Source, services
-from architecture.tree import Breach, Tree, parse
+from tests.architecture.services import Source, services
+from tests.architecture.tree import Breach, Tree, parse
 
 _ARROW = re.compile(r"^\s*(\[\*\]|[A-Z_]+)\s*-->\s*(\[\*\]|[A-Z_]+)", re.MULTILINE)
 _NONE = "[*]"
@@ -14,7 +14,7 @@ Steps = set[tuple[str, str]]
 
 
 def readmes_show_the_states(tree: Tree) -> Iterator[Breach]:
-    """The state diagram of a service's README has the steps of its domain's table, and the states of its enumerations."""
+    """The diagram in a service's README has the steps of its domain's table, and the states of its enumerations."""
     for service in services(tree):
         readme = f"{service.folder}/README.md"
         drawn = set(_ARROW.findall(tree.files.get(readme, "")))

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from architecture.declarations import read_manifest
-from architecture.services import Source, services
-from architecture.tree import Breach, Tree
+from tests.architecture.declarations import read_manifest
+from tests.architecture.services import Source, services
+from tests.architecture.tree import Breach, Tree
 
 README_LINES = 60
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from architecture.tree import Breach, Tree
+from tests.architecture.tree import Breach, Tree
 
 # Each expression is written so that it does not find itself here.
 _MACHINE = re.compile(r"(?<![\w.~-])/(wor[k]|roo[t]|hom[e]/[a-z]\w*|User[s]/\w+|tmp/[l]ab)/|[A-Z]:\\User[s]\\")

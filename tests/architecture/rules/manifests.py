@@ -3,10 +3,10 @@
 import ast
 from collections.abc import Iterator, Set
 
-from architecture.declarations import Contracts, read_contracts, read_manifest, topic
-from architecture.names import calls, dotted, imported
-from architecture.services import Source, services
-from architecture.tree import Breach, Tree
+from tests.architecture.declarations import Contracts, read_contracts, read_manifest, topic
+from tests.architecture.names import calls, dotted, imported, walk
+from tests.architecture.services import Source, services
+from tests.architecture.tree import Breach, Tree
 
 _NO_MAKERS = frozenset({"isinstance", "issubclass", "TypeVar", "cast", "Consumer"})
 """Calls that are given a class to speak of it, and not to make one of it."""
@@ -76,10 +76,10 @@ def calls_are_declared(tree: Tree) -> Iterator[Breach]:
 
 
 def no_way_around_calls(tree: Tree) -> Iterator[Breach]:
-    """Other services are reached by `Context.call` alone: it checks, bounds and passes on what the manifest declares."""
+    """Other services are reached by `Context.call` alone: it bounds the call, and passes on who is asking."""
     for service in services(tree):
         for module, body in service.modules.items():
-            for node in ast.walk(body):
+            for node in walk(body):
                 if isinstance(node, ast.Attribute) and node.attr in {"dispatcher", "dispatch"}:
                     yield Breach(service.where(module), f"goes around Context.call: {ast.unparse(node)}")
 
@@ -118,10 +118,10 @@ def handlers_are_bound(tree: Tree) -> Iterator[Breach]:
                 if taken and event not in taken:
                     yield Breach(service.where(found), f"is bound to {event}, and takes {', '.join(sorted(taken))}")
         for name, body in service.functions.items():
-            parameters = {argument.arg for argument in body.args.args}
-            if name.startswith(f"{service.package}.consumers.") and not body.name.startswith("_"):
-                if "deliveries" in parameters and name not in bound:
-                    yield Breach(service.where(name), "is a handler, and bound to no event")
+            public = name.startswith(f"{service.package}.consumers.") and not body.name.startswith("_")
+            hears = any(argument.arg == "deliveries" for argument in body.args.args)
+            if public and hears and name not in bound:
+                yield Breach(service.where(name), "is a handler, and bound to no event")
 
 
 def queues_equal_what_is_consumed(tree: Tree) -> Iterator[Breach]:

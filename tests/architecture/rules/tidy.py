@@ -4,8 +4,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from architecture.names import FUNCTIONS
-from architecture.tree import Breach, Tree
+from tests.architecture.names import FUNCTIONS, Function, walk
+from tests.architecture.tree import Breach, Tree
 
 FILE_LINES = 400
 FUNCTION_LINES = 70
@@ -26,7 +26,7 @@ def files_are_short(tree: Tree) -> Iterator[Breach]:
 def functions_are_short(tree: Tree) -> Iterator[Breach]:
     """70 lines at most, docstring included."""
     for path, body in tree.python("*"):
-        for node in ast.walk(body):
+        for node in walk(body):
             if isinstance(node, FUNCTIONS):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 if lines > FUNCTION_LINES:
@@ -59,15 +59,9 @@ def modules_have_docstrings(tree: Tree) -> Iterator[Breach]:
 def public_names_have_docstrings(tree: Tree) -> Iterator[Breach]:
     """What services and other projects use of the chassis and the contracts is told where it stands."""
     for path, body in tree.python("chassis/src/*", "contracts/src/*"):
-        for node in body.body:
-            if isinstance(node, (ast.ClassDef, *FUNCTIONS)) and not node.name.startswith("_"):
-                if ast.get_docstring(node) is None:
-                    yield Breach(f"{path}:{node.name}", "has no docstring")
-                for method in node.body if isinstance(node, ast.ClassDef) else ():
-                    # A test of a contract suite is told by its name.
-                    if isinstance(method, FUNCTIONS) and not method.name.startswith(("_", "test_")):
-                        if ast.get_docstring(method) is None:
-                            yield Breach(f"{path}:{node.name}.{method.name}", "has no docstring")
+        for name, node in _public(body, ""):
+            if ast.get_docstring(node) is None:
+                yield Breach(f"{path}:{name}", "has no docstring")
 
 
 def packages_list_what_they_hand_on(tree: Tree) -> Iterator[Breach]:
@@ -85,3 +79,12 @@ def packages_list_what_they_hand_on(tree: Tree) -> Iterator[Breach]:
         missing = {name for name in handed_on if not name.startswith("_")} - listed
         if missing:
             yield Breach(path, f"hands on what __all__ does not list: {', '.join(sorted(missing))}")
+
+
+def _public(body: ast.Module | ast.ClassDef, prefix: str) -> Iterator[tuple[str, ast.ClassDef | Function]]:
+    """Functions, classes and methods that others may use. A test of a contract suite is told by its name."""
+    for node in body.body:
+        if isinstance(node, (ast.ClassDef, *FUNCTIONS)) and not node.name.startswith(("_", "test_")):
+            yield f"{prefix}{node.name}", node
+            if isinstance(node, ast.ClassDef):
+                yield from _public(node, f"{node.name}.")

@@ -2,6 +2,7 @@
  * What a customer may do with an order: cancel it, send things back.
  */
 import { cancelOrder, returnItems } from "../api.js";
+import { randomKey } from "../attempt.js";
 import { announce, fill, h } from "../dom.js";
 import { Problem } from "../http.js";
 import { clearMarks, problemNotice } from "../notices.js";
@@ -50,14 +51,17 @@ export function returnPanel(order, names, token, reload) {
     h("label", { for: `return-${i}` }, names.get(productId) ?? productId, h("small", null, ` up to ${most}`)),
     h("input", { id: `return-${i}`, name: productId, type: "number", inputmode: "numeric", min: 0, max: most, step: 1, value: 0 })));
   const form = h("form", { class: "stack" }, ...rows, note, button);
+  const attempt = { content: "", key: "" }; // sent again with the same key, the same return is taken once
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     clearMarks(form);
     const items = [...new FormData(form)].map(([productId, text]) => ({ productId, quantity: Number(text) })).filter(({ quantity }) => quantity > 0);
     if (items.length === 0) return fill(note, h("p", { class: "notice calm", role: "alert" }, "Say how many of which you send back."));
     button.disabled = true;
+    const content = JSON.stringify(items);
+    if (attempt.content !== content) Object.assign(attempt, { content, key: randomKey() });
     try {
-      await returnItems(order.orderId, items, token);
+      await returnItems(order.orderId, items, attempt.key, token);
       announce(`${counted(items.reduce((sum, { quantity }) => sum + quantity, 0), "piece")} returned`);
       await reload();
     } catch (error) {
@@ -69,7 +73,7 @@ export function returnPanel(order, names, token, reload) {
 }
 
 /**
- * A return has no key that makes a repeat safe: when no answer came, the order itself says what was taken back.
+ * When no answer came, the order itself says what was taken back.
  * @param {unknown} error
  * @param {() => Promise<void>} reload
  * @returns {HTMLElement}

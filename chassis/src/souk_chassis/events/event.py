@@ -107,6 +107,18 @@ def type_and_subject(stored_json: str) -> tuple[str, str]:
     return envelope.type, envelope.subject
 
 
+class _Traced(msgspec.Struct, frozen=True):
+    traceparent: str = ""
+
+
+def traceparent_of(stored_json: str | bytes) -> str:
+    """The trace of an event that may be unreadable otherwise; empty where it has none."""
+    try:
+        return wire.decode(stored_json, _Traced).traceparent
+    except msgspec.MsgspecError:
+        return ""
+
+
 def unpack(stored_json: str | bytes, kind: type[E], attempt: int = 1) -> Delivery[E]:
     """Read a CloudEvent whose data is of `kind`. Raises msgspec.ValidationError or msgspec.DecodeError."""
     envelope = wire.decode(stored_json, Envelope)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 
 from souk_chassis.context import Context, Dispatcher, internal_call
 from souk_chassis.errors import ErrorKind, SoukError
-from souk_chassis.events.event import Delivery, Event, unpack
+from souk_chassis.events.event import Delivery, Event, traceparent_of, unpack
 from souk_chassis.manifest import Consumer
 from souk_chassis.runtimes.instance import Background, Instance
 from souk_chassis.storage.ports import COLLISION, Subscriptions, Waiting
@@ -26,6 +26,19 @@ RETRY_CAP_S = 60.0
 RECEIVED_KEPT = timedelta(days=7)
 """How long the ids of received events are remembered. No relay repeats itself after so long."""
 HOUSEKEEPING_S = 3600.0
+
+
+LEASE_S = 6.0
+"""How long leased events stay hidden. A worker prolongs its lease while it asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A leased event, and what was answered for it."""
+
+    waiting: Waiting
+    delivery: Delivery[Any]
+    answer: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +72,11 @@ class Worker:
         """Begin. Each loop is a task of its own."""
         name = self._instance.manifest.name
         loops = [(f"{name}-relay", self._relay_loop())]
-        loops += [(hearing.queue, self._consume_loop(hearing)) for hearing in self.hearings]
+        loops += [
+            (hearing.queue, self._consume_loop(hearing))
+            for hearing in self.hearings
+            for _ in range(hearing.consumer.loops)
+        ]
         endless = [(f"{name}-housekeeping", self._housekeeping())]
         for index, background in enumerate(self._instance.background):
             endless.append((f"{name}-background-{index}", self._forever(background)))
@@ -156,39 +173,81 @@ class Worker:
 
     async def _consume_leased(self, hearing: Hearing) -> int:
         """For handlers that call out: lease, ask outside any unit of work, then record and acknowledge in one."""
-        consumer, database = hearing.consumer, self._instance.database
-        waiting = await database.lease(hearing.queue, consumer.batch, consumer.lease_s)
+        waiting = await self._instance.database.lease(hearing.queue, hearing.consumer.batch, LEASE_S)
         if waiting:
-            await self._ask_and_apply(hearing, waiting)
+            readable = await self._readable(hearing, waiting)
+            answered = await self._ask_leased(hearing, readable)
+            await self._record(hearing, answered)
         return len(waiting)
 
-    async def _ask_and_apply(self, hearing: Hearing, waiting: Sequence[Waiting]) -> None:
+    async def _readable(self, hearing: Hearing, waiting: Sequence[Waiting]) -> list[_Asked]:
+        """What can be read; the rest goes to the dead letters."""
+        readable = []
+        for one in waiting:
+            try:
+                readable.append(_Asked(one, self._read(hearing, [one])[0]))
+            except msgspec.MsgspecError as error:
+                await self._failed(hearing, one, error, leased=True)
+        return readable
+
+    async def _ask_leased(self, hearing: Hearing, asked: Sequence[_Asked]) -> list[_Asked]:
+        """Ask for all of them at once, holding the lease meanwhile. What was refused waits for its next attempt."""
+        if not asked:
+            return []
+        holding = asyncio.create_task(self._hold(hearing, [one.waiting for one in asked]))
         try:
-            deliveries = self._read(hearing, waiting)
-            answers = await self._ask(hearing.consumer, deliveries)
-            answered = [i for i, answer in enumerate(answers) if not isinstance(answer, SoukError)]
-            async with self._instance.database.unit() as unit:
-                leased = {waiting[i].event_id: waiting[i].attempts + 1 for i in answered}
-                if len(await unit.acknowledge(hearing.queue, leased)) < len(leased):
-                    raise _LeaseLostError
-                if answered:
-                    await self._apply(hearing, unit, [deliveries[i] for i in answered], [answers[i] for i in answered])
-        except Exception as error:  # noqa: BLE001 - as above
-            if len(waiting) > 1:
-                for one in waiting:
-                    await self._ask_and_apply(hearing, [one])
-            elif not isinstance(error, _LeaseLostError):
-                await self._failed(hearing, waiting[0], error, leased=True)
-            return
-        for one, answer in zip(waiting, answers, strict=True):
+            answers = await self._ask(hearing.consumer, [one.delivery for one in asked])
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises, its event goes to a retry
+            if len(asked) == 1:
+                await self._failed(hearing, asked[0].waiting, error, leased=True)
+                return []
+            return [answered for one in asked for answered in await self._ask_leased(hearing, [one])]
+        finally:
+            holding.cancel()
+        answered = []
+        for one, answer in zip(asked, answers, strict=True):
             if isinstance(answer, SoukError):
-                await self._failed(hearing, one, answer, leased=True)
+                await self._failed(hearing, one.waiting, answer, leased=True)
+            else:
+                answered.append(replace(one, answer=answer))
+        return answered
 
     async def _ask(self, consumer: Consumer, deliveries: Sequence[Delivery[Any]]) -> Sequence[Any]:
         assert consumer.ask is not None  # noqa: S101 - only leased consumers come here
-        async with asyncio.timeout(consumer.lease_s * 0.8):
+        async with asyncio.timeout(consumer.ask_s):
             answers: Sequence[Any] = await consumer.ask(self._context(deliveries[0].traceparent), deliveries)
+        if len(answers) != len(deliveries):
+            raise TypeError(f"{len(answers)} answers to {len(deliveries)} events")
         return answers
+
+    async def _hold(self, hearing: Hearing, waiting: Sequence[Waiting]) -> None:
+        """Prolong the lease for as long as it is asked. A worker that dies lets go within `LEASE_S`."""
+        leased = {one.event_id: one.attempts + 1 for one in waiting}
+        while True:
+            await asyncio.sleep(LEASE_S / 3)
+            with suppress(SoukError):
+                await self._instance.database.prolong(hearing.queue, leased, LEASE_S)
+
+    async def _record(self, hearing: Hearing, answered: Sequence[_Asked]) -> None:
+        """Record answers and acknowledge in one unit of work; one by one where that fails, with the same answers."""
+        if not answered:
+            return
+        try:
+            async with self._instance.database.unit() as unit:
+                leased = {one.waiting.event_id: one.waiting.attempts + 1 for one in answered}
+                held = await unit.acknowledge(hearing.queue, leased)
+                ours = [one for one in answered if one.waiting.event_id in held]  # another worker has the rest by now
+                if ours:
+                    deliveries = [one.delivery for one in ours]
+                    await self._apply(hearing, unit, deliveries, [one.answer for one in ours])
+        except Exception as error:  # noqa: BLE001 - as above
+            if isinstance(error, SoukError) and error.kind in {ErrorKind.UNAVAILABLE, ErrorKind.TIMEOUT_UNKNOWN}:
+                raise  # the store's trouble and no event's: the lease runs out, and the whole batch comes again
+            if len(answered) == 1:
+                await self._failed(hearing, answered[0].waiting, error, leased=True)
+                return
+            for one in answered:
+                await self._record(hearing, [one])
 
     async def _apply(self, hearing: Hearing, unit: Any, deliveries: Sequence[Delivery[Any]], *answer: Any) -> None:
         context = self._context(deliveries[0].traceparent)
@@ -204,6 +263,7 @@ class Worker:
         hopeless = isinstance(error, msgspec.MsgspecError) or attempt >= hearing.consumer.attempts
         transient = isinstance(error, SoukError) and error.rule.retryable
         facts: dict[str, Any] = {"queue": hearing.queue, "eventId": one.event_id, "attempt": attempt}
+        facts["traceparent"] = traceparent_of(one.json)
         if hopeless:
             reason = f"{type(error).__name__}: {error}"
             self._instance.log.error("event given up", error=error, **facts)
@@ -234,7 +294,3 @@ class Worker:
         instance = self._instance
         call = internal_call(instance.clock, 30.0, instance.manifest.name, traceparent)
         return instance.context(self._way_out, call)
-
-
-class _LeaseLostError(Exception):
-    """Another consumer has some of the events by now: what is still ours is handled one by one."""

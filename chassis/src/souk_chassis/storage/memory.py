@@ -143,6 +143,14 @@ class MemoryDatabase(Generic[U]):
                 self._reschedule(unit, queue, waiting.event_id, lease_s)
         return due
 
+    async def prolong(self, queue: str, leased: Mapping[str, int], lease_s: float) -> None:
+        """See the port."""
+        async with self.unit() as unit:
+            for event_id, attempts in leased.items():
+                row: _Queued | None = unit.get("inbox", (queue, event_id))
+                if row is not None and row.attempts == attempts:
+                    self._reschedule(unit, queue, event_id, lease_s, attempts=0)
+
     async def postpone(self, queue: str, event_id: str, delay_s: float, *, counted: bool = False) -> None:
         """See the port."""
         async with self.unit() as unit:

@@ -71,6 +71,9 @@ class Database(Protocol[U_co]):
     async def lease(self, queue: str, limit: int, lease_s: float) -> list[Waiting]:
         """Hide due events from other consumers for `lease_s`, counting an attempt, without removing them."""
 
+    async def prolong(self, queue: str, leased: Mapping[str, int], lease_s: float) -> None:
+        """Hide leased events (id to its attempts) for `lease_s` from now, if their lease still holds."""
+
     async def postpone(self, queue: str, event_id: str, delay_s: float, *, counted: bool = False) -> None:
         """Make the event due again after `delay_s`. Counts a failed attempt, unless a lease has `counted` it."""
 

@@ -4,7 +4,7 @@ The inbox is the queue. Taking an event, its effect, the next events and its ack
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -27,6 +27,10 @@ UPDATE inbox SET attempts = attempts + 1, visible_at = $4 WHERE (queue, event_id
     SELECT queue, event_id FROM inbox WHERE queue = $1 AND visible_at <= $2
     ORDER BY event_id LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING event_id, event, attempts - 1
+"""
+_PROLONG = """
+UPDATE inbox SET visible_at = $4 FROM unnest($2::uuid[], $3::int[]) AS leased (id, attempts)
+WHERE queue = $1 AND event_id = leased.id AND inbox.attempts = leased.attempts
 """
 _BURY = """
 WITH dead AS (DELETE FROM inbox WHERE queue = $1 AND event_id = $2 RETURNING queue, event_id, event, attempts)
@@ -93,6 +97,12 @@ class PostgresDatabase(PostgresSession[U]):
         with translated():
             rows = await self.pool.fetch(_LEASE, queue, now, limit, now + timedelta(seconds=lease_s))
         return sorted((Waiting(str(row[0]), row[1], row[2]) for row in rows), key=lambda waiting: waiting.event_id)
+
+    async def prolong(self, queue: str, leased: Mapping[str, int], lease_s: float) -> None:
+        """See the port."""
+        until = self.clock.now() + timedelta(seconds=lease_s)
+        with translated():
+            await self.pool.execute(_PROLONG, queue, list(leased), list(leased.values()), until)
 
     async def postpone(self, queue: str, event_id: str, delay_s: float, *, counted: bool = False) -> None:
         """See the port."""

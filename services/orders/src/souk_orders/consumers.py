@@ -7,9 +7,9 @@
 | PaymentCaptured | CONFIRMED | OrderConfirmed |
 | PaymentDeclined | CANCELLED | OrderCancelled: products release the stock |
 
-News moves open orders alone. A step that the table of states does not have is late or repeated news, and changes
-nothing. An order that was cancelled
-meanwhile stays so: OrderCancelled makes payments refund and products release, whichever they heard first.
+News moves open orders alone: where the table of states has no step for it, it is late or repeated, and changes nothing.
+An order that was cancelled meanwhile stays so: OrderCancelled makes payments refund and products release, whichever
+they heard first.
 """
 
 from collections.abc import Callable, Sequence

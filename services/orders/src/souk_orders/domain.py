@@ -139,6 +139,19 @@ class Returned:
     all_returned: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ReturnNote:
+    """A return that was accepted, as its answer said. `key` and `fingerprint` tell a repeat."""
+
+    return_id: str
+    order_id: str
+    refund_minor: int
+    status: OrderStatus
+    created_at: datetime
+    key: str | None
+    fingerprint: bytes
+
+
 def settle_return(lines: Sequence[Line], wanted: Mapping[str, int]) -> Returned:
     """Take units back from the lines, first lines first, at the price of each line.
 

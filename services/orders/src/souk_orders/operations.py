@@ -1,9 +1,11 @@
 """The use cases of orders after placing: one function each, one unit of work each."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+from souk_chassis import wire
 from souk_chassis.context import Context
 from souk_chassis.errors import invalid
 from souk_chassis.ids import uuid7
@@ -27,12 +29,13 @@ from souk_contracts.orders import (
     OrderStatesQuery,
     OrderStatus,
     OrderUpdate,
+    ReturnDiffers,
     ReturnReceipt,
     TooLate,
 )
 from souk_contracts.shop import BookRequest
 
-from souk_orders.domain import OPEN, RETURNABLE, Head, Step, may_become, move_to, settle_return
+from souk_orders.domain import OPEN, RETURNABLE, Head, ReturnNote, Step, may_become, move_to, settle_return
 from souk_orders.facts import head_facts
 from souk_orders.placing import Orders, place_order
 from souk_orders.ports import OrdersUnit
@@ -101,33 +104,49 @@ async def deliver_order(ctx: Context[Orders], request: OrderRef) -> OrderDetails
 
 
 async def return_items(ctx: Context[Orders], request: NewReturn) -> ReturnReceipt:
-    """Take items back: they are restocked and refunded at the price of their lines, first lines first."""
+    """Take items back: they are restocked and refunded at the price of their lines, first lines first.
+
+    A repeat with the same Idempotency-Key gets the first answer again; with different items, ReturnDiffers.
+    """
     wanted: dict[str, int] = {}
     for item in request.items:
         wanted[item.product_id] = wanted.get(item.product_id, 0) + item.quantity
-    return_id, now = uuid7(), ctx.now
+    fingerprint = hashlib.blake2b(wire.encode(request), digest_size=16).digest()
     async with ctx.deps.store.unit() as unit:
         head = await _owned(ctx, unit, request.order_id)
+        if request.idempotency_key is not None:
+            earlier = await unit.find_return(head.order_id, request.idempotency_key)
+            if earlier is not None:
+                if earlier.fingerprint != fingerprint:
+                    raise ReturnDiffers()
+                return _return_receipt(earlier, head.currency)
         if head.status not in RETURNABLE:
             raise NotNow(f"Nothing can be returned of an order that is {head.status}.")
         settled = settle_return(await unit.lines(head.order_id), wanted)
-        await unit.record_return(head.order_id, settled.by_line, settled.refund_minor, now)
-        status = head.status
+        status = OrderStatus.RETURNED if settled.all_returned else head.status
+        note = ReturnNote(
+            uuid7(), head.order_id, settled.refund_minor, status, ctx.now, request.idempotency_key, fingerprint
+        )
+        await unit.record_return(head.order_id, settled.by_line, settled.refund_minor, note.created_at)
+        await unit.note_return(note)
         if settled.all_returned:
-            status = OrderStatus.RETURNED
-            await unit.move([move_to(head, Step(status, now, "all items returned"))])
+            await unit.move([move_to(head, Step(status, note.created_at, "all items returned"))])
         items = tuple(OrderedItem(product_id=product_id, quantity=units) for product_id, units in wanted.items())
         returned = OrderReturned(
-            **head_facts(head), return_id=return_id, amount_minor=settled.refund_minor, items=items
+            **head_facts(head), return_id=note.return_id, amount_minor=settled.refund_minor, items=items
         )
         unit.publish(returned, ctx.traceparent)
     _log(ctx, "items returned", head)
+    return _return_receipt(note, head.currency)
+
+
+def _return_receipt(note: ReturnNote, currency: str) -> ReturnReceipt:
     return ReturnReceipt(
-        order_id=head.order_id,
-        return_id=return_id,
-        status=status,
-        refund=Money(settled.refund_minor),
-        currency=head.currency,
+        order_id=note.order_id,
+        return_id=note.return_id,
+        status=note.status,
+        refund=Money(note.refund_minor),
+        currency=currency,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from souk_chassis.storage.ports import Database, Unit
 from souk_contracts.orders import OrderBook, OrderDetails, OrderState, OrderStatus, OrderSummary
 
-from souk_orders.domain import Draft, Head, Line, Move, Placed, Step
+from souk_orders.domain import Draft, Head, Line, Move, Placed, ReturnNote, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,12 @@ class OrdersUnit(Unit, Protocol):
 
     async def record_return(self, order_id: str, by_line: Mapping[int, int], refund_minor: int, at: datetime) -> None:
         """Write what came back. The order is locked."""
+
+    async def note_return(self, note: ReturnNote) -> None:
+        """Keep what a return was answered with."""
+
+    async def find_return(self, order_id: str, key: str) -> ReturnNote | None:
+        """The return of that order with that idempotency key."""
 
     async def overdue(self, before: datetime, now: datetime, limit: int) -> Sequence[Overdue]:
         """Open orders that have not moved since `before`, marked as looked at `now`."""

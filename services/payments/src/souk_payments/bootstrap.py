@@ -20,10 +20,10 @@ from souk_payments.storage.memory import MemoryPaymentStore
 from souk_payments.storage.postgres import PostgresPaymentStore
 
 POLICIES = {
-    "sandbox": Policy(max_concurrent=256, max_waiting=512, attempts=2),
-    "stripe": Policy(max_concurrent=256, max_waiting=512, attempts=2, timeout_s=8.0, slow_call_s=6.0),
+    "sandbox": Policy(max_concurrent=1024, max_waiting=1024, attempts=2),
+    "stripe": Policy(max_concurrent=256, max_waiting=1024, attempts=2, timeout_s=8.0, slow_call_s=6.0),
 }
-"""A whole batch of charges is under way at once; a batch of refunds may stand in line behind it. Banks take seconds."""
+"""Whole batches of charges are under way at once; batches of refunds may stand in line behind. Banks take seconds."""
 
 
 class PaymentsConfig(msgspec.Struct, frozen=True):

@@ -18,6 +18,8 @@ from souk_payments.operations import get_payment_books
 
 PROVIDER_ATTEMPTS = 12
 """About five minutes of tries: an outside system is away for longer than a database."""
+CHARGE_LOOPS = 4
+"""Batches of charges under way at once: a slow charge holds up its own batch alone."""
 
 service = Service(
     "payments",
@@ -40,7 +42,9 @@ service = Service(
     },
     publishes=[PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundOwed],
     consumes={
-        StockReserved: Consumer(apply=record_charges, ask=charge_reserved, attempts=PROVIDER_ATTEMPTS),
+        StockReserved: Consumer(
+            apply=record_charges, ask=charge_reserved, attempts=PROVIDER_ATTEMPTS, loops=CHARGE_LOOPS
+        ),
         OrderCancelled: Consumer(apply=cancel_payments),
         OrderReturned: Consumer(apply=refund_returns),
         OrderOverdue: Consumer(apply=say_outcomes_again),

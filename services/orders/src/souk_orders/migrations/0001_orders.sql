@@ -42,3 +42,15 @@ CREATE TABLE order_keys (
     created_at timestamptz NOT NULL,
     PRIMARY KEY (scope, key)
 );
+
+-- Returns that were accepted. The key makes a repeated request safe.
+CREATE TABLE order_returns (
+    return_id text COLLATE "C" PRIMARY KEY,
+    order_id text COLLATE "C" NOT NULL,
+    key text COLLATE "C",
+    fingerprint bytea NOT NULL,
+    refund_amount decimal(10, 2) NOT NULL,
+    status varchar(20) NOT NULL,
+    created_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX order_returns_order ON order_returns (order_id, key);

@@ -18,7 +18,7 @@ from souk_contracts.orders import (
 )
 from souk_contracts.products import ShortItem
 
-from souk_orders.domain import OPEN, Draft, Head, Line, Move, Placed, Step
+from souk_orders.domain import OPEN, Draft, Head, Line, Move, Placed, ReturnNote, Step
 from souk_orders.ports import Overdue, Progress
 
 
@@ -102,6 +102,15 @@ class MemoryOrdersUnit(MemoryUnit):
         )
         returned = replace(row, lines=lines, returned_minor=row.returned_minor + refund_minor, updated_at=at)
         self.put("orders", order_id, returned)
+
+    async def note_return(self, note: ReturnNote) -> None:
+        """See the port."""
+        self.put("order_returns", (note.order_id, note.key or note.return_id), note)
+
+    async def find_return(self, order_id: str, key: str) -> ReturnNote | None:
+        """See the port."""
+        note: ReturnNote | None = self.get("order_returns", (order_id, key))
+        return note
 
     async def overdue(self, before: datetime, now: datetime, limit: int) -> Sequence[Overdue]:
         """See the port."""

@@ -8,7 +8,7 @@ from souk_chassis import wire
 from souk_chassis.storage.postgres import PostgresUnit
 from souk_contracts.orders import OrderStatus, StatusChange
 
-from souk_orders.domain import Draft, Head, Line, Move, Placed, Step
+from souk_orders.domain import Draft, Head, Line, Move, Placed, ReturnNote, Step
 from souk_orders.ports import Overdue
 from souk_orders.storage.rows import HEAD, LINE, PLACED, head, line, placed
 
@@ -55,6 +55,14 @@ _RETURN = """
 UPDATE orders SET returned_amount = returned_amount + ($2::bigint::numeric / 100)::numeric(10, 2),
     returned_units = returned_units + $3, updated_at = $4
 WHERE order_id = $1
+"""
+_NOTE_RETURN = """
+INSERT INTO order_returns (return_id, order_id, key, fingerprint, refund_amount, status, created_at)
+VALUES ($1, $2, $3, $4, ($5::bigint::numeric / 100)::numeric(10, 2), $6, $7)
+"""
+_FIND_RETURN = """
+SELECT return_id, (refund_amount * 100)::bigint, status, created_at, fingerprint FROM order_returns
+WHERE order_id = $1 AND key = $2
 """
 _OVERDUE = f"""
 UPDATE orders SET looked_at = $2 WHERE order_id IN (
@@ -191,6 +199,24 @@ class PostgresOrdersUnit(PostgresUnit):
         numbers = [number + 1 for number in by_line]
         await self.connection.execute(_RETURN_LINES, order_id, numbers, list(by_line.values()))
         await self.connection.execute(_RETURN, order_id, refund_minor, sum(by_line.values()), at)
+
+    async def note_return(self, note: ReturnNote) -> None:
+        """See the port."""
+        await self.connection.execute(
+            _NOTE_RETURN,
+            note.return_id,
+            note.order_id,
+            note.key,
+            note.fingerprint,
+            note.refund_minor,
+            note.status.value,
+            note.created_at,
+        )
+
+    async def find_return(self, order_id: str, key: str) -> ReturnNote | None:
+        """See the port."""
+        row = await self.connection.fetchrow(_FIND_RETURN, order_id, key)
+        return ReturnNote(row[0], order_id, row[1], OrderStatus(row[2]), row[3], key, row[4]) if row else None
 
     async def overdue(self, before: datetime, now: datetime, limit: int) -> Sequence[Overdue]:
         """See the port."""

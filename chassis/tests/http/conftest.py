@@ -1,0 +1,124 @@
+"""Keys and tokens, an app called without a network, and one behind a real server."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import uvicorn
+from souk_chassis.auth.identity import Identity, Role
+from souk_chassis.auth.keys import PublicKeys, SigningKey, new_key
+from souk_chassis.auth.tokens import sign_public
+from starlette.types import ASGIApp
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an app answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@pytest.fixture(scope="session")
+def signing_keys() -> dict[str, SigningKey]:
+    """A key for each issuer."""
+    return {issuer: new_key(issuer) for issuer in ("users", "orders", "operator", "books", "gateway")}
+
+
+@pytest.fixture(scope="session")
+def public_keys(signing_keys: dict[str, SigningKey]) -> PublicKeys:
+    return PublicKeys({issuer: key.private.public_key() for issuer, key in signing_keys.items()})
+
+
+@pytest.fixture(scope="session")
+def bearer(signing_keys: dict[str, SigningKey]) -> Callable[[Role], dict[str, str]]:
+    """The header by which someone of this role calls."""
+
+    def make(role: Role) -> dict[str, str]:
+        issuer = "orders" if role is Role.GUEST else "users"
+        token = sign_public(signing_keys[issuer], Identity(role, "u1"), issued_at=datetime.now(UTC), lifetime_s=60)
+        return {"authorization": f"Bearer {token}"}
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def ask() -> Callable[..., Awaitable[Answer]]:
+    """Calls an ASGI app directly. `chunks` is the body in several pieces; without `length` it has no Content-Length."""
+
+    async def ask(
+        app: ASGIApp,
+        method: str,
+        path: str,
+        *,
+        chunks: Sequence[bytes] = (b"",),
+        query: bytes = b"",
+        headers: dict[str, str] | None = None,
+        length: bool = True,
+    ) -> Answer:
+        given = {"content-length": str(sum(map(len, chunks))), **(headers or {})}
+        if not length:
+            del given["content-length"]
+        incoming = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+        incoming[-1]["more_body"] = False
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return incoming.pop(0) if incoming else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query,
+            "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in given.items()],
+        }
+        await app(scope, receive, send)
+        assert [message["type"] for message in sent].count("http.response.start") == 1
+        start, *bodies = sent
+        answered = {name.decode(): value.decode() for name, value in start["headers"]}
+        return Answer(start["status"], answered, b"".join(message.get("body", b"") for message in bodies))
+
+    return ask
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave pytest's signals alone."""
+        yield
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Callable[[ASGIApp], Awaitable[str]]]:
+    """Serves an app on a loopback port. Returns its URL."""
+    running: list[tuple[_Server, asyncio.Task[None]]] = []
+
+    async def serve(app: ASGIApp) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = _Server(uvicorn.Config(app, loop="none", http="httptools", lifespan="off", log_config=None))
+        task = asyncio.create_task(server.serve([listener]))
+        running.append((server, task))
+        while not server.started and not task.done():
+            await asyncio.sleep(0.005)
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield serve
+    for server, task in running:
+        server.should_exit = server.force_exit = True
+        await task

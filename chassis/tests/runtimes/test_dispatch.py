@@ -1,0 +1,197 @@
+"""Dispatchers: who may call, what crosses a border, how long it may take, and which way a call goes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity
+from souk_chassis.context import Call, Context
+from souk_chassis.errors import ErrorKind, SoukError, unavailable
+from souk_chassis.money import Money
+from souk_chassis.operation import GET, POST, Access, AnyOperation, Created, Nothing, Operation
+from souk_chassis.resilience import Deadline, Pipeline, Policy
+from souk_chassis.runtimes.dispatch import LocalDispatcher, ResilientDispatcher, RoutingDispatcher
+from souk_chassis.runtimes.instance import Instance
+from souk_chassis.testing.contexts import ADMIN, TRACEPARENT, customer, guest
+from souk_chassis.testing.dispatch import FakeDispatcher
+from souk_chassis.wire import Message
+
+
+class Price(Message, frozen=True, kw_only=True):
+    amount: Money
+    tags: tuple[str, ...] = ()
+
+
+def operation(name: str, access: Access = Access.PUBLIC, *, response: Any = Price, **more: Any) -> AnyOperation:
+    route = None if access is Access.SERVICE else POST(f"/{name}")
+    return Operation(name, "prices", route, request=Price, response=response, access=access, summary=name, **more)
+
+
+Echo = operation("echo")
+Watch = Operation(
+    "watch", "prices", GET("/watch"), request=Nothing, response=Price, access=Access.ADMIN, summary="w", streams=True
+)
+PRICE = Price(amount=Money(255), tags=("a",))
+
+
+def call(identity: Identity = ANONYMOUS, service: str | None = None, timeout_s: float = 10.0) -> Call:
+    return Call(Caller(identity, service), TRACEPARENT, Deadline.after(timeout_s))
+
+
+async def echo(_ctx: Context[Any], request: Price) -> Price:
+    return request
+
+
+@pytest.fixture
+def offering(make_instance: Callable[..., Instance]) -> Callable[..., LocalDispatcher]:
+    """Makes a dispatcher in whose process a service `prices` implements these operations."""
+
+    def make(implements: dict[AnyOperation, Any], *, way_out: Any = None, **options: Any) -> LocalDispatcher:
+        local = LocalDispatcher(options.pop("callers", {}), **options)
+        local.bind(make_instance(name="prices", implements=implements), way_out or local)
+        return local
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("access", "allowed", "denied"),
+    [
+        (Access.PUBLIC, [ANONYMOUS, guest("o"), customer("c"), ADMIN], []),
+        (Access.OWNER, [guest("o"), customer("c"), ADMIN], [ANONYMOUS]),
+        (Access.CUSTOMER, [customer("c"), ADMIN], [ANONYMOUS, guest("o")]),
+        (Access.ADMIN, [ADMIN], [ANONYMOUS, guest("o"), customer("c")]),
+        (Access.SERVICE, [], [ANONYMOUS, guest("o"), customer("c"), ADMIN]),
+    ],
+)
+async def test_access_is_as_declared(
+    offering: Callable[..., LocalDispatcher], access: Access, allowed: list[Identity], denied: list[Identity]
+) -> None:
+    guarded = operation("guarded", access)
+    local = offering({guarded: echo})
+    for identity in allowed:
+        assert await local.dispatch(guarded, PRICE, call(identity)) == PRICE
+    for identity in denied:
+        with pytest.raises(SoukError) as caught:
+            await local.dispatch(guarded, PRICE, call(identity))
+        expected = ErrorKind.UNAUTHENTICATED if identity is ANONYMOUS else ErrorKind.FORBIDDEN
+        assert caught.value.kind is (ErrorKind.FORBIDDEN if access is Access.SERVICE else expected)
+
+
+async def test_a_service_calls_what_its_manifest_declares(offering: Callable[..., LocalDispatcher]) -> None:
+    internal = operation("internal", Access.SERVICE)
+    local = offering({internal: echo}, callers={"internal": {"orders"}})
+    assert await local.dispatch(internal, PRICE, call(service="orders")) == PRICE
+    with pytest.raises(SoukError) as caught:
+        await local.dispatch(internal, PRICE, call(ADMIN, service="users"))
+    assert caught.value.kind is ErrorKind.FORBIDDEN
+
+
+async def test_streams_are_guarded_too(offering: Callable[..., LocalDispatcher]) -> None:
+    async def watch(_ctx: Context[Any], _: Nothing) -> AsyncIterator[Price]:
+        yield PRICE
+
+    local = offering({Watch: watch}, serialise=True)
+    assert [price async for price in local.stream(Watch, Nothing(), call(ADMIN))] == [PRICE]
+    with pytest.raises(SoukError):
+        await anext(local.stream(Watch, Nothing(), call()))
+
+
+async def test_the_implementation_gets_its_context(offering: Callable[..., LocalDispatcher]) -> None:
+    seen: list[Context[Any]] = []
+
+    async def look(ctx: Context[Any], request: Price) -> Price:
+        seen.append(ctx)
+        return request
+
+    way_out = FakeDispatcher()
+    await offering({Echo: look}, way_out=way_out).dispatch(Echo, PRICE, call(customer("c")))
+    [ctx] = seen
+    assert (ctx.deps, ctx.service, ctx.identity) == ("deps of prices", "prices", customer("c"))
+    assert (ctx.dispatcher, ctx.traceparent) == (way_out, TRACEPARENT)
+
+
+@pytest.mark.parametrize("made", [False, True])
+async def test_serialised_calls_share_nothing(offering: Callable[..., LocalDispatcher], made: bool) -> None:
+    given = []
+
+    async def keep(_ctx: Context[Any], request: Price) -> Any:
+        given.append(request)
+        return Created(PRICE) if made else PRICE
+
+    answer = await offering({Echo: keep}, serialise=True).dispatch(Echo, PRICE, call())
+    assert given == [PRICE]
+    assert given[0] is not PRICE
+    assert answer == (Created(PRICE) if made else PRICE)
+    assert (answer.value if made else answer) is not PRICE
+
+
+async def test_serialising_finds_what_can_not_cross(offering: Callable[..., LocalDispatcher]) -> None:
+    async def answer_an_object(_ctx: Context[Any], _request: Price) -> object:
+        return object()
+
+    with pytest.raises(TypeError):
+        await offering({Echo: answer_an_object}, serialise=True).dispatch(Echo, PRICE, call())
+
+
+@pytest.mark.parametrize(("of_operation_s", "of_caller_s"), [(0.01, 10.0), (10.0, 0.01)])
+async def test_what_takes_too_long_may_have_happened(
+    offering: Callable[..., LocalDispatcher], of_operation_s: float, of_caller_s: float
+) -> None:
+    ended = asyncio.Event()
+
+    async def hang(_ctx: Context[Any], _request: Price) -> Price:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+        return PRICE
+
+    slow = operation("slow", timeout_s=of_operation_s)
+    with pytest.raises(SoukError) as caught:
+        await offering({slow: hang}).dispatch(slow, PRICE, call(timeout_s=of_caller_s))
+    assert caught.value.kind is ErrorKind.TIMEOUT_UNKNOWN
+    assert ended.is_set()
+
+
+async def test_without_time_nothing_begins(offering: Callable[..., LocalDispatcher]) -> None:
+    async def never(_ctx: Context[Any], _request: Price) -> Price:
+        pytest.fail("it began")
+
+    with pytest.raises(SoukError) as caught:
+        await offering({Echo: never}).dispatch(Echo, PRICE, call(timeout_s=0.0))
+    assert caught.value.kind is ErrorKind.UNAVAILABLE
+
+
+async def test_routing_prefers_this_process(offering: Callable[..., LocalDispatcher]) -> None:
+    far = operation("far")
+    remote = FakeDispatcher({far: Price(amount=Money(1))})
+    routing = RoutingDispatcher(offering({Echo: echo}), remote)
+    assert await routing.dispatch(Echo, PRICE, call()) == PRICE
+    assert await routing.dispatch(far, PRICE, call()) == Price(amount=Money(1))
+    assert [made.operation for made in remote.calls] == [far]
+
+
+@pytest.mark.parametrize(("idempotent", "tries"), [(True, 2), (False, 1)])
+async def test_resilient_calls_repeat_what_may_be_repeated(idempotent: bool, tries: int) -> None:
+    fragile = operation("fragile", idempotent=idempotent)
+    outcomes = iter([TimeoutError(), PRICE])
+    inner = FakeDispatcher({fragile: lambda _: next(outcomes)})
+    resilient = ResilientDispatcher(inner, {"prices": Pipeline("prices", Policy(backoff_base_s=0.0))})
+    outcome = (await asyncio.gather(resilient.dispatch(fragile, PRICE, call()), return_exceptions=True))[0]
+    assert len(inner.calls) == tries
+    if idempotent:
+        assert outcome == PRICE
+    else:
+        assert isinstance(outcome, SoukError)
+        assert outcome.kind is ErrorKind.TIMEOUT_UNKNOWN
+
+
+async def test_resilient_calls_tell_the_callees_error() -> None:
+    inner = FakeDispatcher({Echo: unavailable("closed", "Closed.")})
+    resilient = ResilientDispatcher(inner, {"prices": Pipeline("prices", Policy(backoff_base_s=0.0))})
+    with pytest.raises(SoukError) as caught:
+        await resilient.dispatch(Echo, PRICE, call())
+    assert caught.value.code == "closed"
+    assert all(each.call.caller == Caller(ANONYMOUS) for each in inner.calls)
