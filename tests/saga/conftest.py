@@ -20,6 +20,8 @@ from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.logs import RecordedLines
 from souk_chassis.testing.sagas import SagaBench
 from souk_contracts.notifications import GetMailBooks
+from souk_contracts.order_books import OrderStatesQuery
+from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import (
     CancelOrder,
     DeliverOrder,
@@ -30,8 +32,6 @@ from souk_contracts.orders import (
     NewReturn,
     OrderDetails,
     OrderRef,
-    OrderStatesQuery,
-    OrderStatus,
     PlaceOrder,
     ReturnItem,
     ReturnItems,
@@ -92,12 +92,12 @@ class Shop:
         self.instances = instances
         self.clock = clock
         self.way = way
-        mends = [
+        self.mends = [
             self._round("orders", ask_after_overdue),
             self._round("payments", reconcile_payments),
             self._round("products", reconcile_products),
         ]
-        self.bench = SagaBench(list(instances.values()), clock, way, mends=mends, **bench)
+        self.bench = SagaBench(list(instances.values()), clock, way, mends=self.mends, **bench)
 
     def _round(self, name: str, work: Callable[..., Awaitable[object]]) -> Callable[[], Awaitable[object]]:
         async def once() -> object:
@@ -116,6 +116,12 @@ class Shop:
         for product_id, price in PRICES.items():
             content = ProductContent(product_id=product_id, name=product_id, price=Money(price), inventory=units)
             await self.ask(PutProduct, content, ADMIN)
+
+    async def reconcile_after(self, seconds: float) -> None:
+        """Let time pass, then every reconciler have its round, and deliver nothing."""
+        self.clock.advance(seconds)
+        for mend in self.mends:
+            await mend()
 
     async def place(self, order_id: str = "o1", method: str = "tok_ok", **units: int) -> None:
         """Ada's order: two apples and a pear unless said otherwise."""

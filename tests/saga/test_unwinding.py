@@ -5,9 +5,22 @@ from typing import Any
 
 import pytest
 from souk_chassis.testing.sagas import Fault, Moment, Trial, assert_unwinds_at_every_step
-from souk_contracts.orders import OrderStatus as S
+from souk_contracts.order_status import OrderStatus as S
 
 Acts = Callable[[Any], Sequence[Callable[[], Awaitable[object]]]]
+
+
+def cancelling_after(steps: int) -> Acts:
+    """The customer changes his mind when so many events have been heard."""
+
+    async def place_and_cancel(shop: Any) -> None:
+        await shop.place()
+        for _ in range(steps):
+            await shop.bench.step()
+        assert await shop.cancel()
+
+    return lambda shop: [lambda: place_and_cancel(shop)]
+
 
 WAYS: dict[str, tuple[Acts, S, dict[str, int]]] = {
     "confirmed": (lambda shop: [shop.place], S.CONFIRMED, {"apple": 8, "pear": 9}),
@@ -15,6 +28,10 @@ WAYS: dict[str, tuple[Acts, S, dict[str, int]]] = {
     "short": (lambda shop: [lambda: shop.place(apple=11)], S.REJECTED, {"apple": 10, "pear": 10}),
     "answer lost": (lambda shop: [lambda: shop.place(method="tok_lost_answer")], S.CONFIRMED, {"apple": 8, "pear": 9}),
     "cancelled after payment": (lambda shop: [shop.place, shop.cancel], S.CANCELLED, {"apple": 10, "pear": 10}),
+    **{
+        f"cancelled after {steps} steps": (cancelling_after(steps), S.CANCELLED, {"apple": 10, "pear": 10})
+        for steps in (1, 2, 3, 4)
+    },
     "shipped and returned": (
         lambda shop: [
             shop.place,

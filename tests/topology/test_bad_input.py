@@ -5,6 +5,8 @@ import json
 import secrets
 from collections.abc import Sequence
 
+import pytest
+
 from tests.topology.client import ANONYMOUS, Answer, Client, Customer, lines
 from tests.topology.running import SERVICES, Shop
 from tests.topology.wrong import MAX_BODY, Document, Right, Wrong, wrong_requests
@@ -148,15 +150,21 @@ async def test_other_methods_are_not_allowed(shop: Client) -> None:
 
 
 async def test_unknown_routes_are_not_found(shop: Client) -> None:
-    paths = ("/nothing", "/orders/", "/orders//cancel", "/orders/a/b/c", "/products/", "//", "/users", "/%00", "/%ff")
-    for path in (*paths, "/operations/quote", "/queues", "/queues/nobody", "/books", "/static/nothing.js", "/static"):
-        for method in ("GET", "POST"):
-            answer = await shop.ask(method, path)
-            if answer.status != 405:  # the path exists, for another method
-                answer.problem(404, "no_such_route")
+    paths = ("/nothing", "/orders/", "/orders//cancel", "/orders/a/b/c", "/products/", "//", "/%00", "/%ff", "/docs/")
+    for path in (*paths, "/operations/quote", "/queues", "/queues/nobody", "/books", "/static", "/ORDERS"):
+        for method in ("GET", "POST", "DELETE"):
+            (await shop.ask(method, path)).problem(404, "no_such_route")
 
 
-async def test_files_outside_of_the_pages_are_not_served(shop: Client) -> None:
-    for path in ("/static/../pyproject.toml", "/static/%2e%2e/pyproject.toml", "/static/..%2fpyproject.toml"):
-        answer = await shop.ask("GET", path, token=ANONYMOUS)
-        answer.problem(404, "no_such_route")
+@pytest.mark.parametrize("path", ["/static/nothing.js", "/static/", "/static/%00", f"/static/{'x' * 300}"])
+async def test_a_file_that_is_not_there(shop: Client, path: str) -> None:
+    (await shop.ask("GET", path, token=ANONYMOUS)).problem(404, "no_such_route")
+    refused = await shop.ask("POST", path, token=ANONYMOUS)
+    refused.problem(405, "method_not_allowed")
+    assert refused.headers["allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("way", ["/static/../", "/static/%2e%2e/", "/static/..%2f", "/static/swagger/%2e%2e/%2e%2e/"])
+async def test_files_outside_of_the_pages_are_not_served(shop: Client, way: str) -> None:
+    for file in ("pyproject.toml", "README.md", "storefront/index.html"):
+        (await shop.ask("GET", way + file, token=ANONYMOUS)).problem(404, "no_such_route")

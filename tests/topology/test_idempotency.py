@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.topology.client import ANONYMOUS, Client, Customer, guest_order, lines
+from tests.topology.client import ANONYMOUS, Client, Customer, lines
 
 TIMES = 50
 CALLERS = ("administrator", "customer", "guest")
@@ -94,7 +94,7 @@ async def test_however_the_json_is_written_it_is_the_same_body(shop: Client, ada
 
 async def test_an_id_makes_a_repeat_safe_whatever_the_key(shop: Client, ada: Customer) -> None:
     lamp = await shop.new_product("2.50", 100)
-    body = {"id": f"o-{secrets.token_hex(6)}", "items": lines((lamp, 2))}
+    body: dict[str, Any] = {"id": f"o-{secrets.token_hex(6)}", "items": lines((lamp, 2))}
     receipts = []
     for headers in ({}, {"idempotency-key": secrets.token_hex(8)}, {"idempotency-key": secrets.token_hex(8)}):
         receipts.append((await shop.ask("POST", "/orders", body, token=ada.token, headers=headers)).expect(201))

@@ -75,7 +75,7 @@ async def test_cancelling_while_the_saga_runs(shop: Client) -> None:
 
 async def test_a_whole_return_in_parts(shop: Client, ada: Customer) -> None:
     lamp, mug = await shop.new_product("2.50", 10), await shop.new_product("1.00", 10)
-    items = lines((lamp, 1), (mug, 2)) + [{"productId": lamp, "quantity": 2, "unitPrice": "2.50"}]
+    items = [*lines((lamp, 1), (mug, 2)), {"productId": lamp, "quantity": 2, "unitPrice": "2.50"}]
     order = await shop.confirmed({"items": items}, token=ada.token)
     path = f"/orders/{order['orderId']}/returns"
 

@@ -141,7 +141,7 @@ def _wrong_texts(schema: Mapping[str, Any]) -> Sequence[str]:
 
 def _wrong_headers(method: str, path: str, description: Mapping[str, Any], data: bytes | None) -> Iterator[Wrong]:
     if any(parameter["in"] == "header" for parameter in description["parameters"]):
-        for bad in ("", "x" * 256, "a b", "a\tb", "\x7f", "schlüssel"):
+        for bad in ("", "x" * 256, "a b", "schlüssel"):
             headers = {"Idempotency-Key": bad}
             yield Wrong(f"key {bad[:20]!r}", method, path, REFUSED, "idempotencyKey", data, headers)
 
@@ -173,7 +173,7 @@ def _wrong_values(document: Document, schema: dict[str, Any], right: Any, at: st
     for name, part in schema["properties"].items():
         where = f"{at}.{name}" if at else name
         part = document.resolved(part)
-        for text, is_value in _wrong_json(document, part):
+        for text, is_value in _wrong_json(part):
             yield f"wrong {where}", where if is_value else None, _with(right, name, text)
         if name in schema.get("required", ()):
             yield f"no {where}", where, json.dumps({key: value for key, value in right.items() if key != name})
@@ -196,32 +196,39 @@ def _with(right: Mapping[str, Any], name: str, text: str) -> str:
     return "{" + ", ".join([*parts, f"{json.dumps(name)}: {text}"]) + "}"
 
 
-def _wrong_json(document: Document, schema: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+BROKEN_JSON = ("NaN", "Infinity", "-Infinity", "1e999", "-1e999", '"\\ud800"', '"\\udc00\\ud800"', "01", "tru")
+"""What is no JSON, or a number or text that none can hold."""
+NO_AMOUNTS = (
+    *('"abc"', '"1.234"', "1.234", "-1", "-0.01", '"-1"', "100000000", '"100000000.00"', "1" * 40, '"NaN"', '""'),
+    *('" 1"', '"1_0"', '"٣"', '"1,00"', '"0x10"', '"sNaN"', '"-Infinity"', f'"{"1" * 500}"', "1e40", "[]", "[[]]"),
+)
+
+
+def _wrong_json(schema: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     """JSON texts that do not fit; and whether each is JSON at all, so that the field can be named."""
-    for text in ("NaN", "Infinity", "-Infinity", "1e999", "-1e999", '"\\ud800"', '"\\udc00\\ud800"', "01", "tru"):
-        yield text, False
-    for text in ("true", "[[]]", "{}", '{"a": 1}', *(() if schema.get("nullable") else ("null",))):
-        yield text, True
-    if "oneOf" in schema:
-        for text in (
-            *('"abc"', '"1.234"', "1.234", "-1", "-0.01", '"-1"', "100000000", '"100000000.00"', "1" * 40, '"NaN"'),
-            *('""', '" 1"', '"1_0"', '"٣"', '"1,00"', '"0x10"', '"sNaN"', '"-Infinity"', f'"{"1" * 500}"', "1e40"),
-        ):
-            yield text, True
-    elif schema.get("type") == "integer":
-        for number in (schema["minimum"] - 1, schema["maximum"] + 1, 2**63, -(2**63) - 1, 2**64, 10**40, 1.5):
-            yield json.dumps(number), True
-        yield '"1"', True
-    elif schema.get("type") == "string":
-        for text in ("17", "1.5", '"\\u0000"', '"a\\u0000b"', '"\\u001b[31m"', json.dumps("x" * _too_long(schema))):
-            yield text, True
-        if schema.get("minLength") or "pattern" in schema and not schema["pattern"].endswith("*$"):
-            yield '""', True
-    elif schema.get("type") == "array":
-        yield from (('"x"', True), ("17", True))
-        if schema.get("minItems"):
-            yield "[]", True
+    yield from ((text, False) for text in BROKEN_JSON)
+    yield from ((text, True) for text in ("true", "{}", '{"a": 1}'))
+    if not schema.get("nullable"):
+        yield "null", True
+    by_type = {"integer": _no_integers, "string": _no_texts, "array": _no_arrays}
+    fitting = by_type[schema["type"]](schema) if "type" in schema else NO_AMOUNTS
+    yield from ((text, True) for text in fitting)
 
 
-def _too_long(schema: Mapping[str, Any]) -> int:
-    return int(schema.get("maxLength", 300)) + 1
+def _no_integers(schema: Mapping[str, Any]) -> Iterator[str]:
+    for number in (schema["minimum"] - 1, schema["maximum"] + 1, 2**63, -(2**63) - 1, 2**64, 10**40, 1.5):
+        yield json.dumps(number)
+    yield from ('"1"', "[]", "[[]]")
+
+
+def _no_texts(schema: Mapping[str, Any]) -> Iterator[str]:
+    yield from ("17", "1.5", '"\\u0000"', '"a\\u0000b"', '"\\u001b[31m"', "[]", "[[]]")
+    yield json.dumps("x" * (schema.get("maxLength", 300) + 1))
+    if schema.get("minLength") or ("pattern" in schema and not schema["pattern"].endswith("*$")):
+        yield '""'
+
+
+def _no_arrays(schema: Mapping[str, Any]) -> Iterator[str]:
+    yield from ('"x"', "17")
+    if schema.get("minItems"):
+        yield "[]"

@@ -1,7 +1,6 @@
 """Orders: placing, following, cancelling, shipping and returning them."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -13,6 +12,8 @@ from souk_chassis.operation import GET, POST, Access, Operation
 from souk_chassis.text import Cursor, Email
 from souk_chassis.wire import Lenient, Message
 
+from souk_contracts.order_books import OrderBooks, OrderStates, OrderStatesQuery
+from souk_contracts.order_status import OrderStatus
 from souk_contracts.products import ShortItem
 from souk_contracts.shop import MAX_LINES, BookRequest, Limit, Quantity
 
@@ -32,19 +33,6 @@ ReturnDiffers = ErrorType(
     ErrorKind.CONFLICT, "idempotency_conflict", "A return of this order with this key had a different body."
 )
 TooManyReturned = ErrorType(ErrorKind.CONFLICT, "too_many_returned", "That is more than was bought and not returned.")
-
-
-class OrderStatus(StrEnum):
-    """The states of an order. Which may follow which stands in the orders service's `domain.py`."""
-
-    PENDING = "PENDING"
-    RESERVED = "RESERVED"
-    CONFIRMED = "CONFIRMED"
-    SHIPPED = "SHIPPED"
-    DELIVERED = "DELIVERED"
-    REJECTED = "REJECTED"
-    CANCELLED = "CANCELLED"
-    RETURNED = "RETURNED"
 
 
 PaymentMethod = Annotated[
@@ -194,46 +182,6 @@ class ReturnReceipt(Message, frozen=True, kw_only=True):
     status: OrderStatus
     refund: Money
     currency: str
-
-
-class OrderStatesQuery(Message, frozen=True, kw_only=True):
-    """The orders whose states are asked for."""
-
-    order_ids: Annotated[tuple[Id, ...], msgspec.Meta(max_length=1000)]
-
-
-class OrderState(Message, frozen=True, kw_only=True):
-    """The state of one order."""
-
-    order_id: str
-    status: OrderStatus
-
-
-class OrderStates(Message, frozen=True, kw_only=True):
-    """The states of those orders that exist, in no order."""
-
-    items: tuple[OrderState, ...]
-
-
-class OrderBook(Message, frozen=True, kw_only=True):
-    """What the orders service knows of one order, for the audit. Amounts in minor units, age in seconds."""
-
-    order_id: str
-    status: OrderStatus
-    total_minor: int
-    returned_minor: int
-    units: int
-    returned_units: int
-    age_s: float
-    idle_s: float
-
-
-class OrderBooks(Message, frozen=True, kw_only=True):
-    """A page of the orders' books."""
-
-    items: tuple[OrderBook, ...]
-    next: str | None
-    saga_limit_s: float
 
 
 PlaceOrder = Operation(

@@ -15,13 +15,14 @@ from souk_chassis.errors import SoukError
 from souk_chassis.events.event import Delivery, Envelope, Event
 from souk_chassis.ids import uuid7
 from souk_chassis.money import Money
-from souk_chassis.observability.logs import Log, LogWriter
 from souk_chassis.operation import AnyOperation
 from souk_chassis.resilience import Deadline
 from souk_chassis.runtimes.instance import Foundation, Instance
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock
-from souk_contracts.orders import NewOrder, NewOrderItem, OrderReceipt, OrderStatus
+from souk_chassis.testing.logs import RecordedLines
+from souk_contracts.order_status import OrderStatus
+from souk_contracts.orders import NewOrder, NewOrderItem, OrderReceipt
 from souk_contracts.products import Quotation, Quote, QuotedPrice, QuoteRequest
 from souk_orders.bootstrap import build
 from souk_orders.domain import Draft, Head, Line, Step, move_to
@@ -53,17 +54,6 @@ WAYS: Mapping[OrderStatus, tuple[OrderStatus, ...]] = {
 """How an order comes to each state."""
 
 
-class Lines(LogWriter):
-    """Keeps log lines instead of writing them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[dict[str, Any]] = []
-
-    def write(self, line: bytes) -> None:
-        self.lines.append(wire.decode(line, dict[str, Any]))
-
-
 class Products:
     """Stands for the products service: quotes from a table, or fails as told."""
 
@@ -91,8 +81,8 @@ class Desk:
     """The orders service in memory: its operations are called and its handlers run as the runtimes do."""
 
     def __init__(self, instance: Instance, clock: ManualClock) -> None:
-        self.log = Lines()
-        self.instance = replace(instance, log=Log(service.label, self.log))
+        self.log = RecordedLines()
+        self.instance = replace(instance, log=self.log.log(service.label))
         self.clock = clock
         self.products = Products()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from souk_chassis.errors import ErrorKind, SoukError
-from souk_contracts.orders import OrderStatus
+from souk_contracts.order_status import OrderStatus
 from souk_orders import backlog as module
 from souk_orders.backlog import Backlog
 from souk_orders.domain import Step

@@ -16,8 +16,8 @@ from souk_chassis.errors import SoukError
 from souk_chassis.events.event import Event
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.testing.clock import ManualClock
+from souk_contracts.order_status import OrderStatus as S
 from souk_contracts.orders import NewReturn, OrderRef, ReturnItem
-from souk_contracts.orders import OrderStatus as S
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined
 from souk_contracts.products import ShortItem, StockRejected, StockReserved
 from souk_orders.bootstrap import build

@@ -12,6 +12,8 @@ from souk_chassis.money import Money
 from souk_chassis.operation import AnyOperation
 from souk_chassis.resilience import Deadline
 from souk_chassis.runtimes.dispatch import LocalDispatcher
+from souk_contracts.order_books import OrderStatesQuery
+from souk_contracts.order_status import OrderStatus as S
 from souk_contracts.orders import (
     CancelOrder,
     DeliverOrder,
@@ -24,13 +26,11 @@ from souk_contracts.orders import (
     NewReturn,
     OrderQuery,
     OrderRef,
-    OrderStatesQuery,
     OrderUpdate,
     ReturnItem,
     ReturnItems,
     ShipOrder,
 )
-from souk_contracts.orders import OrderStatus as S
 from souk_contracts.shop import BookRequest
 from souk_orders import operations
 from souk_orders.domain import NEXT, RETURNABLE, Step, move_to

@@ -12,7 +12,8 @@ from souk_chassis.auth.keys import PublicKeys, jwks
 from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.errors import ErrorKind, SoukError, unavailable
 from souk_chassis.money import Money
-from souk_contracts.orders import NewOrder, NewOrderItem, OrderStatus
+from souk_contracts.order_status import OrderStatus
+from souk_contracts.orders import NewOrder, NewOrderItem
 from souk_orders.placing import place_order, write_orders
 
 ADA = Identity(Role.CUSTOMER, "ada")

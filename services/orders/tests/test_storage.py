@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from souk_chassis.money import Money
-from souk_contracts.orders import OrderStatus as S
+from souk_contracts.order_status import OrderStatus as S
 from souk_contracts.orders import OrderSummary
 from souk_contracts.products import ShortItem
 from souk_orders.domain import Draft, Line, Move, Placed, Step, move_to

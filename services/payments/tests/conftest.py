@@ -16,15 +16,9 @@ from souk_chassis.runtimes.instance import Foundation, Instance
 from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.ports import Subscriptions
 from souk_chassis.testing.clock import ManualClock
-from souk_contracts.orders import (
-    FindOrderStates,
-    OrderCancelled,
-    OrderOverdue,
-    OrderReturned,
-    OrderState,
-    OrderStates,
-    OrderStatus,
-)
+from souk_contracts.order_books import OrderState, OrderStates
+from souk_contracts.order_status import OrderStatus
+from souk_contracts.orders import FindOrderStates, OrderCancelled, OrderOverdue, OrderReturned
 from souk_contracts.payments import PaymentBook, RefundOwed
 from souk_contracts.products import StockReserved
 from souk_contracts.shop import BookRequest

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from souk_chassis.errors import SoukError, unavailable
-from souk_contracts.orders import OrderStatus
+from souk_contracts.order_status import OrderStatus
 from souk_contracts.payments import PaymentCaptured, PaymentRefunded
 from souk_payments import reconciler
 from souk_payments.reconciler import PAUSE_S, reconcile, reconcile_forever

@@ -13,7 +13,8 @@ from souk_chassis.ids import uuid7
 from souk_chassis.observability.logs import Log
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock
-from souk_contracts.orders import OrderState, OrderStates, OrderStatus
+from souk_contracts.order_books import OrderState, OrderStates
+from souk_contracts.order_status import OrderStatus
 from souk_products.operations import Products, make_products
 from souk_products.ports import ProductsStore
 from souk_products.storage.memory import MemoryProductsStore

@@ -10,7 +10,7 @@ import pytest
 from souk_chassis.errors import SoukError
 from souk_chassis.money import Money
 from souk_chassis.testing.clock import ManualClock
-from souk_contracts.orders import OrderStatus
+from souk_contracts.order_status import OrderStatus
 from souk_products import reconciler
 from souk_products.ports import ProductRecord, ProductsStore
 from souk_products.reconciler import OLD_ENOUGH, reconcile, reconcile_forever

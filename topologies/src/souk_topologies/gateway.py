@@ -1,6 +1,7 @@
 """The gateway: every public route of the shop behind one address, its document, its keys and its pages."""
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,15 @@ from souk_chassis import wire
 from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.clock import Clock
 from souk_chassis.context import Dispatcher
-from souk_chassis.http.endpoint import respond
+from souk_chassis.http.endpoint import NotFoundEndpoint, headers_of, respond
 from souk_chassis.http.openapi import document
+from souk_chassis.http.problem import EdgeError, render
 from souk_chassis.manifest import Service
 from souk_chassis.observability.logs import Log
+from souk_chassis.observability.trace import accept_traceparent
 from souk_chassis.operation import AnyOperation
 from souk_chassis.runtimes.asgi import JSON, Check, app, operation_routes, path_route
+from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse
 from starlette.routing import BaseRoute, Mount, Router
 from starlette.staticfiles import StaticFiles
@@ -68,6 +72,25 @@ class _Guarded:
         await self._inner(scope, receive, with_headers)
 
 
+class _Files:
+    """The files of a folder. What is not there, or not asked for by GET, is refused in the form of every route."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = StaticFiles(directory=folder)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._files(scope, receive, send)
+        except HTTPException as error:
+            if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+                await NotFoundEndpoint()(scope, receive, send)
+                return
+            traceparent = accept_traceparent(headers_of(scope).get("traceparent"))
+            refused = EdgeError(405, "method_not_allowed", f"{scope['method']} is not possible here.")
+            status, headers, body = render(refused, traceparent)
+            await respond(send, status, [*headers, (b"allow", b"GET, HEAD")], body)
+
+
 def _page(file: Path, policy: str = CONTENT_POLICY) -> Any:
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         await FileResponse(file)(scope, receive, send)
@@ -82,8 +105,8 @@ def _pages(web: Path) -> list[BaseRoute]:
         path_route("/", {"GET": _page(web / "storefront" / "index.html")}),
         path_route("/mailbox", {"GET": _page(web / "console" / "mailbox.html")}),
         path_route("/docs", {"GET": _page(web / "console" / "docs.html", DOCS_POLICY)}),
-        Mount("/static/swagger", _Guarded(StaticFiles(directory=swagger), DOCS_POLICY)),
-        Mount("/static", _Guarded(StaticFiles(directory=web), CONTENT_POLICY)),
+        Mount("/static/swagger", _Guarded(_Files(swagger), DOCS_POLICY)),
+        Mount("/static", _Guarded(_Files(web), CONTENT_POLICY)),
     ]
 
 

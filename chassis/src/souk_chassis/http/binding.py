@@ -63,6 +63,8 @@ class Binding:
 
     def read(self, path: Mapping[str, str], query: bytes, headers: Mapping[str, str], body: bytes) -> Any:
         """The operation's request. Raises SoukError `invalid`, or EdgeError for what is no JSON or no UTF-8."""
+        if query and not self.in_query:
+            raise invalid("invalid_request", "This route takes no query.", query="Not expected here")
         if self._whole:
             return self._read_body(body)
         given: dict[str, Any] = dict(path)
@@ -82,8 +84,6 @@ class Binding:
         return self.operation.request(**values)
 
     def _read_query(self, query: bytes, given: dict[str, Any]) -> None:
-        if not self.in_query:
-            raise invalid("invalid_request", "This route takes no query.", query="Not expected here")
         if len(query) > MAX_QUERY:
             raise EdgeError(414, "query_too_long", f"The query is longer than {MAX_QUERY} bytes.")
         try:

@@ -4,6 +4,7 @@ Nothing runs in the background. A test hands on one event at a time, in whatever
 nothing moves any more. `assert_unwinds_at_every_step` fails every step in every way, and looks at what is left.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -20,7 +21,7 @@ from souk_chassis.testing.clock import ManualClock
 
 MAX_STEPS = 20_000
 """A bench that is not quiet after so many steps never will be."""
-WAIT_S = 10.0
+WAIT_S = 30.0
 """How far the clock is moved where everything waits, in seconds."""
 PAUSES_S = (31.0, 31.0, 601.0)
 """The pauses of `SagaBench.let_pass`, in seconds: reconcilers act after some of them."""
@@ -98,10 +99,11 @@ class _Interruptions:
     steps: list[Step] = field(default_factory=list)
     fired: bool = False
     mended: bool = False
+    _times: Counter[tuple[str, Moment]] = field(default_factory=Counter)
 
     async def reach(self, place: str, moment: Moment) -> None:
-        times = sum((step.place, step.moment) == (place, moment) for step in self.steps)
-        step = Step(place, moment, times + 1)
+        self._times[place, moment] += 1
+        step = Step(place, moment, self._times[place, moment])
         self.steps.append(step)
         hook = self.hooks.pop(step, None)
         if hook is not None:
@@ -176,10 +178,12 @@ class SagaBench:
             subscriptions([instance.manifest for instance in instances]),
             {name: _Courier(self, name) for name in self._databases},
         )
-        self._workers = [Worker(instance, wiring, way_out, deliveries=deliveries) for instance in instances]
+        self._workers = {
+            instance.manifest.name: Worker(instance, wiring, way_out, deliveries=deliveries) for instance in instances
+        }
         self._hearings = {
             hearing.queue: (worker, self.interruptions.around(hearing))
-            for worker in self._workers
+            for worker in self._workers.values()
             for hearing in worker.hearings
         }
         self._queues = {
@@ -197,8 +201,9 @@ class SagaBench:
         False where nothing moved.
         """
         moved = 0
-        for worker in self._workers:
-            moved += await self._surviving(worker.relay_once())
+        for name, worker in self._workers.items():
+            if await self._databases[name].outbox_size():
+                moved += await self._surviving(worker.relay_once())
         if self.on_the_way:
             service, queue, event = self.on_the_way.pop(self._pick(len(self.on_the_way)))
             database = self._databases[service]
@@ -207,7 +212,7 @@ class SagaBench:
             await database.receive([(queue, event)])
             await self._consume(queue)
             return True
-        for queue in self._hearings:
+        for queue in await self._waiting_queues():
             moved += await self._consume(queue)
         return moved > 0
 
@@ -247,13 +252,19 @@ class SagaBench:
     async def waiting(self) -> list[str]:
         """The queues and outboxes in which something waits."""
         names = [f"the outbox of {name}" for name, each in self._databases.items() if await each.outbox_size()]
-        for service, queues in self._queues.items():
-            names += [state.name for state in await self._databases[service].queue_states(queues) if state.waiting]
-        return names
+        return names + await self._waiting_queues()
 
     async def dead(self) -> int:
         """How many dead letters there are."""
         return sum([len(await database.dead_letters(1000)) for database in self._databases.values()])
+
+    async def _waiting_queues(self) -> list[str]:
+        states = [
+            state
+            for service, queues in self._queues.items()
+            for state in await self._databases[service].queue_states(queues)
+        ]
+        return [state.name for state in states if state.waiting]
 
     async def _consume(self, queue: str) -> int:
         worker, hearing = self._hearings[queue]

@@ -19,15 +19,8 @@ from typing import TypeVar
 from souk_chassis.context import Context
 from souk_chassis.events.event import Delivery
 from souk_chassis.money import Money
-from souk_contracts.orders import (
-    OrderCancelled,
-    OrderConfirmed,
-    OrderedItem,
-    OrderEvent,
-    OrderOverdue,
-    OrderRejected,
-    OrderStatus,
-)
+from souk_contracts.order_status import OrderStatus
+from souk_contracts.orders import OrderCancelled, OrderConfirmed, OrderedItem, OrderEvent, OrderOverdue, OrderRejected
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined, PaymentEvent
 from souk_contracts.products import ShortItem, StockRejected, StockReserved
 

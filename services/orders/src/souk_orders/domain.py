@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from souk_contracts.orders import OrderStatus, TooManyReturned
+from souk_contracts.order_status import OrderStatus
+from souk_contracts.orders import TooManyReturned
 from souk_contracts.products import ShortItem
 
 S = OrderStatus

@@ -10,11 +10,12 @@ from souk_chassis.context import Context
 from souk_chassis.errors import invalid
 from souk_chassis.ids import uuid7
 from souk_chassis.money import Money
+from souk_contracts.order_books import OrderBooks, OrderStates, OrderStatesQuery
+from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import (
     NewReturn,
     NotForOthers,
     NotNow,
-    OrderBooks,
     OrderCancelled,
     OrderDelivered,
     OrderDetails,
@@ -25,9 +26,6 @@ from souk_contracts.orders import (
     OrderRef,
     OrderReturned,
     OrderShipped,
-    OrderStates,
-    OrderStatesQuery,
-    OrderStatus,
     OrderUpdate,
     ReturnDiffers,
     ReturnReceipt,

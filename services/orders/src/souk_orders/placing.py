@@ -14,6 +14,7 @@ from souk_chassis.errors import SoukError
 from souk_chassis.ids import uuid7
 from souk_chassis.money import MAX_MINOR, Money
 from souk_chassis.storage.group_commit import GroupCommit
+from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import (
     EmailNeeded,
     NewOrder,
@@ -22,7 +23,6 @@ from souk_contracts.orders import (
     OrderDiffers,
     OrderedItem,
     OrderReceipt,
-    OrderStatus,
     OutOfRange,
     PriceChanged,
     UnknownProduct,

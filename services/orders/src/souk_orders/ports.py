@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Protocol
 
 from souk_chassis.storage.ports import Database, Unit
-from souk_contracts.orders import OrderBook, OrderDetails, OrderState, OrderStatus, OrderSummary
+from souk_contracts.order_books import OrderBook, OrderState
+from souk_contracts.order_status import OrderStatus
+from souk_contracts.orders import OrderDetails, OrderSummary
 
 from souk_orders.domain import Draft, Head, Line, Move, Placed, ReturnNote, Step
 

@@ -14,7 +14,7 @@ from souk_chassis.resilience import Deadline
 from souk_contracts.payments import RefundOwed
 from souk_contracts.products import StockReserved
 
-from souk_payments.domain import FREE, Captured, Charge, Declined, Refund
+from souk_payments.domain import FREE, Captured, Charge, Declined, PaymentState, Refund
 from souk_payments.ports import Payments
 
 KEY_TRUSTED_S = 3600.0
@@ -22,7 +22,7 @@ KEY_TRUSTED_S = 3600.0
 24 hours), so for older events, such as dead letters that are tried again, the provider is asked first."""
 
 ASK_S = 20.0
-"""How long a batch is asked about, in seconds: less than its lease, so that no other consumer takes it meanwhile."""
+"""How long a batch is asked about, in seconds: less than the worker gives it, so that each event gets its answer."""
 
 Answer = Captured | Declined | SoukError | None
 """What became of one delivery's charge. None: there was nothing to be asked."""
@@ -34,25 +34,34 @@ def charge_for(event: StockReserved) -> Charge:
 
 
 async def charge_reserved(ctx: Context[Payments], deliveries: Sequence[Delivery[StockReserved]]) -> Sequence[Answer]:
-    """Charge those orders that have no payment yet, all at once. One answer a delivery."""
+    """Charge those orders that have no payment yet, all at once. One answer a delivery.
+
+    An order that was cancelled is never charged, but it may have been: a worker can die between the charge and its
+    record, and the cancellation come before the event does again. So the provider is asked.
+    """
     known = await ctx.deps.store.states({delivery.data.order_id for delivery in deliveries})
     asked: dict[str, Delivery[StockReserved]] = {}
     for delivery in deliveries:
-        if delivery.data.order_id not in known:
+        if known.get(delivery.data.order_id) in {None, PaymentState.CANCELLED}:
             asked.setdefault(delivery.data.order_id, delivery)
     deadline = Deadline.after(ASK_S, ctx.clock)
-    answers = await asyncio.gather(*(_charge(ctx, delivery, deadline) for delivery in asked.values()))
+    answers = await asyncio.gather(
+        *(_charge(ctx, delivery, deadline, cancelled=order_id in known) for order_id, delivery in asked.items())
+    )
     by_order = dict(zip(asked, answers, strict=True))
     return [by_order.get(delivery.data.order_id) for delivery in deliveries]
 
 
 async def _charge(
-    ctx: Context[Payments], delivery: Delivery[StockReserved], deadline: Deadline
-) -> Captured | Declined | SoukError:
+    ctx: Context[Payments], delivery: Delivery[StockReserved], deadline: Deadline, *, cancelled: bool
+) -> Answer:
     charge = charge_for(delivery.data)
     if charge.amount_minor == 0:
-        return Captured(FREE, 0)
+        return None if cancelled else Captured(FREE, 0)
     try:
+        if cancelled:
+            found = await _find(ctx.deps, charge.order_id, deadline)
+            return found if isinstance(found, Captured) else None
         if may_have_happened(delivery, ctx.now):
             earlier = await _find(ctx.deps, charge.order_id, deadline)
             if earlier is not None:

@@ -11,7 +11,9 @@ from datetime import timedelta
 
 from souk_chassis.context import Context, internal_call
 from souk_chassis.errors import SoukError
-from souk_contracts.orders import FindOrderStates, OrderStatesQuery, OrderStatus
+from souk_contracts.order_books import OrderStatesQuery
+from souk_contracts.order_status import OrderStatus
+from souk_contracts.orders import FindOrderStates
 
 from souk_products.domain import Checkpoint
 from souk_products.operations import Products

@@ -12,7 +12,8 @@ from typing import Any
 
 from souk_chassis.queues import Queues
 from souk_contracts.notifications import MailBook, MailBooks
-from souk_contracts.orders import OrderBook, OrderBooks, OrderStatus
+from souk_contracts.order_books import OrderBook, OrderBooks
+from souk_contracts.order_status import OrderStatus
 from souk_contracts.payments import PaymentBook, PaymentBooks
 from souk_contracts.products import ReservationBook, ReservationBooks, StockBooks
 

@@ -7,6 +7,7 @@ import sys
 
 import click
 from souk_chassis.config import ConfigError
+from souk_chassis.storage.migrations import MigrationChangedError
 
 from souk_topologies.cli import asking, checking, running
 from souk_topologies.postgres import EmbeddedPostgresError, ProvisionError
@@ -38,7 +39,7 @@ def main() -> None:
     except click.ClickException as error:
         click.echo(f"souk: {' '.join(error.format_message().split())}", err=True)
         sys.exit(error.exit_code)
-    except (EmbeddedPostgresError, ProvisionError, ConfigError) as error:
+    except (EmbeddedPostgresError, ProvisionError, ConfigError, MigrationChangedError) as error:
         click.echo(f"souk: {error}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):

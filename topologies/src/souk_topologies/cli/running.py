@@ -106,7 +106,10 @@ def _detach(settings: Settings, data: DataDir) -> None:
             return
         if child.poll() is not None:
             tail = data.log.read_bytes()[start:].decode(errors="replace").strip().splitlines()
-            raise FoundWrongError(f"the shop did not start: {tail[-1] if tail else 'no word'} (see {data.log})")
+            said = tail[-1] if tail else "no word"
+            if child.returncode == UsedWronglyError.exit_code:  # its last line is meant for whoever called
+                raise UsedWronglyError(said.removeprefix("souk: "))
+            raise FoundWrongError(f"the shop did not start: {said} (see {data.log})")
         time.sleep(0.05)
     child.terminate()
     raise FoundWrongError(f"the shop did not start within {START_TIMEOUT_S:.0f} s (see {data.log})")

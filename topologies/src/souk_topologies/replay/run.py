@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import msgspec
 from souk_chassis.money import Money
-from souk_contracts.orders import OrderPage, OrderReceipt, OrderStatus, OrderSummary
+from souk_contracts.order_status import OrderStatus
+from souk_contracts.orders import OrderPage, OrderReceipt, OrderSummary
 from souk_contracts.products import Product, ProductPage, StockBooks
 
 from souk_topologies.client import ShopClient

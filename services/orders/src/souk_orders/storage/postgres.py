@@ -6,7 +6,8 @@ from datetime import datetime
 
 from souk_chassis import wire
 from souk_chassis.storage.postgres import PostgresUnit
-from souk_contracts.orders import OrderStatus, StatusChange
+from souk_contracts.order_status import OrderStatus
+from souk_contracts.orders import StatusChange
 
 from souk_orders.domain import Draft, Head, Line, Move, Placed, ReturnNote, Step
 from souk_orders.ports import Overdue

@@ -6,16 +6,9 @@ from datetime import datetime
 from souk_chassis import wire
 from souk_chassis.money import Money
 from souk_chassis.storage.postgres_queues import PostgresDatabase
-from souk_contracts.orders import (
-    OrderBook,
-    OrderDetails,
-    OrderLine,
-    OrderState,
-    OrderStatus,
-    OrderSummary,
-    ShortLine,
-    StatusChange,
-)
+from souk_contracts.order_books import OrderBook, OrderState
+from souk_contracts.order_status import OrderStatus
+from souk_contracts.orders import OrderDetails, OrderLine, OrderSummary, ShortLine, StatusChange
 from souk_contracts.products import ShortItem
 
 from souk_orders.domain import Head, Placed, Step

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from souk_contracts.orders import OrderStatus
+from souk_contracts.order_status import OrderStatus
 
 from souk_orders.domain import Head, Line, Placed
 

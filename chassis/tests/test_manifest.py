@@ -1,0 +1,67 @@
+"""Manifests: wiring that does not fit is found before anything starts."""
+
+from typing import Any
+
+import pytest
+from souk_chassis.events.event import Event
+from souk_chassis.manifest import Consumer, Service, allowed_callers, check_wiring, subscriptions
+from souk_chassis.operation import Access, AnyOperation, Nothing, Operation
+
+
+class OrderCreated(Event, frozen=True, kw_only=True):
+    order_id: str
+
+
+class OrderLost(Event, frozen=True, kw_only=True):
+    order_id: str
+
+
+async def handle(*_: Any) -> None:
+    """A handler that does nothing."""
+
+
+def operation(name: str, service: str) -> AnyOperation:
+    return Operation(name, service, None, request=Nothing, response=Nothing, access=Access.SERVICE, summary=name)
+
+
+PLACE, QUOTE = operation("place", "orders"), operation("quote", "products")
+HEAR = {OrderCreated: Consumer(handle)}
+
+
+def service(name: str, **declared: Any) -> Service:
+    return Service(name, f"{name}-service", owns=(), **{"implements": {}, **declared})
+
+
+ORDERS = service("orders", implements={PLACE: handle}, calls=[QUOTE], publishes=[OrderCreated])
+PRODUCTS = service("products", implements={QUOTE: handle}, consumes=HEAR)
+MAILS = service("mails", consumes=HEAR, calls=[QUOTE])
+
+
+def test_what_fits_passes() -> None:
+    check_wiring([ORDERS, PRODUCTS, MAILS])
+    check_wiring([])
+
+
+@pytest.mark.parametrize(
+    ("services", "complaint"),
+    [
+        ([ORDERS], "orders calls quote, which no service implements"),
+        ([PRODUCTS], "products consumes OrderCreated, which no service publishes"),
+        ([ORDERS, PRODUCTS, service("more", implements={QUOTE: handle})], "implemented by products and by more"),
+        ([service("orders", implements={QUOTE: handle})], "declared for products, and orders implements it"),
+        ([ORDERS, service("products", implements={QUOTE: handle}, consumes={OrderLost: Consumer(handle)})], "OrderLost"),
+    ],
+)
+def test_what_does_not_fit_is_named(services: list[Service], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        check_wiring(services)
+
+
+def test_who_hears_what() -> None:
+    assert subscriptions([ORDERS, PRODUCTS, MAILS]) == {
+        "souk.OrderCreated.v1": [("products", "products-order-created"), ("mails", "mails-order-created")]
+    }
+
+
+def test_who_may_call_what() -> None:
+    assert allowed_callers([ORDERS, PRODUCTS, MAILS]) == {"quote": frozenset({"orders", "mails"})}
