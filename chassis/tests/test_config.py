@@ -41,5 +41,5 @@ def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("environment", [{}, {"SOUK_SMTP_URL": ""}])
 def test_a_missing_value_names_its_variable(environment: dict[str, str]) -> None:
-    with pytest.raises(ConfigError, match="^SOUK_SMTP_URL is not set"):
+    with pytest.raises(ConfigError, match=r"^SOUK_SMTP_URL is not set"):
         read_config(Settings, environment)

@@ -49,7 +49,10 @@ def test_what_fits_passes() -> None:
         ([PRODUCTS], "products consumes OrderCreated, which no service publishes"),
         ([ORDERS, PRODUCTS, service("more", implements={QUOTE: handle})], "implemented by products and by more"),
         ([service("orders", implements={QUOTE: handle})], "declared for products, and orders implements it"),
-        ([ORDERS, service("products", implements={QUOTE: handle}, consumes={OrderLost: Consumer(handle)})], "OrderLost"),
+        (
+            [ORDERS, service("products", implements={QUOTE: handle}, consumes={OrderLost: Consumer(handle)})],
+            "OrderLost",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(services: list[Service], complaint: str) -> None:

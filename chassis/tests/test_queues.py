@@ -14,8 +14,10 @@ from souk_chassis.testing.contexts import ADMIN, context_for
 from souk_chassis.testing.queues import OTHER_QUEUE, QUEUE, fill, notes_of, take
 from souk_chassis.testing.stores import publish
 
-OPERATIONS = {operation.name: (operation, run) for operation, run in
-              queue_operations("readers", frozenset({QUEUE, OTHER_QUEUE})).items()}
+OPERATIONS = {
+    operation.name: (operation, run)
+    for operation, run in queue_operations("readers", frozenset({QUEUE, OTHER_QUEUE})).items()
+}
 
 
 @pytest.fixture

@@ -115,6 +115,11 @@ def processes_of(data: DataDir) -> list[psutil.Process]:
     return [psutil.Process(pid) for pid in pids]
 
 
+def cpu_of(data: DataDir) -> float:
+    """CPU seconds that the shop's Python processes have used."""
+    return sum(sum(process.cpu_times()[:2]) for process in processes_of(data))
+
+
 async def measure(data: DataDir, seconds: int, rounds: int) -> dict[str, object]:
     """Interleaved rounds. Raises RuntimeError where the audit fails."""
     state = data.read_state()
@@ -134,13 +139,16 @@ async def measure(data: DataDir, seconds: int, rounds: int) -> dict[str, object]
     chance = random.Random(1)
     async with ShopClient(state.url, admin) as client:
         await make_products(client)
+        cpu_s, orders = 0.0, 0
         for _ in range(rounds):
             sql.append(bare_sql(server, seconds))
+            used_s = cpu_of(data)
             began = time.perf_counter()
             count, took = await place_for(state.url, token, seconds, chance)
             placed.append(count / (time.perf_counter() - began))
             await until_confirmed(client)
             confirmed.append(count / (time.perf_counter() - began))
+            cpu_s, orders = cpu_s + cpu_of(data) - used_s, orders + count
             times += took
         report = await audit(client)
     if not report.ok:
@@ -157,6 +165,7 @@ async def measure(data: DataDir, seconds: int, rounds: int) -> dict[str, object]
             "p50": round(times[len(times) // 2] * 1000, 1),
             "p99": round(times[len(times) * 99 // 100] * 1000, 1),
         },
+        "python_cpu_us_an_order": round(cpu_s / orders * 1e6),
         "memory_mb": round(sum(p.memory_info().rss for p in processes_of(data)) / 1e6),
         "audit_ok": True,
     }

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from souk_chassis.events.event import Delivery, Event, pack, type_and_subject, unpack
+from souk_chassis.events.event import Delivery, Event, pack, traceparent_of, type_and_subject, unpack
 from souk_chassis.money import Money
 from souk_chassis.testing.contexts import TRACEPARENT
 
@@ -51,6 +51,7 @@ def test_a_delivery_is_what_was_packed() -> None:
     stored = pack(EVENT, source="payments", time=AT, traceparent=TRACEPARENT)
     assert unpack(stored.json, OrderPaidInFull, 3) == Delivery(stored.event_id, EVENT, TRACEPARENT, 3)
     assert type_and_subject(stored.json) == ("souk.OrderPaidInFull.v2", "o1")
+    assert traceparent_of(stored.json) == TRACEPARENT
 
 
 def test_a_publisher_may_add_fields() -> None:
@@ -63,6 +64,7 @@ def test_a_publisher_may_add_fields() -> None:
 @pytest.mark.parametrize("sent", ["", "{", "[]", '{"id": "x"}', '{"a":' * 5000])
 def test_what_is_no_event_has_no_type_and_is_not_read(sent: str) -> None:
     assert type_and_subject(sent) == ("", "")
+    assert traceparent_of(sent) == ""
     with pytest.raises((msgspec.MsgspecError, RecursionError)):
         unpack(sent, OrderPaidInFull)
 

@@ -14,6 +14,7 @@ import uvicorn
 from souk_chassis.auth.identity import Identity, Role
 from souk_chassis.auth.keys import PublicKeys, SigningKey, new_key
 from souk_chassis.auth.tokens import sign_public
+from souk_chassis.testing.waiting import until
 from starlette.types import ASGIApp
 
 
@@ -114,8 +115,7 @@ async def serve() -> AsyncIterator[Callable[[ASGIApp], Awaitable[str]]]:
         server = _Server(uvicorn.Config(app, loop="none", http="httptools", lifespan="off", log_config=None))
         task = asyncio.create_task(server.serve([listener]))
         running.append((server, task))
-        while not server.started and not task.done():
-            await asyncio.sleep(0.005)
+        await until(lambda: server.started or task.done())
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     yield serve

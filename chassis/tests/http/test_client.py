@@ -12,7 +12,16 @@ from souk_chassis.auth.keys import PublicKeys, SigningKey
 from souk_chassis.auth.tokens import CallTokens, TokenVerifier, sign_public
 from souk_chassis.clock import SystemClock
 from souk_chassis.context import Call, Context
-from souk_chassis.errors import ErrorKind, SoukError, conflict, invalid, not_found, timeout_unknown, too_many, unavailable
+from souk_chassis.errors import (
+    ErrorKind,
+    SoukError,
+    conflict,
+    invalid,
+    not_found,
+    timeout_unknown,
+    too_many,
+    unavailable,
+)
 from souk_chassis.http.client import HttpDispatcher
 from souk_chassis.money import Money
 from souk_chassis.operation import GET, POST, Access, AnyOperation, Created, Operation
@@ -101,7 +110,7 @@ async def url(
     public_keys: PublicKeys,
     lines: RecordedLines,
 ) -> str:
-    implements = {Echo: books.echo, Add: books.add, Fail: books.fail, Hang: books.hang}
+    implements: dict[AnyOperation, Any] = {Echo: books.echo, Add: books.add, Fail: books.fail, Hang: books.hang}
     implements |= {Administrate: books.echo, Internal: books.echo, Watch: books.watch}
     local = LocalDispatcher({"internal": {"orders"}})
     local.bind(make_instance(name="books", implements=implements), local)
@@ -153,9 +162,7 @@ async def test_identity_trace_and_deadline_are_passed_on(
 
 
 @pytest.mark.parametrize("how", FAILURES)
-async def test_the_callees_error_is_the_callers(
-    url: str, connect: Callable[..., HttpDispatcher], how: str
-) -> None:
+async def test_the_callees_error_is_the_callers(url: str, connect: Callable[..., HttpDispatcher], how: str) -> None:
     error = await failure_of(connect(url).dispatch(Fail, Note(text=how), call()))
     sent = FAILURES[how]
     assert (error.kind, error.code, error.detail) == (sent.kind, sent.code, sent.detail)
@@ -178,9 +185,7 @@ async def test_access_is_checked_by_the_callee(url: str, connect: Callable[..., 
 async def test_a_token_for_the_public_is_none_for_services(
     url: str, connect: Callable[..., HttpDispatcher], signing_keys: dict[str, SigningKey], monkeypatch: Any
 ) -> None:
-    public = sign_public(
-        signing_keys["users"], Identity(Role.ADMIN, "a"), issued_at=datetime.now(UTC), lifetime_s=60
-    )
+    public = sign_public(signing_keys["users"], Identity(Role.ADMIN, "a"), issued_at=datetime.now(UTC), lifetime_s=60)
     monkeypatch.setattr(CallTokens, "token", lambda *_: public)
     assert (await failure_of(connect(url).dispatch(Echo, NOTE, call()))).kind is ErrorKind.UNAUTHENTICATED
 

@@ -217,9 +217,7 @@ async def test_every_refusal_is_a_problem(
         ([], "body"),
     ],
 )
-async def test_a_refusal_names_the_field(
-    shelf: ASGIApp, ask: Ask, bearer: Bearer, content: Any, field: str
-) -> None:
+async def test_a_refusal_names_the_field(shelf: ASGIApp, ask: Ask, bearer: Bearer, content: Any, field: str) -> None:
     answer = await ask(shelf, "POST", "/books", **body(content), headers=bearer(Role.CUSTOMER))
     assert answer.status == 422
     assert [error["field"] for error in answer.json["errors"]] == [field]

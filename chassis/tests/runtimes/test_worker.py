@@ -12,7 +12,7 @@ from souk_chassis.manifest import Consumer
 from souk_chassis.operation import Access, Nothing, Operation
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.runtimes.worker import Worker
-from souk_chassis.storage.ports import Database, DeadLetter, Subscriptions
+from souk_chassis.storage.ports import Database, DeadLetter, Subscriptions, Waiting
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.dispatch import FakeDispatcher
@@ -114,7 +114,7 @@ async def test_a_poisoned_event_spoils_no_other_and_dies_after_its_attempts(
     assert reader.attempts[-2:] == [2, 3]
     assert await store.outbox_size() == 2
     assert lines.messages() == ["event failed", "event failed", "event given up"]
-    assert {line["eventId"] for line in lines.lines} == {letter.event_id}
+    assert {(line["eventId"], line["traceId"]) for line in lines.lines} == {(letter.event_id, TRACEPARENT[3:35])}
 
 
 async def test_an_unreadable_event_dies_at_once_and_alone(
@@ -193,7 +193,7 @@ async def test_a_poisoned_event_spoils_no_other_where_a_handler_calls_out(
 async def test_the_effect_of_a_lost_lease_is_not_kept(
     store: Database[Any], clock: ManualClock, reader: Reader, make_worker: Callable[..., Worker]
 ) -> None:
-    taken_over = []
+    taken_over: list[Waiting] = []
 
     async def be_slow() -> None:
         if not taken_over:
@@ -247,7 +247,7 @@ async def test_a_handler_may_call_out_before_its_unit_and_never_inside(
 ) -> None:
     others = FakeDispatcher({Peek: Nothing()})
 
-    async def call_out(ctx: Context[Any], *_: Any) -> list[str]:
+    async def call_out(ctx: Context[Any], *_: Any) -> Any:
         await ctx.call(Peek, Nothing())
         return ["seen"]
 

@@ -7,18 +7,20 @@ from typing import Any
 
 import pytest
 from souk_chassis.context import Context
+from souk_chassis.errors import unavailable
 from souk_chassis.events.event import Delivery, Stored
 from souk_chassis.manifest import Consumer
 from souk_chassis.runtimes import worker as worker_module
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
-from souk_chassis.storage.ports import Database, Subscriptions
+from souk_chassis.storage.ports import COLLISION, Database, Subscriptions
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.dispatch import FakeDispatcher
 from souk_chassis.testing.logs import RecordedLines
 from souk_chassis.testing.queues import QUEUE, Noted, fill, notes_of, take
 from souk_chassis.testing.stores import FlakyTarget, publish
+from souk_chassis.testing.waiting import until
 
 on_memory = pytest.mark.parametrize("store", ["memory"], indirect=True)
 
@@ -117,9 +119,7 @@ async def test_consumers_outlive_a_store_that_is_away(
     await fill(store, "a")
     store.reachable = False
     start(consumes={Noted: Consumer(reader.apply)})
-    async with asyncio.timeout(10):
-        while "consumer failed" not in lines.messages("warning"):
-            await asyncio.sleep(0.01)
+    await until(lambda: "consumer failed" in lines.messages("warning"))
     store.reachable = True
     await within_10_s(reader.entered.wait())
 
@@ -181,13 +181,79 @@ async def test_background_work_is_begun_again_when_it_fails(
     assert lines.messages("error")[:2] == ["background work failed"] * 2
 
 
+async def test_so_many_batches_are_asked_for_at_once(store: Database[Any], start: Start) -> None:
+    reader, asked, gate = GatedReader(), asyncio.Queue[str](), asyncio.Semaphore(0)
+    reader.gate.set()
+
+    async def ask(_ctx: Context[Any], deliveries: Sequence[Delivery[Noted]]) -> list[str]:
+        asked.put_nowait("".join(delivery.data.note for delivery in deliveries))
+        await gate.acquire()
+        return ["answer"] * len(deliveries)
+
+    async def apply(ctx: Context[Any], unit: Any, deliveries: Sequence[Delivery[Noted]], _answers: Any) -> None:
+        await reader.apply(ctx, unit, deliveries)
+
+    await fill(store, "a", "b", "c")
+    start(consumes={Noted: Consumer(apply, ask, batch=1, loops=2)})
+    assert sorted([await within_10_s(asked.get()), await within_10_s(asked.get())]) == ["a", "b"]
+    await asyncio.sleep(0.05)
+    assert asked.empty()
+    gate.release()
+    assert await within_10_s(asked.get()) == "c"
+    gate.release()
+    gate.release()
+    await until(lambda: _has_published(store, 3))
+
+
+async def _has_published(store: Database[Any], events: int) -> bool:
+    return await store.outbox_size() == events
+
+
+@on_memory
+async def test_a_lease_is_prolonged_while_its_batch_is_asked_for(
+    store: MemoryDatabase[MemoryUnit], start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prolonged: asyncio.Queue[tuple[str, dict[str, int]]] = asyncio.Queue()
+
+    async def prolong(queue: str, leased: dict[str, int], _lease_s: float) -> None:
+        prolonged.put_nowait((queue, leased))
+
+    async def ask(_ctx: Context[Any], _deliveries: Any) -> list[Any]:
+        assert [await prolonged.get() for _ in range(2)] == [(QUEUE, {event_id: 1})] * 2
+        return [unavailable("seen", "The lease was prolonged.")]
+
+    monkeypatch.setattr(worker_module, "LEASE_S", 0.03)
+    monkeypatch.setattr(store, "prolong", prolong)
+    [event_id] = await fill(store, "a")
+    start(consumes={Noted: Consumer(GatedReader().apply, ask, attempts=1)})
+    await until(lambda: store.tables["dead_letters"])
+    [dead] = await store.dead_letters(1)
+    assert "seen" in dead.reason
+
+
+@on_memory
+async def test_units_in_each_others_way_are_repeated_without_a_word(
+    store: Database[Any], start: Start, lines: RecordedLines
+) -> None:
+    outcomes = [unavailable(COLLISION, "In each other's way.")]
+    handled = asyncio.Event()
+
+    async def collide_once(*_: Any) -> None:
+        if outcomes:
+            raise outcomes.pop()
+        handled.set()
+
+    await fill(store, "a")
+    start(consumes={Noted: Consumer(collide_once)})
+    await within_10_s(handled.wait())
+    assert lines.lines == []
+
+
 @on_memory
 async def test_old_ids_are_forgotten(store: MemoryDatabase[MemoryUnit], clock: ManualClock, start: Start) -> None:
     await fill(store, "old")
     clock.advance(worker_module.RECEIVED_KEPT / timedelta(seconds=1) + 1)
     [young] = await fill(store, "young")
     start()
-    async with asyncio.timeout(10):
-        while len(store.tables["inbox_received"]) == 2:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(store.tables["inbox_received"]) < 2)
     assert list(store.tables["inbox_received"]) == [(QUEUE, young)]

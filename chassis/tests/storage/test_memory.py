@@ -8,7 +8,8 @@ from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
 from souk_chassis.storage.ports import Subscriptions
 from souk_chassis.testing.clock import ManualClock
-from souk_chassis.testing.stores import QUEUE, StoreContract
+from souk_chassis.testing.queues import QUEUE
+from souk_chassis.testing.stores import StoreContract
 
 Store = MemoryDatabase[MemoryUnit]
 
@@ -38,7 +39,7 @@ async def test_a_failed_unit_leaves_rows_as_they_were(store: Store) -> None:
     async with store.unit() as unit:
         unit.put("t", 1, "one")
         unit.put("t", 2, "two")
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - a unit fails in its block
         async with store.unit() as unit:
             unit.put("t", 1, "uno")
             unit.put("t", 1, "eins")

@@ -11,6 +11,7 @@ from souk_chassis.storage.postgres import PostgresUnit, open_pool
 from souk_chassis.storage.postgres_queues import PostgresDatabase, open_target
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.queues import QUEUE, noted
+from souk_chassis.testing.waiting import until
 
 Store = PostgresDatabase[PostgresUnit]
 
@@ -51,7 +52,7 @@ async def test_a_unit_is_kept_whole_or_not_at_all(store: Store) -> None:
     with pytest.raises(asyncpg.UniqueViolationError):
         async with store.unit() as unit:
             await unit.connection.execute("INSERT INTO rows VALUES (2), (1)")
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - a unit fails in its block
         async with store.unit() as unit:
             await unit.connection.execute("INSERT INTO rows VALUES (3)")
             raise ZeroDivisionError
@@ -87,12 +88,10 @@ async def test_a_caller_cancelled_at_work_leaves_a_clean_connection(store: Store
                 await unit.connection.execute("SELECT pg_sleep(30)")
 
     pid = await store.pool.fetchval("SELECT pg_backend_pid()")
-    watcher = await asyncpg.connect(**_address(store))
+    watcher = await asyncpg.connect(_dsn(store))
     task = asyncio.create_task(work())
     asleep = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'"
-    async with asyncio.timeout(10):
-        while not await watcher.fetchval(asleep, pid):
-            await asyncio.sleep(0.01)
+    await until(lambda: watcher.fetchval(asleep, pid))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -138,10 +137,6 @@ async def test_a_target_fills_queues_from_outside(clock: ManualClock, store: Sto
     assert state.waiting == 1
 
 
-def _address(store: Store) -> dict[str, Any]:
-    return {"dsn": _dsn(store)}
-
-
 def _dsn(store: Store) -> str:
-    dsn: str = store.pool._connect_args[0]
-    return dsn
+    pool: Any = store.pool
+    return str(pool._connect_args[0])

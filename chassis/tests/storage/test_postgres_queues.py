@@ -1,5 +1,7 @@
 """PostgreSQL as the bus: the contract of stores, and the role that may fill queues and nothing else."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from souk_chassis.storage.postgres import PostgresUnit
 from souk_chassis.storage.postgres_queues import PostgresDatabase
@@ -9,5 +11,7 @@ from souk_chassis.testing.stores import StoreContract
 
 class TestContract(StoreContract):
     @pytest.fixture
-    async def store(self, clock: ManualClock, open_postgres) -> PostgresDatabase[PostgresUnit]:  # type: ignore[no-untyped-def] # its type is the conftest's
+    async def store(
+        self, clock: ManualClock, open_postgres: Callable[..., Awaitable[PostgresDatabase[PostgresUnit]]]
+    ) -> PostgresDatabase[PostgresUnit]:
         return await open_postgres(clock)

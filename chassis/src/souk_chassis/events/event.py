@@ -115,11 +115,11 @@ def traceparent_of(stored_json: str | bytes) -> str:
     """The trace of an event that may be unreadable otherwise; empty where it has none."""
     try:
         return wire.decode(stored_json, _Traced).traceparent
-    except msgspec.MsgspecError:
+    except wire.UNREADABLE:
         return ""
 
 
 def unpack(stored_json: str | bytes, kind: type[E], attempt: int = 1) -> Delivery[E]:
-    """Read a CloudEvent whose data is of `kind`. Raises msgspec.ValidationError or msgspec.DecodeError."""
+    """Read a CloudEvent whose data is of `kind`. Raises what `wire.UNREADABLE` lists."""
     envelope = wire.decode(stored_json, Envelope)
     return Delivery(envelope.id, wire.decode(envelope.data, kind), envelope.traceparent, attempt)

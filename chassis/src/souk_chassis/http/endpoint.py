@@ -150,6 +150,9 @@ class PublicEndpoint(_Guarded):
         super().__init__(dispatcher, verifier, clock, log)
         self.binding = binding
         self.operation: AnyOperation = binding.operation
+        fields = {field.encode_name: field.name for field in msgspec.structs.fields(binding.operation.response)}
+        template = binding.operation.location or ""
+        self._in_location = {name: field for name, field in fields.items() if f"{{{name}}}" in template}
 
     async def handle(
         self, scope: Scope, headers: dict[str, str], traceparent: str, receive: Receive, send: Send
@@ -173,7 +176,7 @@ class PublicEndpoint(_Guarded):
     def _headers(self, response: Any, status: int) -> Headers:
         headers: Headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
         if self.operation.location is not None and status == 201:
-            values = {f.encode_name: getattr(response, f.name) for f in msgspec.structs.fields(response)}
+            values = {name: getattr(response, field) for name, field in self._in_location.items()}
             headers.append((b"location", self.operation.location.format_map(values).encode()))
         return headers
 

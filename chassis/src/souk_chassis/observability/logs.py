@@ -105,7 +105,16 @@ class Log:
             "traceId": trace_id(traceparent),
         }
         line.update((name, "[hidden]" if name.lower() in _SECRET_NAMES else fact) for name, fact in facts.items())
-        self._writer.write(wire.encode(line))
+        try:
+            content = wire.encode(line)
+        except (TypeError, ValueError):  # a fact that JSON can't hold must not break the work that it tells of
+            plain: dict[str, Any] = {"timestamp": line.pop("timestamp")}
+            content = wire.encode(plain | {_writable(name): _writable(fact) for name, fact in line.items()})
+        self._writer.write(content)
+
+
+def _writable(fact: object) -> str:
+    return str(fact).encode("utf-8", "backslashreplace").decode()
 
 
 class _Bridge(logging.Handler):

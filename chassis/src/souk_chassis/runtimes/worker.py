@@ -1,20 +1,22 @@
 """The worker: takes a service's events from its queues, and relays its outbox to the others' queues."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+import time
+from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-import msgspec
-
+from souk_chassis import wire
 from souk_chassis.context import Context, Dispatcher, internal_call
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.events.event import Delivery, Event, traceparent_of, unpack
 from souk_chassis.manifest import Consumer
 from souk_chassis.runtimes.instance import Background, Instance
 from souk_chassis.storage.ports import COLLISION, Subscriptions, Waiting
+
+T = TypeVar("T")
 
 RELAY_BATCH = 512
 """Events that leave the outbox in one go."""
@@ -28,6 +30,9 @@ RECEIVED_KEPT = timedelta(days=7)
 HOUSEKEEPING_S = 3600.0
 
 
+PACE_S = 0.02
+"""A loop begins a round at most every 20 ms, unless its batches are full: under load a round then has more to do, and
+each costs some six round trips to PostgreSQL whatever it does. Alone, an event waits for nothing."""
 LEASE_S = 6.0
 """How long leased events stay hidden. A worker prolongs its lease while it asks."""
 
@@ -64,6 +69,8 @@ class Worker:
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._endless: list[asyncio.Task[None]] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+        """Leased batches that are being handled."""
         self._resting: set[asyncio.Task[Any] | None] = set()
         manifest = instance.manifest
         self.hearings = [Hearing(manifest.queue(event), event, con) for event, con in manifest.consumes.items()]
@@ -72,11 +79,9 @@ class Worker:
         """Begin. Each loop is a task of its own."""
         name = self._instance.manifest.name
         loops = [(f"{name}-relay", self._relay_loop())]
-        loops += [
-            (hearing.queue, self._consume_loop(hearing))
-            for hearing in self.hearings
-            for _ in range(hearing.consumer.loops)
-        ]
+        for hearing in self.hearings:
+            loop = self._consume_loop if hearing.consumer.ask is None else self._lease_loop
+            loops.append((hearing.queue, loop(hearing)))
         endless = [(f"{name}-housekeeping", self._housekeeping())]
         for index, background in enumerate(self._instance.background):
             endless.append((f"{name}-background-{index}", self._forever(background)))
@@ -86,12 +91,11 @@ class Worker:
     async def stop(self, grace_s: float = 10.0) -> None:
         """Finish the batches that were taken, then end. What is cut off after `grace_s` is rolled back."""
         self._stopping.set()
+        ends_s = time.monotonic() + grace_s
         for task in (*self._endless, *(task for task in self._tasks if task in self._resting)):
             task.cancel()
-        _, late = await asyncio.wait(self._tasks, timeout=grace_s) if self._tasks else ((), ())
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _finish(self._tasks, ends_s)
+        await _finish(self._under_way, ends_s)  # after the loops, which may just have begun another
 
     async def relay_once(self) -> int:
         """Relay one batch. Returns how many events left the outbox."""
@@ -106,17 +110,46 @@ class Worker:
     async def _relay_loop(self) -> None:
         database = self._instance.database
         while not self._stopping.is_set():
+            began_s = time.monotonic()
             moved = await self._guarded(self.relay_once(), "relay failed")
             if moved is not None and moved < RELAY_BATCH:
-                await self._rest(database.wait_published(POLL_S))
+                await self._rest(_next_round(began_s, database.wait_published(POLL_S)))
 
     async def _consume_loop(self, hearing: Hearing) -> None:
         while not self._stopping.is_set():
-            taken = await self._guarded(self.consume_once(hearing), "consumer failed", queue=hearing.queue)
-            if taken == 0:
-                await self._rest(self._instance.database.wait_received(hearing.queue, POLL_S))
+            began_s = time.monotonic()
+            work = self._consume_in_one_unit(hearing)
+            taken = await self._guarded(work, "consumer failed", queue=hearing.queue)
+            if taken is not None and taken < hearing.consumer.batch:
+                await self._rest(self._until_received(hearing, began_s))
 
-    async def _rest(self, wake_up: Coroutine[Any, Any, None]) -> None:
+    async def _lease_loop(self, hearing: Hearing) -> None:
+        """Leases one batch after another, and handles up to `loops` of them at once."""
+        free = asyncio.Semaphore(hearing.consumer.loops)
+
+        async def handle(waiting: Sequence[Waiting]) -> None:
+            try:
+                await self._guarded(self._handle_leased(hearing, waiting), "consumer failed", queue=hearing.queue)
+            finally:
+                free.release()
+
+        while not self._stopping.is_set():
+            await self._rest(free.acquire())
+            began_s = time.monotonic()
+            waiting = await self._guarded(self._lease(hearing), "consumer failed", queue=hearing.queue)
+            if waiting:
+                task = asyncio.create_task(handle(waiting), name=hearing.queue)
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
+            else:
+                free.release()
+            if waiting is not None and len(waiting) < hearing.consumer.batch:
+                await self._rest(self._until_received(hearing, began_s))
+
+    async def _until_received(self, hearing: Hearing, began_s: float) -> None:
+        await _next_round(began_s, self._instance.database.wait_received(hearing.queue, POLL_S))
+
+    async def _rest(self, wake_up: Awaitable[object]) -> None:
         """Wait for something to do. Who rests holds nothing, and may be stopped at once."""
         task = asyncio.current_task()
         self._resting.add(task)
@@ -125,10 +158,10 @@ class Worker:
         finally:
             self._resting.discard(task)
 
-    async def _guarded(self, work: Any, message: str, **facts: str) -> int | None:
+    async def _guarded(self, work: Awaitable[T], message: str, **facts: str) -> T | None:
         """Run one round of a loop. A failure is logged, and the loop goes on after a pause."""
         try:
-            return int(await work)
+            return await work
         except SoukError as error:
             if error.code == COLLISION:
                 return None
@@ -173,12 +206,18 @@ class Worker:
 
     async def _consume_leased(self, hearing: Hearing) -> int:
         """For handlers that call out: lease, ask outside any unit of work, then record and acknowledge in one."""
-        waiting = await self._instance.database.lease(hearing.queue, hearing.consumer.batch, LEASE_S)
+        waiting = await self._lease(hearing)
         if waiting:
-            readable = await self._readable(hearing, waiting)
-            answered = await self._ask_leased(hearing, readable)
-            await self._record(hearing, answered)
+            await self._handle_leased(hearing, waiting)
         return len(waiting)
+
+    async def _lease(self, hearing: Hearing) -> list[Waiting]:
+        return await self._instance.database.lease(hearing.queue, hearing.consumer.batch, LEASE_S)
+
+    async def _handle_leased(self, hearing: Hearing, waiting: Sequence[Waiting]) -> None:
+        readable = await self._readable(hearing, waiting)
+        answered = await self._ask_leased(hearing, readable)
+        await self._record(hearing, answered)
 
     async def _readable(self, hearing: Hearing, waiting: Sequence[Waiting]) -> list[_Asked]:
         """What can be read; the rest goes to the dead letters."""
@@ -186,7 +225,7 @@ class Worker:
         for one in waiting:
             try:
                 readable.append(_Asked(one, self._read(hearing, [one])[0]))
-            except msgspec.MsgspecError as error:
+            except wire.UNREADABLE as error:
                 await self._failed(hearing, one, error, leased=True)
         return readable
 
@@ -240,7 +279,7 @@ class Worker:
                 if ours:
                     deliveries = [one.delivery for one in ours]
                     await self._apply(hearing, unit, deliveries, [one.answer for one in ours])
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:
             if isinstance(error, SoukError) and error.kind in {ErrorKind.UNAVAILABLE, ErrorKind.TIMEOUT_UNKNOWN}:
                 raise  # the store's trouble and no event's: the lease runs out, and the whole batch comes again
             if len(answered) == 1:
@@ -260,7 +299,7 @@ class Worker:
     async def _failed(self, hearing: Hearing, one: Waiting, error: Exception, *, leased: bool = False) -> None:
         """Try an event again later, or give it up: at once where it can't be read, else after its attempts."""
         attempt = one.attempts + 1
-        hopeless = isinstance(error, msgspec.MsgspecError) or attempt >= hearing.consumer.attempts
+        hopeless = isinstance(error, wire.UNREADABLE) or attempt >= hearing.consumer.attempts
         transient = isinstance(error, SoukError) and error.rule.retryable
         facts: dict[str, Any] = {"queue": hearing.queue, "eventId": one.event_id, "attempt": attempt}
         facts["traceparent"] = traceparent_of(one.json)
@@ -294,3 +333,21 @@ class Worker:
         instance = self._instance
         call = internal_call(instance.clock, 30.0, instance.manifest.name, traceparent)
         return instance.context(self._way_out, call)
+
+
+async def _next_round(began_s: float, wake_up: Awaitable[None]) -> None:
+    """Return when there is something to do, and not before the loop's pace allows."""
+    await wake_up
+    early_s = began_s + PACE_S - time.monotonic()
+    if early_s > 0:
+        await asyncio.sleep(early_s)
+
+
+async def _finish(tasks: Iterable[asyncio.Task[None]], ends_s: float) -> None:
+    """Wait for tasks until `ends_s`, then cancel what is left."""
+    waited = list(tasks)
+    if waited:
+        _, late = await asyncio.wait(waited, timeout=max(0.0, ends_s - time.monotonic()))
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*waited, return_exceptions=True)

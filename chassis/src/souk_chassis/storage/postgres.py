@@ -27,6 +27,7 @@ _GONE = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg's pool says of a connection that died in its hands
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
 )
@@ -155,7 +156,7 @@ class PostgresSession(Generic[U]):
                 self.published.set()
         finally:
             unit_is_open.reset(mark)
-            await asyncio.shield(self.pool.release(connection))
+            await self._give_back(connection)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
@@ -165,7 +166,12 @@ class PostgresSession(Generic[U]):
             try:
                 yield connection
             finally:
-                await asyncio.shield(self.pool.release(connection))
+                await self._give_back(connection)
+
+    async def _give_back(self, connection: Connection) -> None:
+        """A connection that broke may have left the pool already. What was committed on it stays committed."""
+        with suppress(*_GONE, TimeoutError):
+            await asyncio.shield(self.pool.release(connection))
 
     async def ping(self) -> None:
         """See `souk_chassis.storage.ports.Database`."""

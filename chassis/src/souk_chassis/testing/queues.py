@@ -133,6 +133,16 @@ class QueueContract:
         assert await acknowledge(store, {a: 1, b: 1, uuid7(): 1}) == {b}
         assert await acknowledge(store, {a: 2}) == {a}
 
+    async def test_a_held_lease_can_be_prolonged(self, store: Database[Any], clock: ManualClock) -> None:
+        ids = await fill(store, "a", "b")
+        await store.lease(QUEUE, 10, 6.0)
+        clock.advance(4.0)
+        await store.prolong(QUEUE, {ids[0]: 1, ids[1]: 2, uuid7(): 1}, 6.0)
+        clock.advance(4.0)
+        assert [(one.event_id, one.attempts) for one in await store.lease(QUEUE, 10, 6.0)] == [(ids[1], 1)]
+        clock.advance(2.0)
+        assert [(one.event_id, one.attempts) for one in await take(store)] == [(ids[0], 1)]
+
     async def test_an_acknowledgement_rolls_back_with_its_unit(self, store: Database[Any]) -> None:
         [event_id] = await fill(store, "a")
         await store.lease(QUEUE, 1, 30.0)

@@ -82,7 +82,12 @@ async def _check_queues(client: ShopClient, findings: Findings) -> None:
         for queue in state.queues:
             text = f"{queue.name}: {queue.waiting} events wait, the oldest for {queue.oldest_s:.0f} s"
             findings.check("queues_drained", queue.waiting == 0, text)
-            findings.check("no_dead_letters", queue.dead == 0, f"{queue.name}: {queue.dead} dead letters")
+            letters = [letter for letter in state.dead_letters if letter.queue == queue.name]
+            for letter in letters:
+                text = f"{letter.queue}: {letter.type} {letter.event_id} of {letter.subject}: {letter.reason}"
+                findings.check("no_dead_letters", False, text)
+            unnamed = queue.dead - len(letters)
+            findings.check("no_dead_letters", unnamed <= 0, f"{queue.name}: {unnamed} more dead letters")
 
 
 async def _check_stock(client: ShopClient, findings: Findings) -> None:
