@@ -117,7 +117,8 @@ def look_up(path: str) -> object:
 
 
 def metas(kind: object) -> Iterator[msgspec.Meta]:
-    for part in (*get_args(kind), *getattr(kind, "__metadata__", ())):
+    """The bounds of a type, its own before those of its parts."""
+    for part in (*getattr(kind, "__metadata__", ()), *get_args(kind)):
         if isinstance(part, msgspec.Meta):
             yield part
         else:
@@ -137,7 +138,9 @@ def limits_in_code() -> dict[str, float]:
                     if value is not None:
                         found[f"{name}.{target.id}"] = value
     policy = f"{Policy.__module__}.{Policy.__name__}"
-    return found | {f"{policy}.{field.name}": field.default for field in dataclasses.fields(Policy)}
+    return found | {
+        f"{policy}.{field.name}": float(getattr(Policy(), field.name)) for field in dataclasses.fields(Policy)
+    }
 
 
 @cache

@@ -117,16 +117,32 @@ async def test_a_poisoned_event_spoils_no_other_and_dies_after_its_attempts(
     assert {(line["eventId"], line["traceId"]) for line in lines.lines} == {(letter.event_id, TRACEPARENT[3:35])}
 
 
+@pytest.mark.parametrize("leased", [False, True])
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda json: json.replace('"note"', '"nota"'), "missing required field `note`"),
+        (lambda json: json.replace('"note":"x"', '"note":17'), "Expected `str`, got `int`"),
+        (lambda json: json[:-1], "truncated"),
+        (lambda _: '{"a":' * 5000, "recursion"),
+    ],
+    ids=["field missing", "wrong type", "cut off", "too deep"],
+)
 async def test_an_unreadable_event_dies_at_once_and_alone(
-    store: Database[Any], reader: Reader, make_worker: Callable[..., Worker]
+    store: Database[Any],
+    reader: Reader,
+    make_worker: Callable[..., Worker],
+    spoil: Callable[[str], str],
+    reason: str,
+    leased: bool,
 ) -> None:
-    broken = Stored(uuid7(), Noted.type_name(), noted("x").json.replace('"note"', '"nota"'))
+    broken = Stored(uuid7(), Noted.type_name(), spoil(noted("x").json))
     await store.receive([(QUEUE, broken)])
     await fill(store, "a")
-    assert await consume(make_worker(Consumer(reader.apply))) == 2
+    assert await consume(make_worker(Consumer(reader.apply, reader.ask if leased else None))) == 2
     [letter] = await dead(store)
     assert (letter.event_id, letter.attempts) == (broken.event_id, 1)
-    assert "missing required field `note`" in letter.reason
+    assert reason in letter.reason
     assert reader.batches == [["a"]]
 
 

@@ -5,6 +5,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity, Role
 from souk_chassis.context import Call
 from souk_chassis.errors import SoukError
@@ -226,6 +227,18 @@ async def test_a_return_says_what_came_back_and_what_is_refunded(desk: Any) -> N
     assert rest.return_id != receipt.return_id
     [book] = (await get_order_books(desk.as_(ADMIN), BookRequest())).items
     assert (book.returned_minor, book.returned_units, book.total_minor, book.units) == (180, 3, 180, 3)
+
+
+async def test_a_return_sent_again_with_its_key_is_taken_once(desk: Any) -> None:
+    items = (NewOrderItem(product_id="apple", quantity=4),)
+    await desk.bring_to(S.CONFIRMED, items=items)
+    request = replace(taking_back(apple=1), idempotency_key="again")
+    first = await return_items(desk.as_(ADA), request)
+    assert await return_items(desk.as_(ADA), request) == first
+    other = replace(taking_back(apple=2), idempotency_key="again")
+    assert await refusal(return_items(desk.as_(ADA), other)) == "idempotency_conflict"
+    assert [line.returned for line in (await get_order(desk.as_(ADA), REF)).items] == [1]
+    assert await return_items(desk.as_(ADA), replace(request, idempotency_key="new")) != first
 
 
 async def test_a_refused_return_leaves_no_trace(desk: Any) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from souk_chassis.money import Money
 from souk_contracts.order_status import OrderStatus as S
 from souk_contracts.orders import OrderSummary
 from souk_contracts.products import ShortItem
-from souk_orders.domain import Draft, Line, Move, Placed, Step, move_to
+from souk_orders.domain import Draft, Line, Move, Placed, ReturnNote, Step, move_to
 from souk_orders.ports import OrderStore
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
@@ -214,6 +215,24 @@ async def test_returns_add_up_by_line(store: OrderStore, draft: Any) -> None:
     assert found is not None
     assert [line.returned for line in found[1].items] == [3, 0, 2]
     assert found[1].updated_at == later
+
+
+async def test_a_return_is_found_by_its_key(store: OrderStore, draft: Any) -> None:
+    await place(store, draft("o1"), draft("o2"))
+    note = ReturnNote("r1", "o1", 120, S.RETURNED, NOW, "key", b"print")
+    async with store.unit() as unit:
+        await unit.note_return(note)
+        await unit.note_return(replace(note, return_id="r2", key=None))
+        await unit.note_return(replace(note, return_id="r3", order_id="o2"))
+    async with store.unit() as unit:
+        assert await unit.find_return("o1", "key") == note
+        assert await unit.find_return("o1", "other") is None
+    with pytest.raises(ZeroDivisionError):
+        async with store.unit() as unit:
+            await unit.note_return(replace(note, return_id="r4", key="lost"))
+            raise ZeroDivisionError
+    async with store.unit() as unit:
+        assert await unit.find_return("o1", "lost") is None
 
 
 async def listed(store: OrderStore, size: int, **filters: Any) -> list[OrderSummary]:
