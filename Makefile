@@ -7,7 +7,7 @@ MEMBERS := chassis contracts services/users services/products services/orders se
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
-.PHONY: install up down test test-pages test-pages-tools bench chaos check format lock clean
+.PHONY: install up down test test-pages test-pages-tools bench simulate chaos check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -39,6 +39,9 @@ test-pages-tools: ## install Debian's chromium, which make test-pages needs
 
 bench: install ## small orders over HTTP beside bare SQL, in the same run
 	@$(BIN)/python -W ignore trials/benchmarks/small_orders.py $(BENCH_ARGS)
+
+simulate: install ## play SEEDS seeded runs of the whole shop in memory, with faults, repeats and events in any order
+	@SOUK_SEEDS=$(or $(SEEDS),1000) $(BIN)/python -m pytest -q -p no:randomly -n 2 tests/saga/test_any_order.py
 
 chaos: install ## kill -9 the shop KILLS times under load, in both topologies, then audit it
 	@$(BIN)/python trials/chaos/crash.py --topology process --kills $(or $(KILLS),20) $(FILES)

@@ -3,6 +3,7 @@
 Each seed is one run. A failing one is in the test's name, and stays in the suite as a parameter.
 """
 
+import os
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,7 +13,8 @@ from souk_chassis.errors import SoukError
 from souk_chassis.testing.sagas import Failure, Fault, Moment, Step
 from souk_contracts.order_status import OrderStatus as S
 
-SEEDS = range(60)
+SEEDS = range(int(os.environ.get("SOUK_SEEDS", "60")))
+"""`make simulate SEEDS=n` plays more of them."""
 METHODS = ("tok_ok", "tok_ok", "tok_ok", "tok_declined", "tok_lost_answer", "tok_lost_request")
 REFUSALS = {"too_late", "not_in_this_state", "too_many_returned", "order_not_found"}
 ENDS = {S.CONFIRMED, S.SHIPPED, S.DELIVERED, S.RETURNED, S.CANCELLED, S.REJECTED}

@@ -227,10 +227,14 @@ async def test_a_return_is_found_by_its_key(store: OrderStore, draft: Any) -> No
     async with store.unit() as unit:
         assert await unit.find_return("o1", "key") == note
         assert await unit.find_return("o1", "other") is None
-    with pytest.raises(ZeroDivisionError):
+
+    async def fail() -> None:
         async with store.unit() as unit:
             await unit.note_return(replace(note, return_id="r4", key="lost"))
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     async with store.unit() as unit:
         assert await unit.find_return("o1", "lost") is None
 
