@@ -1,5 +1,6 @@
 """Ids: those that callers bring, and the UUIDv7 made here."""
 
+import itertools
 import time
 import uuid
 
@@ -24,6 +25,14 @@ def test_many_uuids_are_unique_and_in_order() -> None:
     assert made == sorted(made)
     assert len(set(made)) == MANY
     assert len({one[19:] for one in made}) == MANY  # the random part alone tells them apart
+
+
+@pytest.mark.parametrize("step_ns", [0, -1_000])
+def test_order_holds_where_the_clock_stands_or_runs_back(monkeypatch: pytest.MonkeyPatch, step_ns: int) -> None:
+    times_ns = itertools.count(time.time_ns(), step_ns)
+    monkeypatch.setattr(time, "time_ns", lambda: next(times_ns))
+    made = [uuid7() for _ in range(1000)]
+    assert made == sorted(made)
 
 
 def test_a_uuid_is_an_id() -> None:

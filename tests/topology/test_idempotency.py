@@ -125,3 +125,24 @@ async def test_the_id_of_another_customers_order_is_taken(shop: Client, ada: Cus
         assert "token" not in problem
     await shop.until(body["id"], "CONFIRMED")
     assert await shop.stock(lamp) == 98
+
+
+async def test_a_repeated_return_is_one_return(shop: Client, ada: Customer) -> None:
+    lamp = await shop.new_product("2.50", 10)
+    order = await shop.confirmed({"items": lines((lamp, 5))}, token=ada.token)
+    path, headers = f"/orders/{order['orderId']}/returns", {"idempotency-key": secrets.token_hex(8)}
+    body = {"items": lines((lamp, 2))}
+    answers = await asyncio.gather(
+        *(shop.ask("POST", path, body, token=ada.token, headers=headers) for _ in range(TIMES))
+    )
+    receipts = [answer.expect(201) for answer in answers]
+    assert all(receipt == receipts[0] for receipt in receipts)
+    await shop.money_settles(order["orderId"], 1250, 500)
+    await shop.stock_settles(lamp, 7)
+    different = await shop.ask("POST", path, {"items": lines((lamp, 1))}, token=ada.token, headers=headers)
+    different.problem(409, "idempotency_conflict")
+    rest = await shop.ask("POST", path, {"items": lines((lamp, 3))}, token=ada.token)
+    assert rest.expect(201)["status"] == "RETURNED"
+    again = await shop.ask("POST", path, body, token=ada.token, headers=headers)
+    assert again.expect(201) == receipts[0]
+    await shop.stock_settles(lamp, 10)

@@ -1,4 +1,4 @@
-"""Random bytes from the operating system, fetched many at a time: a system call for each id would cost more than the id."""
+"""Random bytes from the operating system, many at a time: a system call for each id would cost more than the id."""
 
 import os
 

@@ -15,11 +15,11 @@ from souk_topologies.places import DataDir
 from souk_topologies.runner import (
     CLOCK,
     HttpServer,
+    checks,
     listen,
     open_targets,
     settle_memory,
     stop_event,
-    store_checks,
     way_out,
     work,
 )
@@ -46,14 +46,15 @@ async def serve(settings: Settings, urls: DatabaseUrls, ready: "asyncio.Future[s
         )
         for instance in instances:
             stack.push_async_callback(instance.close)
-        subscriptions = Subscriptions(wired.subscriptions, await open_targets(urls.bus, "shop", stack))
+        targets = await open_targets(urls.bus, "shop", stack)
+        subscriptions = Subscriptions(wired.subscriptions, targets)
         app = gateway_app(
             list(manifests().values()),
             dispatcher,
             TokenVerifier(PublicKeys.from_jwks(public)),
             CLOCK,
             Log("gateway"),
-            store_checks(instances),
+            checks(instances, targets),
             public,
             settings.web,
         )

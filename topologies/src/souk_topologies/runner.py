@@ -18,8 +18,8 @@ from souk_chassis.runtimes.asgi import Check
 from souk_chassis.runtimes.dispatch import ResilientDispatcher
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.runtimes.worker import Worker
-from souk_chassis.storage.ports import Subscriptions, Target
-from souk_chassis.storage.postgres_queues import open_target
+from souk_chassis.storage.ports import Subscriptions
+from souk_chassis.storage.postgres_queues import PostgresTarget, open_target
 from starlette.types import ASGIApp
 
 from souk_topologies.shop import SERVICES
@@ -111,9 +111,9 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def open_targets(urls: Mapping[str, str], owner: str, stack: AsyncExitStack) -> dict[str, Target]:
+async def open_targets(urls: Mapping[str, str], owner: str, stack: AsyncExitStack) -> dict[str, PostgresTarget]:
     """The ways to the queues of each subscriber, closed with the stack."""
-    targets: dict[str, Target] = {}
+    targets: dict[str, PostgresTarget] = {}
     for service, url in urls.items():
         target = await open_target(url, CLOCK, name=f"souk-relay-{owner}")
         stack.push_async_callback(target.close)
@@ -126,9 +126,10 @@ def way_out(inner: Dispatcher) -> Dispatcher:
     return ResilientDispatcher(inner, {name: Pipeline(name) for name in SERVICES})
 
 
-def store_checks(instances: Sequence[Instance]) -> dict[str, Check]:
-    """Readiness: each service's database, which holds its queues too."""
-    return {f"{instance.manifest.name}-database": instance.database.ping for instance in instances}
+def checks(instances: Sequence[Instance], targets: Mapping[str, PostgresTarget]) -> Mapping[str, Check]:
+    """Readiness: each service's own database, and the way to the queues of each subscriber."""
+    databases = {f"{instance.manifest.name}-database": instance.database.ping for instance in instances}
+    return databases | {f"bus-to-{service}": target.ping for service, target in targets.items()}
 
 
 def work(instance: Instance, subscriptions: Subscriptions, out: Dispatcher, deliveries: int) -> Worker:

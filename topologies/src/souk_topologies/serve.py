@@ -24,11 +24,11 @@ from souk_topologies.processes import WIRING_VARIABLE, ProcessConfig
 from souk_topologies.runner import (
     CLOCK,
     HttpServer,
+    checks,
     open_targets,
     run,
     settle_memory,
     stop_event,
-    store_checks,
     way_out,
     work,
 )
@@ -54,12 +54,11 @@ async def serve_service(config: ProcessConfig, listener: socket.socket, environm
             *operation_routes(operations, local, TokenVerifier(public), CLOCK, instance.log),
             internal_route(operations, local, TokenVerifier(public, config.name), CLOCK, instance.log),
         ]
-        subscriptions = Subscriptions(
-            config.wiring.subscriptions, await open_targets(config.bus_urls, config.name, stack)
-        )
+        targets = await open_targets(config.bus_urls, config.name, stack)
+        subscriptions = Subscriptions(config.wiring.subscriptions, targets)
         worker = work(instance, subscriptions, out, deliveries=1)
         stack.push_async_callback(worker.stop)
-        await _serve(app(routes, store_checks([instance])), listener, stack)
+        await _serve(app(routes, checks([instance], targets)), listener, stack)
         await stopping.wait()
 
 

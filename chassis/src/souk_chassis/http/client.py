@@ -15,7 +15,13 @@ from souk_chassis.operation import AnyOperation, Created
 
 MAX_CONNECTIONS = 128
 """Connections that one process holds to all the others."""
-_KIND_BY_STATUS = {401: ErrorKind.UNAUTHENTICATED, 403: ErrorKind.FORBIDDEN, 404: ErrorKind.NOT_FOUND}
+_KIND_BY_STATUS = {
+    400: ErrorKind.INVALID,
+    413: ErrorKind.INVALID,
+    401: ErrorKind.UNAUTHENTICATED,
+    403: ErrorKind.FORBIDDEN,
+    404: ErrorKind.NOT_FOUND,
+}
 _KIND_BY_STATUS |= {409: ErrorKind.CONFLICT, 422: ErrorKind.INVALID, 429: ErrorKind.TOO_MANY}
 _KIND_BY_STATUS |= {503: ErrorKind.UNAVAILABLE, 504: ErrorKind.TIMEOUT_UNKNOWN}
 

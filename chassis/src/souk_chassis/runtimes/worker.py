@@ -299,6 +299,7 @@ class Worker:
     async def _failed(self, hearing: Hearing, one: Waiting, error: Exception, *, leased: bool = False) -> None:
         """Try an event again later, or give it up: at once where it can't be read, else after its attempts."""
         attempt = one.attempts + 1
+        lease = attempt if leased else None
         hopeless = isinstance(error, wire.UNREADABLE) or attempt >= hearing.consumer.attempts
         transient = isinstance(error, SoukError) and error.rule.retryable
         facts: dict[str, Any] = {"queue": hearing.queue, "eventId": one.event_id, "attempt": attempt}
@@ -306,11 +307,11 @@ class Worker:
         if hopeless:
             reason = f"{type(error).__name__}: {error}"
             self._instance.log.error("event given up", error=error, **facts)
-            await self._instance.database.bury(hearing.queue, one.event_id, reason, counted=leased)
+            await self._instance.database.bury(hearing.queue, one.event_id, reason, lease=lease)
             return
         self._instance.log.warning("event failed", detail=str(error), transient=transient, **facts)
         delay_s = min(RETRY_CAP_S, RETRY_BASE_S * 2 ** (attempt - 1))
-        await self._instance.database.postpone(hearing.queue, one.event_id, delay_s, counted=leased)
+        await self._instance.database.postpone(hearing.queue, one.event_id, delay_s, lease=lease)
 
     async def _housekeeping(self) -> None:
         while True:

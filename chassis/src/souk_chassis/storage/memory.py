@@ -147,27 +147,27 @@ class MemoryDatabase(Generic[U]):
         """See the port."""
         async with self.unit() as unit:
             for event_id, attempts in leased.items():
-                row: _Queued | None = unit.get("inbox", (queue, event_id))
-                if row is not None and row.attempts == attempts:
-                    self._reschedule(unit, queue, event_id, lease_s, attempts=0)
+                self._reschedule(unit, queue, event_id, lease_s, attempts)
 
-    async def postpone(self, queue: str, event_id: str, delay_s: float, *, counted: bool = False) -> None:
+    async def postpone(self, queue: str, event_id: str, delay_s: float, *, lease: int | None = None) -> None:
         """See the port."""
         async with self.unit() as unit:
-            self._reschedule(unit, queue, event_id, delay_s, attempts=0 if counted else 1)
+            self._reschedule(unit, queue, event_id, delay_s, lease)
 
-    def _reschedule(self, unit: U, queue: str, event_id: str, delay_s: float, *, attempts: int = 1) -> None:
+    def _reschedule(self, unit: U, queue: str, event_id: str, delay_s: float, lease: int | None = None) -> None:
         row: _Queued | None = unit.get("inbox", (queue, event_id))
-        if row is not None:
+        if row is not None and lease in {None, row.attempts}:
             due = self.clock.now() + timedelta(seconds=delay_s)
-            unit.put("inbox", (queue, event_id), replace(row, attempts=row.attempts + attempts, visible_at=due))
+            attempts = row.attempts + 1 if lease is None else lease
+            unit.put("inbox", (queue, event_id), replace(row, attempts=attempts, visible_at=due))
 
-    async def bury(self, queue: str, event_id: str, reason: str, *, counted: bool = True) -> None:
+    async def bury(self, queue: str, event_id: str, reason: str, *, lease: int | None = None) -> None:
         """See the port."""
         async with self.unit() as unit:
-            row: _Queued | None = unit.delete("inbox", (queue, event_id))
-            if row is not None:
-                dead = row if counted else replace(row, attempts=row.attempts + 1)
+            row: _Queued | None = unit.get("inbox", (queue, event_id))
+            if row is not None and lease in {None, row.attempts}:
+                unit.delete("inbox", (queue, event_id))
+                dead = replace(row, attempts=row.attempts + 1 if lease is None else lease)
                 unit.put("dead_letters", (queue, event_id), (dead, reason[:2000], self.clock.now()))
 
     async def redrive(self, queue: str) -> int:

@@ -74,11 +74,14 @@ class Database(Protocol[U_co]):
     async def prolong(self, queue: str, leased: Mapping[str, int], lease_s: float) -> None:
         """Hide leased events (id to its attempts) for `lease_s` from now, if their lease still holds."""
 
-    async def postpone(self, queue: str, event_id: str, delay_s: float, *, counted: bool = False) -> None:
-        """Make the event due again after `delay_s`. Counts a failed attempt, unless a lease has `counted` it."""
+    async def postpone(self, queue: str, event_id: str, delay_s: float, *, lease: int | None = None) -> None:
+        """Make the event due again after `delay_s`, and count a failed attempt.
 
-    async def bury(self, queue: str, event_id: str, reason: str, *, counted: bool = True) -> None:
-        """Move an event to the dead letters. Counts its last attempt, unless that is `counted` already."""
+        A leased event is named with its attempts, `lease`, which counts this one: nothing is done where it is lost.
+        """
+
+    async def bury(self, queue: str, event_id: str, reason: str, *, lease: int | None = None) -> None:
+        """Move an event to the dead letters, and count its last attempt. `lease` as in `postpone`."""
 
     async def redrive(self, queue: str) -> int:
         """Put a queue's dead letters back into it, with no attempts counted. Returns how many."""

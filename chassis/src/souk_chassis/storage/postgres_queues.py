@@ -32,9 +32,15 @@ _PROLONG = """
 UPDATE inbox SET visible_at = $4 FROM unnest($2::uuid[], $3::int[]) AS leased (id, attempts)
 WHERE queue = $1 AND event_id = leased.id AND inbox.attempts = leased.attempts
 """
+_POSTPONE = """
+UPDATE inbox SET attempts = coalesce($4, attempts + 1), visible_at = $3
+WHERE queue = $1 AND event_id = $2 AND attempts = coalesce($4, attempts)
+"""
 _BURY = """
-WITH dead AS (DELETE FROM inbox WHERE queue = $1 AND event_id = $2 RETURNING queue, event_id, event, attempts)
-INSERT INTO dead_letters SELECT queue, event_id, event, $3, attempts + $5, $4 FROM dead ON CONFLICT DO NOTHING
+WITH dead AS (
+    DELETE FROM inbox WHERE queue = $1 AND event_id = $2 AND attempts = coalesce($5, attempts)
+    RETURNING queue, event_id, event, coalesce($5, attempts + 1) AS attempts)
+INSERT INTO dead_letters SELECT queue, event_id, event, $3, attempts, $4 FROM dead ON CONFLICT DO NOTHING
 """
 _REDRIVE = """
 WITH alive AS (DELETE FROM dead_letters WHERE queue = $1 RETURNING queue, event_id, event)
@@ -72,6 +78,11 @@ class PostgresTarget:
                 self._clock.now(),
             )
 
+    async def ping(self) -> None:
+        """Raise SoukError `unavailable` where these queues can't be reached."""
+        with translated():
+            await self._pool.fetchval("SELECT 1", timeout=2.0)
+
     async def close(self) -> None:
         """Release connections."""
         await self._pool.close()
@@ -104,22 +115,22 @@ class PostgresDatabase(PostgresSession[U]):
         with translated():
             await self.pool.execute(_PROLONG, queue, list(leased), list(leased.values()), until)
 
-    async def postpone(self, queue: str, event_id: str, delay_s: float, *, counted: bool = False) -> None:
+    async def postpone(self, queue: str, event_id: str, delay_s: float, *, lease: int | None = None) -> None:
         """See the port."""
         due = self.clock.now() + timedelta(seconds=delay_s)
         with translated():
             await self.pool.execute(
-                "UPDATE inbox SET attempts = attempts + $4, visible_at = $3 WHERE queue = $1 AND event_id = $2",
+                _POSTPONE,
                 queue,
                 event_id,
                 due,
-                0 if counted else 1,
+                lease,
             )
 
-    async def bury(self, queue: str, event_id: str, reason: str, *, counted: bool = True) -> None:
+    async def bury(self, queue: str, event_id: str, reason: str, *, lease: int | None = None) -> None:
         """See the port."""
         with translated():
-            await self.pool.execute(_BURY, queue, event_id, reason[:2000], self.clock.now(), 0 if counted else 1)
+            await self.pool.execute(_BURY, queue, event_id, reason[:2000], self.clock.now(), lease)
 
     async def redrive(self, queue: str) -> int:
         """See the port."""

@@ -98,16 +98,29 @@ class QueueContract:
         rest = await take(store)  # a consumer may get less than it asked for while others hold the events
         assert sorted(note for share in (*shares, rest) for note in notes_of(share)) == sorted(notes)
 
-    @pytest.mark.parametrize(("counted", "attempts"), [(False, 1), (True, 0)])
-    async def test_a_postponed_event_waits(
-        self, store: Database[Any], clock: ManualClock, counted: bool, attempts: int
-    ) -> None:
+    @pytest.mark.parametrize("leased", [True, False])
+    async def test_a_postponed_event_waits(self, store: Database[Any], clock: ManualClock, leased: bool) -> None:
         [event_id] = await fill(store, "a")
-        await store.postpone(QUEUE, event_id, 5.0, counted=counted)
+        if leased:
+            await store.lease(QUEUE, 1, 1.0)
+        await store.postpone(QUEUE, event_id, 5.0, lease=1 if leased else None)
         clock.advance(4.9)
         assert await take(store) == []
         clock.advance(0.1)
-        assert [(one.event_id, one.attempts) for one in await take(store)] == [(event_id, attempts)]
+        assert [(one.event_id, one.attempts) for one in await take(store)] == [(event_id, 1)]
+
+    async def test_who_lost_a_lease_can_neither_postpone_nor_bury(
+        self, store: Database[Any], clock: ManualClock
+    ) -> None:
+        [event_id] = await fill(store, "a")
+        await store.lease(QUEUE, 1, 1.0)
+        clock.advance(1.0)
+        await store.lease(QUEUE, 1, 1.0)
+        await store.postpone(QUEUE, event_id, 60.0, lease=1)
+        await store.bury(QUEUE, event_id, "late", lease=1)
+        assert await store.dead_letters(10) == []
+        clock.advance(1.0)
+        assert [one.attempts for one in await take(store)] == [2]
 
     async def test_a_lease_hides_and_counts_until_it_ends(self, store: Database[Any], clock: ManualClock) -> None:
         await fill(store, "a", "b")
@@ -156,19 +169,19 @@ class QueueContract:
         a, _ = await fill(store, "a", "b")
         await store.postpone(QUEUE, a, 0.0)
         clock.advance(60)
-        await store.bury(QUEUE, a, "x" * 5000)
+        await store.bury(QUEUE, a, "x" * 5000)  # its second attempt
         [dead] = await store.dead_letters(10)
         assert (dead.queue, dead.event_id, dead.type, dead.subject) == (QUEUE, a, Noted.type_name(), "a")
-        assert (dead.attempts, dead.died_at) == (1, clock.now())
+        assert (dead.attempts, dead.died_at) == (2, clock.now())
         assert dead.reason == "x" * 2000
         assert notes_of(await take(store)) == ["b"]
 
-    @pytest.mark.parametrize(("counted", "attempts"), [(True, 1), (False, 2)])
-    async def test_a_dead_letter_tells_its_attempts(self, store: Database[Any], counted: bool, attempts: int) -> None:
+    async def test_a_leased_dead_letter_tells_its_attempts(self, store: Database[Any]) -> None:
         [event_id] = await fill(store, "a")
         await store.postpone(QUEUE, event_id, 0.0)
-        await store.bury(QUEUE, event_id, "late", counted=counted)
-        assert [dead.attempts for dead in await store.dead_letters(10)] == [attempts]
+        await store.lease(QUEUE, 1, 30.0)
+        await store.bury(QUEUE, event_id, "late", lease=2)
+        assert [dead.attempts for dead in await store.dead_letters(10)] == [2]
 
     async def test_what_is_not_there_can_be_neither_buried_nor_postponed(self, store: Database[Any]) -> None:
         await store.bury(QUEUE, uuid7(), "gone")

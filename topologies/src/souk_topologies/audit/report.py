@@ -1,6 +1,6 @@
 """The audit's report: checks by name, how much each looked at, and every breach."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -40,36 +40,40 @@ class AuditReport(msgspec.Struct, frozen=True):
 
 
 class Findings:
-    """Gathers what the checks find."""
+    """Gathers what the checks find in one round."""
 
     def __init__(self) -> None:
         self._checked = dict.fromkeys(CHECKS, 0)
-        self._breaches: dict[str, list[str]] = {name: [] for name in CHECKS}
+        self._breaches: dict[str, dict[str, str]] = {name: {} for name in CHECKS}
 
-    def check(self, name: str, holds: bool, breach: str) -> None:
-        """Count one look, and name the breach if it does not hold."""
+    def check(self, name: str, holds: bool, breach: str, known_by: str | None = None) -> None:
+        """Count one look, and name the breach if it does not hold.
+
+        `known_by` tells whether another round found the same, where the text changes with time; else the text does.
+        """
         self._checked[name] += 1
         if not holds:
-            self._breaches[name].append(breach)
+            self._breaches[name][known_by or breach] = breach
 
-    def report(self) -> AuditReport:
-        """The report."""
+    def keys(self, name: str) -> Collection[str]:
+        """What each breach of a check is known by."""
+        return self._breaches[name].keys()
+
+    def is_clean(self) -> bool:
+        """Whether nothing was found."""
+        return not any(self._breaches.values())
+
+    def report(self, earlier: Sequence["Findings"] = ()) -> AuditReport:
+        """The report, with the breaches alone that every earlier round found too."""
         checks = []
         for name in CHECKS:
-            breaches = self._breaches[name]
+            breaches = [
+                breach
+                for key, breach in self._breaches[name].items()
+                if all(key in findings.keys(name) for findings in earlier)
+            ]
             shown = breaches[:MAX_BREACHES]
             if len(breaches) > MAX_BREACHES:
                 shown.append(f"and {len(breaches) - MAX_BREACHES} more")
             checks.append(CheckResult(name, not breaches, self._checked[name], shown))
         return AuditReport(all(check.ok for check in checks), checks)
-
-
-def in_all(reports: Sequence[AuditReport]) -> AuditReport:
-    """The last report, with the breaches alone that every report names."""
-    last = reports[-1]
-    checks = []
-    for index, check in enumerate(last.checks):
-        lasting = set.intersection(*(set(report.checks[index].breaches) for report in reports))
-        breaches = [breach for breach in check.breaches if breach in lasting]
-        checks.append(CheckResult(check.name, not breaches, check.checked, breaches))
-    return AuditReport(all(check.ok for check in checks), checks)

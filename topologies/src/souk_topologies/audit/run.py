@@ -6,6 +6,7 @@ it stays.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,7 @@ from souk_contracts.order_status import OrderStatus
 from souk_contracts.payments import PaymentBook, PaymentBooks
 from souk_contracts.products import ReservationBook, ReservationBooks, StockBooks
 
-from souk_topologies.audit.report import AuditReport, Findings, in_all
+from souk_topologies.audit.report import AuditReport, Findings
 from souk_topologies.client import ShopClient
 from souk_topologies.shop import SERVICES
 
@@ -46,11 +47,12 @@ class _Books:
 async def audit(client: ShopClient) -> AuditReport:
     """Run all checks. Raises ShopError or ShopAwayError."""
     await _drain(client)
-    reports = [await _round(client)]
-    while not reports[-1].ok and len(reports) < ROUNDS:
+    began = time.monotonic()
+    rounds = [await _round(client, began)]
+    while not rounds[-1].is_clean() and len(rounds) < ROUNDS:
         await asyncio.sleep(PAUSE_S)
-        reports.append(await _round(client))
-    return in_all(reports)
+        rounds.append(await _round(client, began))
+    return rounds[-1].report(rounds[:-1])
 
 
 async def _drain(client: ShopClient) -> None:
@@ -65,23 +67,25 @@ async def _queues(client: ShopClient) -> list[Queues]:
     return list(await asyncio.gather(*(client.call("GET", f"/queues/{name}", Queues) for name in SERVICES)))
 
 
-async def _round(client: ShopClient) -> AuditReport:
+async def _round(client: ShopClient, began: float) -> Findings:
     findings = Findings()
-    await _check_queues(client, findings)
+    await _check_queues(client, findings, began)
     await _check_stock(client, findings)
     limit_s = (await client.call("GET", "/books/orders", OrderBooks, query={"limit": "1"})).saga_limit_s
     async for order_id, books in _merged(client):
         _check_order(order_id, books, limit_s, findings)
-    return findings.report()
+    return findings
 
 
-async def _check_queues(client: ShopClient, findings: Findings) -> None:
+async def _check_queues(client: ShopClient, findings: Findings, began: float) -> None:
+    """In a shop at work something always waits: what has waited since the audit began does not move."""
     for state in await _queues(client):
         name = state.service
         findings.check("queues_drained", state.outbox == 0, f"{name}: {state.outbox} events wait in the outbox")
         for queue in state.queues:
             text = f"{queue.name}: {queue.waiting} events wait, the oldest for {queue.oldest_s:.0f} s"
-            findings.check("queues_drained", queue.waiting == 0, text)
+            moves = queue.waiting == 0 or queue.oldest_s < time.monotonic() - began
+            findings.check("queues_drained", moves, text, known_by=queue.name)
             letters = [letter for letter in state.dead_letters if letter.queue == queue.name]
             for letter in letters:
                 text = f"{letter.queue}: {letter.type} {letter.event_id} of {letter.subject}: {letter.reason}"
@@ -111,7 +115,7 @@ def _check_order(order_id: str, books: _Books, limit_s: float, findings: Finding
         return
     if order.status in _OPEN:
         text = f"{order_id}: {order.status} for {order.age_s:.0f} s"
-        findings.check("orders_ended", order.age_s < limit_s, text)
+        findings.check("orders_ended", order.age_s < limit_s, text, known_by=order_id)
         return
     findings.check("orders_ended", True, "")
     paid = order.status in _PAID
