@@ -5,11 +5,16 @@ import json
 import pytest
 
 from tests.topology.client import ANONYMOUS, Client
-from tests.topology.running import SERVICES, souk
+from tests.topology.running import SERVICES, Finished, souk
 
 
-async def test_the_document_is_what_the_command_renders(shop: Client) -> None:
-    rendered = souk("render", "openapi")
+@pytest.fixture(scope="session")
+def rendered() -> Finished:
+    """What the command says of the API."""
+    return souk("render", "openapi")
+
+
+async def test_the_document_is_what_the_command_renders(shop: Client, rendered: Finished) -> None:
     assert rendered.status == 0, rendered.err
     shown = await shop.ask("GET", "/openapi.json", token=ANONYMOUS)
     assert shown.expect(200) == json.loads(rendered.out)

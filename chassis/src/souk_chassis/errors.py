@@ -101,6 +101,10 @@ class ErrorType:
         """The error, ready to be raised; `detail` is the title unless given."""
         return SoukError(self.kind, self.code, self.title if detail is None else detail, fields)
 
+    def after(self, retry_after_s: float) -> SoukError:
+        """The error of one who may try again after that many seconds."""
+        return SoukError(self.kind, self.code, self.title, retry_after_s=retry_after_s)
+
 
 def invalid(code: str, detail: str, /, **fields: str) -> SoukError:
     """The request is wrong."""

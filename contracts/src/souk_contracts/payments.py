@@ -10,16 +10,17 @@ from souk_contracts.shop import BookRequest
 class PaymentBook(Message, frozen=True, kw_only=True):
     """What the payments service and its provider know of one order. Amounts in minor units.
 
-    `charges` counts the captures at the provider: more than one is a double charge.
+    `charges` counts the captures at the provider: more than one is a double charge. The provider's figures are null
+    where it keeps no books by order.
     """
 
     order_id: str
     state: str
     captured_minor: int
     refunded_minor: int
-    provider_captured_minor: int
-    provider_refunded_minor: int
-    charges: int
+    provider_captured_minor: int | None
+    provider_refunded_minor: int | None
+    charges: int | None
 
 
 class PaymentBooks(Message, frozen=True, kw_only=True):

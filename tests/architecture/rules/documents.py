@@ -77,9 +77,11 @@ def _state(node: ast.AST | None) -> str:
 
 
 def _states(tree: Tree, service: Source) -> set[str]:
-    """The members of the enumerations of the service's domain and contract."""
-    contract = tree.files.get(f"contracts/src/souk_contracts/{service.name}.py", "")
-    modules = [service.modules.get(f"{service.package}.domain"), parse(contract)]
+    """The members of the enumerations of the service's domain and of the contracts that it imports."""
+    domain = service.modules.get(f"{service.package}.domain")
+    imported = {node.module for node in ast.walk(domain) if isinstance(node, ast.ImportFrom)} if domain else set()
+    contracts = [f"contracts/src/{module.replace('.', '/')}.py" for module in sorted(filter(None, imported))]
+    modules = [domain, *(parse(tree.files[path]) for path in contracts if path in tree.files)]
     return {
         entry.targets[0].id
         for module in modules

@@ -51,6 +51,10 @@ def stop_event() -> asyncio.Event:
     return stopping
 
 
+class ListenError(RuntimeError):
+    """The address can't be listened on."""
+
+
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -97,16 +101,16 @@ class HttpServer:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises OSError where the port is taken."""
+    """A listening socket. Raises ListenError where the port is taken or not allowed."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
         listener.listen(1024)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        raise ListenError(f"can't listen on {host}:{port}: {error.strerror or error}") from None
     listener.setblocking(False)
     return listener
 

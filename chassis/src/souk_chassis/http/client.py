@@ -14,7 +14,9 @@ from souk_chassis.http.problem import read_problem
 from souk_chassis.operation import AnyOperation, Created
 
 MAX_CONNECTIONS = 128
-"""Connections that one process holds to all the others."""
+"""Connections that one process holds to all the others for calls."""
+MAX_STREAMS = 512
+"""Streams that one process passes on at once. They have connections of their own: followers keep no call waiting."""
 _KIND_BY_STATUS = {
     400: ErrorKind.INVALID,
     413: ErrorKind.INVALID,
@@ -26,13 +28,32 @@ _KIND_BY_STATUS |= {409: ErrorKind.CONFLICT, 422: ErrorKind.INVALID, 429: ErrorK
 _KIND_BY_STATUS |= {503: ErrorKind.UNAVAILABLE, 504: ErrorKind.TIMEOUT_UNKNOWN}
 
 
+class _Connections:
+    """A session that begins with its first call, with so many connections at most."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._session: aiohttp.ClientSession | None = None
+
+    def __call__(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=60)
+            self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
+        return self._session
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
 class HttpDispatcher:
     """Dispatches to the service that implements the operation, at the address it has in this topology."""
 
     def __init__(self, urls: Mapping[str, str], tokens: CallTokens) -> None:
         self._urls = urls
         self._tokens = tokens
-        self._session: aiohttp.ClientSession | None = None
+        self._calls = _Connections(MAX_CONNECTIONS)
+        self._streams = _Connections(MAX_STREAMS)
 
     async def dispatch(self, operation: AnyOperation, request: Any, call: Call) -> Any:
         """See `souk_chassis.context.Dispatcher`. A connection that was refused is `unavailable`; one that broke after
@@ -67,13 +88,11 @@ class HttpDispatcher:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._calls.close()
+        await self._streams.close()
 
     def _post(self, operation: AnyOperation, request: Any, call: Call) -> "aiohttp.client._RequestContextManager":
-        if self._session is None:
-            connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=60)
-            self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
+        session = self._streams if operation.streams else self._calls
         remaining_s = call.deadline.remaining_s
         headers = {
             "authorization": f"Bearer {self._tokens.token(call.caller.identity, operation.service)}",
@@ -81,7 +100,7 @@ class HttpDispatcher:
             "traceparent": call.traceparent,
             DEADLINE_HEADER: str(int(remaining_s * 1000)),
         }
-        return self._session.post(
+        return session().post(
             f"{self._urls[operation.service]}/operations/{operation.name}",
             data=wire.encode(request),
             headers=headers,

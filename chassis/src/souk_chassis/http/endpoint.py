@@ -1,5 +1,6 @@
 """ASGI endpoints: one for an operation's public route, one for the calls of other services."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -25,6 +26,11 @@ from souk_chassis.resilience import Deadline
 DEADLINE_HEADER = "souk-deadline-ms"
 """How long the caller still waits, in milliseconds, on calls between services."""
 
+MAX_HEADERS = 32_768
+"""The largest headers, in bytes, names and values together."""
+BODY_TIMEOUT_S = 20.0
+"""How long a request's body may take to come, in seconds."""
+
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -33,8 +39,23 @@ def headers_of(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
+def check_headers(headers: dict[str, str]) -> None:
+    """Raise EdgeError 431 where the headers are larger than `MAX_HEADERS` together."""
+    if sum(map(len, headers)) + sum(map(len, headers.values())) > MAX_HEADERS:
+        raise EdgeError(431, "headers_too_large", f"The headers are larger than {MAX_HEADERS} bytes.")
+
+
 async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises EdgeError 413 as soon as it is known to be over `limit` bytes."""
+    """The whole body. Raises EdgeError 413 as soon as it is known to be over `limit` bytes, and 408 where it does not
+    come within `BODY_TIMEOUT_S`."""
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await _read_body(headers, receive, limit)
+    except TimeoutError:
+        raise EdgeError(408, "body_too_slow", f"The body did not come within {BODY_TIMEOUT_S:.0f} s.") from None
+
+
+async def _read_body(headers: dict[str, str], receive: Receive, limit: int) -> bytes:
     too_large = EdgeError(413, "too_large", f"The body is larger than {limit} bytes.")
     with suppress(ValueError):
         if int(headers.get("content-length", "0")) > limit:
@@ -124,6 +145,7 @@ class _Guarded(ABC):
         headers = headers_of(scope)
         traceparent = accept_traceparent(headers.get("traceparent"))
         try:
+            check_headers(headers)
             await self.handle(scope, headers, traceparent, receive, send)
         except (SoukError, EdgeError) as error:
             status, head, body = render(error, traceparent)

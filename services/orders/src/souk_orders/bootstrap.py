@@ -8,6 +8,7 @@ from souk_chassis.observability.logs import Log
 from souk_chassis.runtimes.instance import Foundation, Instance
 from souk_chassis.storage.group_commit import GroupCommit
 from souk_chassis.storage.opening import open_store
+from souk_contracts.products import Currency
 
 from souk_orders.backlog import Backlog
 from souk_orders.consumers import ask_after_overdue
@@ -24,7 +25,7 @@ from souk_orders.storage.postgres_reads import PostgresOrderStore
 class OrdersConfig(msgspec.Struct, frozen=True):
     """Settings: `SOUK_CURRENCY`."""
 
-    currency: str = "GBP"
+    currency: Currency = "GBP"
 
 
 async def build(base: Foundation) -> Instance:

@@ -68,6 +68,9 @@ async def _charge(
                 return earlier
         return await _charge_or_ask(ctx.deps, charge, deadline)
     except SoukError as error:
+        if error.kind is ErrorKind.INVALID:  # refused for what the charge says: it would be refused again
+            ctx.log.warning("charge refused", delivery.traceparent, orderId=charge.order_id, code=error.code)
+            return Declined(error.code)
         return error
     except Exception as error:  # noqa: BLE001 - one order's trouble must not hold up the whole batch
         ctx.log.error("charge failed", delivery.traceparent, error, orderId=charge.order_id)

@@ -13,6 +13,7 @@ from souk_payments.ports import Payments, ProviderBook
 
 UNKNOWN = "UNKNOWN"
 """The state of an order that the provider alone knows."""
+_NOTHING = ProviderBook("", 0, 0, 0)
 
 
 async def get_payment_books(ctx: Context[Payments], request: BookRequest) -> PaymentBooks:
@@ -25,24 +26,29 @@ async def get_payment_books(ctx: Context[Payments], request: BookRequest) -> Pay
         raise invalid("invalid_cursor", "This cursor is none of ours.", cursor="malformed")
     deps, limit = ctx.deps, request.limit
     ours = {payment.order_id: payment for payment in await deps.store.page(after, limit)}
-    theirs = {book.order_id: book for book in await deps.provider.books(after, limit)}
+    books = await deps.provider.books(after, limit)
+    theirs = {book.order_id: book for book in books or ()}
     # Each side's page is its first `limit` orders, so the first `limit` of both together are whole.
     order_ids = sorted({*ours, *theirs})
     more = len(ours) == limit or len(theirs) == limit or len(order_ids) > limit
     shown = order_ids[:limit]
     return PaymentBooks(
-        items=tuple(_book(order_id, ours.get(order_id), theirs.get(order_id)) for order_id in shown),
+        items=tuple(
+            _book(order_id, ours.get(order_id), theirs.get(order_id, None if books is None else _NOTHING))
+            for order_id in shown
+        ),
         next=shown[-1] if more else None,
     )
 
 
 def _book(order_id: str, payment: Payment | None, book: ProviderBook | None) -> PaymentBook:
+    """Both sides of one order. Without a `book` the provider keeps none."""
     return PaymentBook(
         order_id=order_id,
         state=payment.state if payment else UNKNOWN,
         captured_minor=payment.captured_minor if payment else 0,
         refunded_minor=payment.refunded_minor if payment else 0,
-        provider_captured_minor=book.captured_minor if book else 0,
-        provider_refunded_minor=book.refunded_minor if book else 0,
-        charges=book.charges if book else 0,
+        provider_captured_minor=book.captured_minor if book else None,
+        provider_refunded_minor=book.refunded_minor if book else None,
+        charges=book.charges if book else None,
     )

@@ -115,8 +115,8 @@ class PaymentProvider(Protocol):
         Raises `conflict` for more than was captured.
         """
 
-    async def books(self, after_order_id: str, limit: int) -> Sequence[ProviderBook]:
-        """Captured and refunded money by order, in the order of their ids (C collation)."""
+    async def books(self, after_order_id: str, limit: int) -> Sequence[ProviderBook] | None:
+        """Captured and refunded money by order, in the order of their ids (C collation). None: it keeps no books."""
 
     async def close(self) -> None:
         """Release connections."""

@@ -27,7 +27,7 @@ from souk_contracts.users import (
     WrongCredentials,
 )
 
-from souk_users.domain import SESSION_LIFETIME_S, Account, User, canonical_password, email_key
+from souk_users.domain import FAILURE_WINDOW, SESSION_LIFETIME_S, Account, User, canonical_password, email_key
 from souk_users.ports import UserStore
 
 FORGET_EVERY_S = 300.0
@@ -88,7 +88,7 @@ async def open_session(ctx: Context[Users], request: Credentials) -> Session:
         known = await deps.store.find_sign_in(request.email, ctx.now)
         if known.is_blocked:
             ctx.log.warning("sign-in refused after too many failures", ctx.traceparent, userId=known.user_id)
-            raise TooManyAttempts()
+            raise TooManyAttempts.after(FAILURE_WINDOW.total_seconds())
         right = await verify_password(known.password_hash, canonical_password(request.password))
         if not right or known.user_id is None:
             async with deps.store.unit() as unit:

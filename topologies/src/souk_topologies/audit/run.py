@@ -132,6 +132,8 @@ def _check_order(order_id: str, books: _Books, limit_s: float, findings: Finding
 
 
 def _check_charges(order_id: str, payment: PaymentBook, findings: Findings) -> None:
+    if payment.provider_captured_minor is None or payment.charges is None:
+        return  # this provider keeps no books by order: there is nothing to compare with
     agree = (payment.captured_minor, payment.refunded_minor) == (
         payment.provider_captured_minor,
         payment.provider_refunded_minor,
@@ -151,6 +153,9 @@ def _check_mails(order_id: str, order: OrderBook, mails: dict[str, int], finding
 
 
 def _net(payment: PaymentBook) -> int:
+    """What was taken less what was given back: by the provider's books, or by our own where it keeps none."""
+    if payment.provider_captured_minor is None or payment.provider_refunded_minor is None:
+        return payment.captured_minor - payment.refunded_minor
     return payment.provider_captured_minor - payment.provider_refunded_minor
 
 

@@ -64,20 +64,26 @@ def token(admin: bool, user: str | None, data_dir: Path) -> None:
 @click.pass_context
 def queues(context: click.Context, url: str | None, data_dir: Path) -> None:
     """Show outboxes, queues and dead letters."""
-    context.obj = (shop_url(data_dir, url), admin_token(data_dir, url))
     if context.invoked_subcommand is None:
-        asyncio.run(_show_queues(*context.obj))
+        asyncio.run(_show_queues(shop_url(data_dir, url), admin_token(data_dir, url)))
 
 
 @queues.command()
 @click.argument("name")
-@click.pass_obj
-def redrive(target: tuple[str, str], name: str) -> None:
+@url_option
+@data_dir_option
+@click.pass_context
+def redrive(context: click.Context, name: str, url: str | None, data_dir: Path) -> None:
     """Try the dead letters of queue NAME again."""
     service = name.partition("-")[0]
     if service not in SERVICES:
         raise UsedWronglyError(f"there is no queue {name}")
-    asyncio.run(_redrive(*target, service, name))
+    given = context.get_parameter_source("data_dir")
+    outer = context.parent.params if context.parent else {}
+    if given is click.core.ParameterSource.DEFAULT:
+        data_dir = outer.get("data_dir", data_dir)
+    url = url or outer.get("url")
+    asyncio.run(_redrive(shop_url(data_dir, url), admin_token(data_dir, url), service, name))
 
 
 async def _show_queues(url: str, token: str) -> None:
@@ -105,7 +111,8 @@ async def _redrive(url: str, token: str, service: str, name: str) -> None:
 
 @click.command()
 @click.argument("what", type=click.Choice(["openapi"]))
-def render(what: str) -> None:
+@data_dir_option
+def render(what: str, data_dir: Path) -> None:  # noqa: ARG001 - every command takes it; the manifests need none
     """Write what is derived from the manifests: the OpenAPI document."""
     if what == "openapi":
         click.echo(json.dumps(api_document(list(manifests().values())), indent=2))

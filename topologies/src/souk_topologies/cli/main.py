@@ -11,12 +11,13 @@ from souk_chassis.storage.migrations import MigrationChangedError
 
 from souk_topologies.cli import asking, checking, running
 from souk_topologies.postgres import EmbeddedPostgresError, ProvisionError
+from souk_topologies.runner import ListenError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="souk-topologies", prog_name="souk")
 def souk() -> None:
-    """Souk: an e-commerce backend that runs whole on a laptop, and the same on AWS."""
+    """Souk: an e-commerce backend of small services that runs whole on a laptop."""
 
 
 for command in (
@@ -39,7 +40,7 @@ def main() -> None:
     except click.ClickException as error:
         click.echo(f"souk: {' '.join(error.format_message().split())}", err=True)
         sys.exit(error.exit_code)
-    except (EmbeddedPostgresError, ProvisionError, ConfigError, MigrationChangedError) as error:
+    except (EmbeddedPostgresError, ProvisionError, ConfigError, MigrationChangedError, ListenError) as error:
         click.echo(f"souk: {error}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):

@@ -17,7 +17,7 @@ from souk_chassis.observability.logs import Log
 from souk_topologies import one_process, processes
 from souk_topologies.cli.asking import OPERATOR_ADMIN, make_token
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError, data_dir_option
-from souk_topologies.client import ShopClient
+from souk_topologies.client import ShopAwayError, ShopClient, ShopError
 from souk_topologies.places import AlreadyRunningError, DataDir, ShopState
 from souk_topologies.runner import run
 from souk_topologies.sample import load_catalogue
@@ -48,8 +48,8 @@ def up(topology: str, port: int, host: str, empty: bool, detach: bool, data_dir:
             run(_up(settings, data), "shop")
     except AlreadyRunningError as error:
         raise UsedWronglyError(str(error)) from None
-    except OSError as error:
-        raise UsedWronglyError(f"can't listen on {host}:{port}: {error.strerror or error}") from None
+    except (ShopError, ShopAwayError) as error:
+        raise FoundWrongError(f"the sample catalogue could not be loaded: {error}") from None
 
 
 async def _up(settings: Settings, data: DataDir) -> None:
@@ -145,7 +145,10 @@ async def _status(data: DataDir) -> None:
     if state is None:
         raise FoundWrongError(f"no shop runs on {data.path}")
     async with ShopClient(state.url, None) as client:
-        readiness = await client.readiness()
+        try:
+            readiness = await client.readiness()
+        except ShopAwayError as error:
+            raise FoundWrongError(str(error)) from None
     click.echo(f"{state.url}  {state.topology}  pid {state.pid}  {readiness.status}")
     for name, why in readiness.missing.items():
         click.echo(f"  {name}: {why}")

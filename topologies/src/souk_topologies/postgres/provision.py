@@ -154,7 +154,11 @@ def _locked_folder(folder: Path) -> Iterator[None]:
 @contextlib.asynccontextmanager
 async def _admin(admin_dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     """A connection that turns a refusal into a `ProvisionError`, and never waits without end."""
-    connection = await asyncpg.connect(admin_dsn, timeout=_TIMEOUT_S, command_timeout=_TIMEOUT_S)
+    try:
+        connection = await asyncpg.connect(admin_dsn, timeout=_TIMEOUT_S, command_timeout=_TIMEOUT_S)
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise ProvisionError(f"the PostgreSQL server of SOUK_DATABASE_URL refuses the connection: {told}") from error
     try:
         yield connection
     except asyncpg.InsufficientPrivilegeError as error:

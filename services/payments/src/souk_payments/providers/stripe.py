@@ -4,7 +4,7 @@ A charge is a PaymentIntent made and confirmed in one request, found again by it
 repeats safe for 24 hours; search shows a new intent within an hour, so that one of the two always answers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypeVar
 
 import aiohttp
@@ -12,7 +12,6 @@ import msgspec
 from souk_chassis.errors import ErrorKind, SoukError, conflict, invalid, timeout_unknown, too_many, unavailable
 
 from souk_payments.domain import Captured, Charge, Declined, Refund
-from souk_payments.ports import ProviderBook
 from souk_payments.providers.stripe_amounts import from_stripe, to_stripe
 
 T = TypeVar("T")
@@ -156,9 +155,9 @@ class Stripe:
                 return None
             query["starting_after"] = page.data[-1].id
 
-    async def books(self, after_order_id: str, limit: int) -> Sequence[ProviderBook]:  # noqa: ARG002 - the port's
-        """Raises SoukError `unavailable`: Stripe lists nothing by our order ids."""
-        raise unavailable("books_not_supported", "Stripe keeps no books by order: compare with its balance reports.")
+    async def books(self, after_order_id: str, limit: int) -> None:  # noqa: ARG002 - the port's
+        """None: Stripe lists nothing by our order ids. Compare with its balance reports."""
+        return
 
     async def close(self) -> None:
         """See the port."""
