@@ -13,7 +13,7 @@ from tests.topology.running import Shop, clean_environment
 
 SEED = 20101201
 EXAMPLES = 5
-"""Random requests of each kind for each operation, beside the corner cases of the document: together about a thousand."""
+"""Random requests of each kind for each operation, beside the corner cases of the document: about a thousand in all."""
 PHASES = {"administrator": "examples,coverage,fuzzing", "nobody": "coverage"}
 """Without a token nearly all is refused before it is read: the corner cases are enough."""
 REPORT_CHARACTERS = 8_000

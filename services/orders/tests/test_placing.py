@@ -14,7 +14,7 @@ from souk_chassis.errors import ErrorKind, SoukError, unavailable
 from souk_chassis.money import Money
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import NewOrder, NewOrderItem
-from souk_orders.placing import place_order, write_orders
+from souk_orders.placing import place_order
 
 ADA = Identity(Role.CUSTOMER, "ada")
 BOB = Identity(Role.CUSTOMER, "bob")
@@ -237,7 +237,7 @@ async def test_a_store_that_is_away_places_nothing(desk: Any) -> None:
 
 
 async def test_many_orders_go_in_one_unit_of_work(desk: Any, draft: Any) -> None:
-    placed = await write_orders(desk.store, [draft("o1"), draft("o2"), draft("o1")])
+    placed = await desk.store.place([draft("o1"), draft("o2"), draft("o1")])
     assert [(each.order_id, each.fresh) for each in placed] == [("o1", True), ("o2", True), ("o1", False)]
     assert [event["orderId"] for event in desk.published()] == ["o1", "o2"]
 

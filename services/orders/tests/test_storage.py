@@ -22,8 +22,7 @@ Walk = Callable[..., Awaitable[None]]
 
 async def place(store: OrderStore, *drafts: Draft) -> Sequence[Placed]:
     """One batch in one unit of work."""
-    async with store.unit() as unit:
-        return await unit.place(drafts)
+    return await store.place(drafts)
 
 
 async def ids(store: OrderStore) -> list[str]:
@@ -95,6 +94,14 @@ async def test_a_key_and_an_id_may_come_together(store: OrderStore, draft: Any) 
         found = await store.find_placed(order_id, key)
         assert found is not None
         assert found.order_id == "o1"
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+async def test_each_new_order_goes_with_its_event(store: OrderStore, draft: Any, key: Any) -> None:
+    await place(store, draft("o1", key=key), draft("o2"), draft("o1", key=key))
+    assert await store.outbox_size() == 2
+    await place(store, draft("o1", key=key), draft("o3"), draft("o2", fingerprint=b"differs"))
+    assert await store.outbox_size() == 3
 
 
 async def test_duplicates_within_one_batch_are_one_order(store: OrderStore, draft: Any) -> None:

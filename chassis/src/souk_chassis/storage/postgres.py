@@ -31,6 +31,14 @@ _GONE = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
 )
+_LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    TimeoutError,
+)
+"""Nothing came back: unlike an error that the server told, this does not say whether a statement was kept."""
 _COLLIDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
@@ -154,6 +162,27 @@ class PostgresSession(Generic[U]):
                 raise timeout_unknown("commit_unknown", "The connection was lost while committing.") from error
             if published:
                 self.published.set()
+        finally:
+            unit_is_open.reset(mark)
+            await self._give_back(connection)
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[Connection]:
+        """A connection for one statement that is a whole unit of work, without the round trips of BEGIN and COMMIT.
+
+        It may write to the outbox. Raises SoukError `unavailable` where nothing was kept, `timeout_unknown` where the
+        connection was lost, so that nobody can say.
+        """
+        with translated():
+            connection = await self.pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+        mark = unit_is_open.set(True)
+        try:
+            with translated():
+                try:
+                    yield connection
+                except _LOST as error:
+                    raise timeout_unknown("commit_unknown", "The connection was lost while committing.") from error
+            self.published.set()
         finally:
             unit_is_open.reset(mark)
             await self._give_back(connection)

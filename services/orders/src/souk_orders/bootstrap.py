@@ -1,7 +1,5 @@
 """Builds the orders service from its configuration. Importing it has no side effect."""
 
-from collections.abc import Sequence
-
 import msgspec
 from souk_chassis.config import read_config
 from souk_chassis.observability.logs import Log
@@ -14,7 +12,7 @@ from souk_orders.backlog import Backlog
 from souk_orders.consumers import ask_after_overdue
 from souk_orders.domain import Draft, Placed
 from souk_orders.manifest import service
-from souk_orders.placing import Orders, write_orders
+from souk_orders.placing import Orders
 from souk_orders.ports import OrderStore
 from souk_orders.pricing import LastKnownPrices
 from souk_orders.storage.memory import MemoryOrderStore, MemoryOrdersUnit
@@ -33,11 +31,8 @@ async def build(base: Foundation) -> Instance:
     config = read_config(OrdersConfig, base.environment)
     store = await _store(base)
 
-    async def write(drafts: Sequence[Draft]) -> Sequence[Placed]:
-        return await write_orders(store, drafts)
-
     backlog = Backlog(store)
-    placing: GroupCommit[Draft, Placed] = GroupCommit(write, weigh=lambda draft: len(draft.lines))
+    placing: GroupCommit[Draft, Placed] = GroupCommit(store.place, weigh=lambda draft: len(draft.lines))
     deps = Orders(store, base.key, config.currency, placing, backlog, LastKnownPrices())
     return Instance(
         service,

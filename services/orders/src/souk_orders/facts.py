@@ -2,7 +2,9 @@
 
 from typing import TypedDict
 
-from souk_orders.domain import Head
+from souk_contracts.orders import OrderCreated, OrderedItem
+
+from souk_orders.domain import Draft, Head, units_by_product
 
 
 class HeadFacts(TypedDict):
@@ -23,4 +25,18 @@ def head_facts(head: Head) -> HeadFacts:
         email=head.email,
         total_minor=head.total_minor,
         currency=head.currency,
+    )
+
+
+def created(draft: Draft) -> OrderCreated:
+    """What is said of an order that was placed."""
+    units = units_by_product(draft.lines)
+    return OrderCreated(
+        order_id=draft.order_id,
+        customer_id=draft.customer_id,
+        email=draft.email,
+        total_minor=draft.total_minor,
+        currency=draft.currency,
+        payment_method=draft.payment_method,
+        items=tuple(OrderedItem(product_id=product_id, quantity=count) for product_id, count in units.items()),
     )

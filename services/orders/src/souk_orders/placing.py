@@ -19,9 +19,7 @@ from souk_contracts.orders import (
     EmailNeeded,
     NewOrder,
     NotForOthers,
-    OrderCreated,
     OrderDiffers,
-    OrderedItem,
     OrderReceipt,
     OutOfRange,
     PriceChanged,
@@ -30,7 +28,7 @@ from souk_contracts.orders import (
 )
 
 from souk_orders.backlog import Backlog
-from souk_orders.domain import Draft, Line, Placed, units_by_product
+from souk_orders.domain import Draft, Line, Placed
 from souk_orders.ports import OrderStore
 from souk_orders.pricing import LastKnownPrices, Prices, ask_prices
 
@@ -93,16 +91,6 @@ async def place_order(ctx: Context[Orders], request: NewOrder) -> OrderReceipt:
             total=str(Money(placed.total_minor)),
         )
     return _receipt(deps, ctx.identity, placed, fingerprint)
-
-
-async def write_orders(store: OrderStore, drafts: Sequence[Draft]) -> Sequence[Placed]:
-    """One unit of work for many orders: rows, lines and events."""
-    async with store.unit() as unit:
-        placed = await unit.place(drafts)
-        for draft, told in zip(drafts, placed, strict=True):
-            if told.fresh:
-                unit.publish(_created(draft), draft.traceparent)
-    return placed
 
 
 def _customer(identity: Identity, request: NewOrder) -> str | None:
@@ -186,17 +174,4 @@ def _receipt(deps: Orders, identity: Identity, placed: Placed, fingerprint: byte
         currency=placed.currency,
         token=token,
         cached=placed.prices_cached,
-    )
-
-
-def _created(draft: Draft) -> OrderCreated:
-    units = units_by_product(draft.lines)
-    return OrderCreated(
-        order_id=draft.order_id,
-        customer_id=draft.customer_id,
-        email=draft.email,
-        total_minor=draft.total_minor,
-        currency=draft.currency,
-        payment_method=draft.payment_method,
-        items=tuple(OrderedItem(product_id=product_id, quantity=count) for product_id, count in units.items()),
     )

@@ -59,7 +59,10 @@ class OrdersUnit(Unit, Protocol):
 
 
 class OrderStore(Database[OrdersUnit], Protocol):
-    """Reads outside a unit of work."""
+    """Placing, which is a unit of work of its own, and reads."""
+
+    async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
+        """Store what is new, each with its OrderCreated, all in one unit of work. Answers as `OrdersUnit.place`."""
 
     async def find_placed(self, order_id: str | None, key: tuple[str, str] | None) -> Placed | None:
         """The order of that id or key, if there is one."""

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +128,17 @@ def down(data_dir: Path) -> None:
         if time.monotonic() > deadline:
             raise FoundWrongError(f"the shop (process {state.pid}) did not stop within {STOP_TIMEOUT_S:.0f} s")
         time.sleep(0.05)
-    with suppress(psutil.Error):  # it holds nothing any more; a moment later it is gone
-        psutil.Process(state.pid).wait(timeout=EXIT_TIMEOUT_S)
+    deadline = time.monotonic() + EXIT_TIMEOUT_S
+    while not _has_ended(state.pid) and time.monotonic() < deadline:  # it holds nothing any more, and is about to go
+        time.sleep(0.01)
+
+
+def _has_ended(pid: int) -> bool:
+    """Also where its parent has not asked yet how it ended."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @click.command()

@@ -12,6 +12,7 @@ from souk_contracts.orders import OrderDetails, OrderLine, OrderSummary, ShortLi
 from souk_contracts.products import ShortItem
 
 from souk_orders.domain import OPEN, Draft, Head, Line, Move, Placed, ReturnNote, Step
+from souk_orders.facts import created
 from souk_orders.ports import Overdue, Progress
 
 
@@ -119,6 +120,15 @@ class MemoryOrdersUnit(MemoryUnit):
 
 class MemoryOrderStore(MemoryDatabase[MemoryOrdersUnit]):
     """See `souk_orders.ports.OrderStore`."""
+
+    async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
+        """See the port."""
+        async with self.unit() as unit:
+            answers = await unit.place(drafts)
+            for draft, answer in zip(drafts, answers, strict=True):
+                if answer.fresh:
+                    unit.publish(created(draft), draft.traceparent)
+        return answers
 
     def _row(self, order_id: str) -> _Row | None:
         return self.tables["orders"].get(order_id)

@@ -1,16 +1,24 @@
 """Orders in PostgreSQL: the writes, each one statement for the whole batch."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from souk_chassis import wire
 from souk_chassis.storage.postgres import PostgresUnit
 from souk_contracts.order_status import OrderStatus
-from souk_contracts.orders import StatusChange
 
-from souk_orders.domain import Draft, Head, Line, Move, Placed, ReturnNote, Step
+from souk_orders.domain import Draft, Head, Line, Move, Placed, ReturnNote
 from souk_orders.ports import Overdue
+from souk_orders.storage.placing_sql import (
+    INSERT_LINES,
+    INSERT_ORDERS,
+    LINES_GIVEN,
+    as_placed,
+    line_columns,
+    order_columns,
+    step_json,
+)
 from souk_orders.storage.rows import HEAD, LINE, PLACED, head, line, placed
 
 _CLAIM_KEYS = """
@@ -27,21 +35,7 @@ _FREE_KEYS = """
 DELETE FROM order_keys USING unnest($1::text[], $2::text[]) AS given (scope, key)
 WHERE order_keys.scope = given.scope AND order_keys.key = given.key
 """
-_INSERT_ORDERS = """
-INSERT INTO orders (order_id, customer_id, email, total_amount, currency, payment_method, prices_cached, fingerprint,
-                    created_at, updated_at, units, status, history)
-SELECT id, customer, mail, (minor::numeric / 100)::numeric(10, 2), cur, method, cached, print, at, at, units,
-       'PENDING', history::jsonb
-FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bool[], $8::bytea[],
-            $9::timestamptz[], $10::bigint[], $11::text[])
-     AS given (id, customer, mail, minor, cur, method, cached, print, at, units, history)
-ORDER BY id ON CONFLICT DO NOTHING RETURNING order_id
-"""
-_INSERT_ITEMS = """
-INSERT INTO order_items (order_id, item_id, product_id, quantity, unit_price)
-SELECT id, number, product, quantity, (minor::numeric / 100)::numeric(10, 2)
-FROM unnest($1::text[], $2::int[], $3::text[], $4::int[], $5::bigint[]) AS given (id, number, product, quantity, minor)
-"""
+_INSERT_ITEMS = f"{INSERT_LINES} {LINES_GIVEN.format(1, 2, 3, 4, 5)}"
 _MOVE = """
 UPDATE orders SET status = given.status, updated_at = given.at, history = history || given.step::jsonb,
     short_items = coalesce(given.short::jsonb, short_items)
@@ -93,7 +87,7 @@ class PostgresOrdersUnit(PostgresUnit):
             if order_id == draft.order_id:
                 new.setdefault(order_id, draft)
         fresh = await self._insert(list(new.values()))
-        stored = {order_id: _as_placed(new[order_id]) for order_id in fresh}
+        stored = {order_id: as_placed(new[order_id]) for order_id in fresh}
         others = sorted(set(ids) - fresh)
         if others:
             rows = await self.connection.fetch(f"SELECT {PLACED} FROM orders WHERE order_id = ANY($1)", others)
@@ -144,29 +138,11 @@ class PostgresOrdersUnit(PostgresUnit):
     async def _insert(self, drafts: Sequence[Draft]) -> set[str]:
         if not drafts:
             return set()
-        rows = await self.connection.fetch(
-            _INSERT_ORDERS,
-            [d.order_id for d in drafts],
-            [d.customer_id for d in drafts],
-            [d.email for d in drafts],
-            [d.total_minor for d in drafts],
-            [d.currency for d in drafts],
-            [d.payment_method for d in drafts],
-            [d.prices_cached for d in drafts],
-            [d.fingerprint for d in drafts],
-            [d.created_at for d in drafts],
-            [sum(line.quantity for line in d.lines) for d in drafts],
-            [_step(Step(OrderStatus.PENDING, d.created_at)) for d in drafts],
-        )
+        rows = await self.connection.fetch(INSERT_ORDERS, *order_columns(drafts))
         fresh = {row[0] for row in rows}
-        lines = [
-            (d.order_id, number, line.product_id, line.quantity, line.unit_price_minor)
-            for d in drafts
-            if d.order_id in fresh
-            for number, line in enumerate(d.lines, 1)
-        ]
-        if lines:
-            await self.connection.execute(_INSERT_ITEMS, *_columns(lines))
+        if fresh:
+            new = [draft for draft in drafts if draft.order_id in fresh]
+            await self.connection.execute(_INSERT_ITEMS, *line_columns(new))
         return fresh
 
     async def lock(self, order_ids: Sequence[str]) -> Mapping[str, Head]:
@@ -183,7 +159,7 @@ class PostgresOrdersUnit(PostgresUnit):
             [move.order_id for move in moves],
             [move.step.status.value for move in moves],
             [move.step.at for move in moves],
-            [_step(move.step) for move in moves],
+            [step_json(move.step) for move in moves],
             [wire.encode(move.short_items).decode() if move.short_items else None for move in moves],
         )
 
@@ -223,23 +199,3 @@ class PostgresOrdersUnit(PostgresUnit):
         """See the port."""
         rows = await self.connection.fetch(_OVERDUE, before, now, limit)
         return [Overdue(head(row), row[6], tuple(await self.lines(row[0]))) for row in rows]
-
-
-def _as_placed(draft: Draft) -> Placed:
-    return Placed(
-        draft.order_id,
-        draft.total_minor,
-        draft.currency,
-        draft.prices_cached,
-        draft.fingerprint,
-        draft.created_at,
-        fresh=True,
-    )
-
-
-def _step(step: Step) -> str:
-    return wire.encode([StatusChange(status=step.status, at=step.at, reason=step.reason)]).decode()
-
-
-def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)]

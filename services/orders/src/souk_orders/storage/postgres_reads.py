@@ -1,9 +1,11 @@
 """Orders in PostgreSQL: the reads outside a unit of work."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from souk_chassis import wire
+from souk_chassis.events.event import pack
 from souk_chassis.money import Money
 from souk_chassis.storage.postgres_queues import PostgresDatabase
 from souk_contracts.order_books import OrderBook, OrderState
@@ -11,8 +13,10 @@ from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import OrderDetails, OrderLine, OrderSummary, ShortLine, StatusChange
 from souk_contracts.products import ShortItem
 
-from souk_orders.domain import Head, Placed, Step
+from souk_orders.domain import Draft, Head, Placed, Step
+from souk_orders.facts import created
 from souk_orders.ports import Progress
+from souk_orders.storage.placing_sql import PLACE, as_placed, line_columns, order_columns
 from souk_orders.storage.postgres import PostgresOrdersUnit
 from souk_orders.storage.rows import HEAD, LINE, PLACED, head, placed
 
@@ -32,6 +36,38 @@ _COUNT_OPEN = "SELECT count(*) FROM (SELECT 1 FROM orders WHERE status IN ('PEND
 
 class PostgresOrderStore(PostgresDatabase[PostgresOrdersUnit]):
     """See `souk_orders.ports.OrderStore`."""
+
+    async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
+        """See the port. Without idempotency keys, which need more than one look, a batch is one statement."""
+        if any(draft.key for draft in drafts):
+            return await self._place_keyed(drafts)
+        new: dict[str, Draft] = {}
+        for draft in drafts:
+            new.setdefault(draft.order_id, draft)
+        unique = list(new.values())
+        if not unique:
+            return []
+        now = self.clock.now()
+        events = [pack(created(d), source=self.service, time=now, traceparent=d.traceparent) for d in unique]
+        outgoing = [[d.order_id for d in unique], [e.event_id for e in events]]
+        outgoing += [[e.type for e in events], [e.json for e in events]]
+        async with self.statement() as connection:
+            rows = await connection.fetch(PLACE, *order_columns(unique), *line_columns(unique), *outgoing)
+        stored = {row[0]: as_placed(new[row[0]]) for row in rows}
+        repeated = sorted(set(new) - set(stored))
+        if repeated:
+            async with self.reading() as connection:
+                rows = await connection.fetch(f"SELECT {PLACED} FROM orders WHERE order_id = ANY($1)", repeated)
+            stored |= {row[0]: placed(row) for row in rows}
+        return [replace(stored[d.order_id], fresh=stored[d.order_id].fresh and new[d.order_id] is d) for d in drafts]
+
+    async def _place_keyed(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
+        async with self.unit() as unit:
+            answers = await unit.place(drafts)
+            for draft, answer in zip(drafts, answers, strict=True):
+                if answer.fresh:
+                    unit.publish(created(draft), draft.traceparent)
+        return answers
 
     async def find_placed(self, order_id: str | None, key: tuple[str, str] | None) -> Placed | None:
         """See the port."""

@@ -1,0 +1,85 @@
+"""The statements that place orders, and the columns that they are given: one array a column for a whole batch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from souk_chassis import wire
+from souk_contracts.order_status import OrderStatus
+from souk_contracts.orders import StatusChange
+
+from souk_orders.domain import Draft, Placed, Step
+
+INSERT_ORDERS = """
+INSERT INTO orders (order_id, customer_id, email, total_amount, currency, payment_method, prices_cached, fingerprint,
+                    created_at, updated_at, units, status, history)
+SELECT id, customer, mail, (minor::numeric / 100)::numeric(10, 2), cur, method, cached, print, at, at, units,
+       'PENDING', history::jsonb
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bool[], $8::bytea[],
+            $9::timestamptz[], $10::bigint[], $11::text[])
+     AS given (id, customer, mail, minor, cur, method, cached, print, at, units, history)
+ORDER BY id ON CONFLICT DO NOTHING RETURNING order_id
+"""
+_PRICE = "(minor::numeric / 100)::numeric(10, 2)"
+INSERT_LINES = f"""
+INSERT INTO order_items (order_id, item_id, product_id, quantity, unit_price)
+SELECT id, number, product, quantity, {_PRICE}
+"""
+LINES_GIVEN = """
+FROM unnest(${}::text[], ${}::int[], ${}::text[], ${}::int[], ${}::bigint[])
+     AS given (id, number, product, quantity, minor)
+"""
+PLACE = f"""
+WITH fresh AS ({INSERT_ORDERS}),
+lines AS ({INSERT_LINES} {LINES_GIVEN.format(12, 13, 14, 15, 16)} JOIN fresh ON fresh.order_id = id),
+events AS (
+    INSERT INTO outbox (event_id, type, event)
+    SELECT event_id, type, event FROM unnest($17::text[], $18::uuid[], $19::text[], $20::text[])
+        AS given (id, event_id, type, event) JOIN fresh ON fresh.order_id = id)
+SELECT order_id FROM fresh
+"""
+"""Orders, their lines and their events in one statement, which is one transaction and one round trip."""
+
+
+def order_columns(drafts: Sequence[Draft]) -> list[list[Any]]:
+    """The parameters of `INSERT_ORDERS`."""
+    return [
+        [d.order_id for d in drafts],
+        [d.customer_id for d in drafts],
+        [d.email for d in drafts],
+        [d.total_minor for d in drafts],
+        [d.currency for d in drafts],
+        [d.payment_method for d in drafts],
+        [d.prices_cached for d in drafts],
+        [d.fingerprint for d in drafts],
+        [d.created_at for d in drafts],
+        [sum(line.quantity for line in d.lines) for d in drafts],
+        [step_json(Step(OrderStatus.PENDING, d.created_at)) for d in drafts],
+    ]
+
+
+def line_columns(drafts: Sequence[Draft]) -> list[list[Any]]:
+    """The parameters of `LINES_GIVEN`. Every order has a line."""
+    lines = [
+        (d.order_id, number, line.product_id, line.quantity, line.unit_price_minor)
+        for d in drafts
+        for number, line in enumerate(d.lines, 1)
+    ]
+    return [list(column) for column in zip(*lines, strict=True)]
+
+
+def step_json(step: Step) -> str:
+    """A step as an entry of the column `history`."""
+    return wire.encode([StatusChange(status=step.status, at=step.at, reason=step.reason)]).decode()
+
+
+def as_placed(draft: Draft) -> Placed:
+    """What is answered for an order that is new."""
+    return Placed(
+        draft.order_id,
+        draft.total_minor,
+        draft.currency,
+        draft.prices_cached,
+        draft.fingerprint,
+        draft.created_at,
+        fresh=True,
+    )
