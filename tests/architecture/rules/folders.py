@@ -43,6 +43,7 @@ EXTRA: Mapping[str, Mapping[str, str]] = {
         "facts.py": "what every event of an order says, in one place",
         "placing.py": "the one use case that is as long as all others together",
         "pricing.py": "asks for prices, and remembers the last ones",
+        "storage/placing.py": "placing, for both adapters, and the one statement that it is in PostgreSQL",
         "storage/postgres_reads.py": "reads beside the unit of work of storage/postgres.py",
         "storage/rows.py": "rows as values, for both of them",
     },

@@ -12,8 +12,8 @@ from souk_contracts.orders import OrderDetails, OrderLine, OrderSummary, ShortLi
 from souk_contracts.products import ShortItem
 
 from souk_orders.domain import OPEN, Draft, Head, Line, Move, Placed, ReturnNote, Step
-from souk_orders.facts import created
 from souk_orders.ports import Overdue, Progress
+from souk_orders.storage.placing import place_in_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,7 @@ class MemoryOrderStore(MemoryDatabase[MemoryOrdersUnit]):
 
     async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
         """See the port."""
-        async with self.unit() as unit:
-            answers = await unit.place(drafts)
-            for draft, answer in zip(drafts, answers, strict=True):
-                if answer.fresh:
-                    unit.publish(created(draft), draft.traceparent)
-        return answers
+        return await place_in_unit(self, drafts)
 
     def _row(self, order_id: str) -> _Row | None:
         return self.tables["orders"].get(order_id)

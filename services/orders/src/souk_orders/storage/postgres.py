@@ -10,7 +10,7 @@ from souk_contracts.order_status import OrderStatus
 
 from souk_orders.domain import Draft, Head, Line, Move, Placed, ReturnNote
 from souk_orders.ports import Overdue
-from souk_orders.storage.placing_sql import (
+from souk_orders.storage.placing import (
     INSERT_LINES,
     INSERT_ORDERS,
     LINES_GIVEN,

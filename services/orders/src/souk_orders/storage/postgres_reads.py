@@ -16,7 +16,7 @@ from souk_contracts.products import ShortItem
 from souk_orders.domain import Draft, Head, Placed, Step
 from souk_orders.facts import created
 from souk_orders.ports import Progress
-from souk_orders.storage.placing_sql import PLACE, as_placed, line_columns, order_columns
+from souk_orders.storage.placing import PLACE, as_placed, line_columns, order_columns, place_in_unit
 from souk_orders.storage.postgres import PostgresOrdersUnit
 from souk_orders.storage.rows import HEAD, LINE, PLACED, head, placed
 
@@ -40,7 +40,7 @@ class PostgresOrderStore(PostgresDatabase[PostgresOrdersUnit]):
     async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
         """See the port. Without idempotency keys, which need more than one look, a batch is one statement."""
         if any(draft.key for draft in drafts):
-            return await self._place_keyed(drafts)
+            return await place_in_unit(self, drafts)
         new: dict[str, Draft] = {}
         for draft in drafts:
             new.setdefault(draft.order_id, draft)
@@ -60,14 +60,6 @@ class PostgresOrderStore(PostgresDatabase[PostgresOrdersUnit]):
                 rows = await connection.fetch(f"SELECT {PLACED} FROM orders WHERE order_id = ANY($1)", repeated)
             stored |= {row[0]: placed(row) for row in rows}
         return [replace(stored[d.order_id], fresh=stored[d.order_id].fresh and new[d.order_id] is d) for d in drafts]
-
-    async def _place_keyed(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
-        async with self.unit() as unit:
-            answers = await unit.place(drafts)
-            for draft, answer in zip(drafts, answers, strict=True):
-                if answer.fresh:
-                    unit.publish(created(draft), draft.traceparent)
-        return answers
 
     async def find_placed(self, order_id: str | None, key: tuple[str, str] | None) -> Placed | None:
         """See the port."""

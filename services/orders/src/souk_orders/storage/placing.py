@@ -1,13 +1,30 @@
-"""The statements that place orders, and the columns that they are given: one array a column for a whole batch."""
+"""Placing a batch of orders with their events: in a unit of work, or in one statement of PostgreSQL.
+
+The statements are given one array a column for the whole batch.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 from souk_chassis import wire
+from souk_chassis.storage.ports import Database
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import StatusChange
 
 from souk_orders.domain import Draft, Placed, Step
+from souk_orders.facts import created
+from souk_orders.ports import OrdersUnit
+
+
+async def place_in_unit(store: Database[OrdersUnit], drafts: Sequence[Draft]) -> Sequence[Placed]:
+    """See `souk_orders.ports.OrderStore.place`."""
+    async with store.unit() as unit:
+        answers = await unit.place(drafts)
+        for draft, answer in zip(drafts, answers, strict=True):
+            if answer.fresh:
+                unit.publish(created(draft), draft.traceparent)
+    return answers
+
 
 INSERT_ORDERS = """
 INSERT INTO orders (order_id, customer_id, email, total_amount, currency, payment_method, prices_cached, fingerprint,
