@@ -17,6 +17,7 @@ from tests.topology.client import ANONYMOUS, Client, guest_order
 from tests.topology.running import SERVICES, Shop
 
 PLACERS = 12
+KILLS = 4
 
 
 def kill_database(shop: Shop) -> None:
@@ -48,6 +49,10 @@ async def test_a_killed_database_is_missed_and_comes_back(quiet_shop: Shop, quie
     assert all(unready["missing"].values())
     assert (await quiet.ask("GET", "/health", token=ANONYMOUS)).expect(200) == {"status": "ok"}
     assert await readiness(quiet, 200, 30) == {"status": "ready", "missing": {}}
+    for _ in range(KILLS):  # it dies in the midst of whatever: who brings it back must outlive every way of it
+        kill_database(quiet_shop)
+        await readiness(quiet, 503, 5)
+        await readiness(quiet, 200, 30)
     assert (await quiet.until(kept["orderId"], "CONFIRMED"))["items"] == kept["items"]
     await quiet.confirmed(guest_order((lamp, 1)))
     assert await quiet.stock(lamp) == 98

@@ -63,7 +63,7 @@ def shop_url(shop_folder: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     data = ("--data-dir", str(shop_folder / "data"))
-    _souk("up", "--detach", "--port", str(port), *data)
+    _souk("up", "--detach", "--empty", "--port", str(port), *data)
     yield f"http://localhost:{port}"
     _souk("down", *data)
 

@@ -9,7 +9,6 @@ from souk_chassis.observability.logs import Log
 from souk_topologies.places import DataDir
 from souk_topologies.postgres import (
     EmbeddedPostgres,
-    EmbeddedPostgresError,
     bus_dsn,
     load_or_create_secrets,
     provision,
@@ -59,12 +58,12 @@ class ShopServer:
             return
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            if not await self._embedded.is_alive():
-                self._log.warning("PostgreSQL died: it is started again")
-                try:
+            try:
+                if not await self._embedded.is_alive():
+                    self._log.warning("PostgreSQL died: it is started again")
                     await self._embedded.ensure_running()
-                except EmbeddedPostgresError as error:
-                    self._log.error("PostgreSQL does not start", error=error)
+            except Exception as error:  # noqa: BLE001 - whatever happens, nobody else would start it again
+                self._log.error("PostgreSQL does not start", error=error)
 
     async def stop(self) -> None:
         """Stop it if it is embedded."""

@@ -309,7 +309,7 @@ class EmbeddedPostgres:
             return True
         except asyncpg.InvalidPasswordError as error:
             raise EmbeddedPostgresError(f"PostgreSQL refuses the password in {self._secret_file}") from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError):
             return False
         return True
 
