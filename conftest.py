@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+
 from souk_topologies.postgres import EmbeddedPostgres, ServerAddress
 
 

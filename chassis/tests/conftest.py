@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+
 from souk_chassis.clock import Clock
 from souk_chassis.manifest import Service
 from souk_chassis.runtimes.instance import Instance

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+
 from souk_chassis.clock import Clock, SystemClock
 from souk_chassis.testing.clock import ManualClock
 

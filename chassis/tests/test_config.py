@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 import pytest
+
 from souk_chassis.config import ConfigError, read_config
 
 

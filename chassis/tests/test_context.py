@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from souk_chassis.auth.identity import Caller
 from souk_chassis.context import RemoteCallInUnitError, internal_call
 from souk_chassis.errors import ErrorKind, SoukError

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+
 from souk_chassis import errors
 from souk_chassis.errors import KIND_RULES, ErrorKind, ErrorType, SoukError
 

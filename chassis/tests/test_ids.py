@@ -6,6 +6,7 @@ import uuid
 
 import msgspec
 import pytest
+
 from souk_chassis.ids import Id, uuid7
 
 MANY = 100_000

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from souk_chassis.events.event import Event
 from souk_chassis.manifest import Consumer, Service, allowed_callers, check_wiring, subscriptions
 from souk_chassis.operation import Access, AnyOperation, Nothing, Operation

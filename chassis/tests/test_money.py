@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from souk_chassis import wire
 from souk_chassis.money import MAX_MINOR, Money
 from souk_chassis.wire import Message

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.operation import Access, Nothing
 from souk_chassis.queues import QueueRef, Queues, queue_operations

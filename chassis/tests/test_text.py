@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from souk_chassis.text import Cursor, Email, LongText, Query, ShortText
 
 

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+
 from souk_chassis import wire
 from souk_chassis.money import Money
 

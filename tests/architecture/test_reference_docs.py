@@ -14,6 +14,7 @@ from typing import Any, get_args
 import click
 import msgspec
 import pytest
+
 from souk_chassis.errors import KIND_RULES, ErrorKind
 from souk_chassis.resilience.policy import Policy
 from souk_chassis.wire import Lenient, Message
@@ -305,7 +306,10 @@ def event_faults(text: str) -> list[str]:
 
 def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
     if isinstance(command, click.Group):
-        for name, child in command.commands.items():
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
             yield f"{path} {name}", child
             yield from commands(child, f"{path} {name}")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from souk_topologies.data import sample_month_path
 
+from souk_topologies.data import sample_month_path
 from tests.topology.client import Client
 from tests.topology.running import Finished, Shop, data_dir, souk
 

@@ -10,9 +10,9 @@ from typing import Any
 import aiohttp
 import asyncpg
 import pytest
+
 from souk_topologies.places import DataDir
 from souk_topologies.postgres import load_or_create_secrets, role_name, service_dsn
-
 from tests.topology.client import ANONYMOUS, Client, guest_order
 from tests.topology.running import SERVICES, Shop
 

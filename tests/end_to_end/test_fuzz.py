@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from souk_topologies.places import DataDir
 
+from souk_topologies.places import DataDir
 from tests.topology.client import Client, guest_order
 from tests.topology.running import Shop, clean_environment
 

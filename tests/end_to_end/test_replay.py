@@ -14,8 +14,8 @@ from urllib.request import Request, urlopen
 
 import aiohttp
 import pytest
-from souk_topologies.data import sample_month_path
 
+from souk_topologies.data import sample_month_path
 from tests.end_to_end.conftest import Replayed, replay_month
 from tests.topology.client import Client
 from tests.topology.running import SOUK, Shop, clean_environment, data_dir, souk

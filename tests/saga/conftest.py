@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity, Role
 from souk_chassis.auth.keys import SigningKey, new_key
 from souk_chassis.context import Call, internal_call

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+
 from souk_chassis.errors import SoukError
 from souk_chassis.testing.sagas import Failure, Fault, Moment, Step
 from souk_contracts.order_status import OrderStatus as S

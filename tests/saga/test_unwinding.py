@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
+
 from souk_chassis.testing.sagas import Fault, Moment, Trial, assert_unwinds_at_every_step
 from souk_contracts.order_status import OrderStatus as S
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from souk_chassis.auth.identity import Identity, Role
 from souk_chassis.testing.sagas import Moment
 from souk_contracts.notifications import ListMails, MailQuery

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
+
 from souk_chassis.auth.keys import new_key
 from souk_chassis.events.event import Delivery, Event, Stored
 from souk_chassis.ids import uuid7

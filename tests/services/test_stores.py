@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+
 from souk_chassis.auth.keys import new_key
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.storage.ports import Database

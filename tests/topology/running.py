@@ -16,9 +16,9 @@ from pathlib import Path
 
 import asyncpg
 import psutil
+
 from souk_topologies.places import DataDir
 from souk_topologies.postgres import EmbeddedPostgres
-
 from tests.topology.client import Customer
 
 SOUK = Path(sys.executable).with_name("souk")

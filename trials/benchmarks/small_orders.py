@@ -23,6 +23,7 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 import psutil
+
 from souk_topologies.audit import audit
 from souk_topologies.client import ShopClient
 from souk_topologies.places import DataDir

@@ -1,6 +1,7 @@
 """Ownership: whose a thing is, by who calls."""
 
 import pytest
+
 from souk_chassis.auth.identity import ANONYMOUS, Identity, Role
 from souk_chassis.testing.contexts import ADMIN, customer, guest
 

@@ -7,6 +7,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import OKPAlgorithm
+
 from souk_chassis.auth.keys import PublicKeys, SigningKey, jwks, load_key, load_or_create_keys, new_key
 
 

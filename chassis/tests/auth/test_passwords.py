@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from argon2 import PasswordHasher
+
 from souk_chassis.auth import passwords
 from souk_chassis.auth.passwords import HASHES_AT_ONCE, hash_password, verify_password
 from souk_chassis.errors import ErrorKind, SoukError

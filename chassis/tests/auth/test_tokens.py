@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
+
 from souk_chassis.auth import tokens as tokens_module
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity, Role
 from souk_chassis.auth.keys import PublicKeys, new_key

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
+
 from souk_chassis.events.event import Delivery, Event, pack, traceparent_of, type_and_subject, unpack
 from souk_chassis.money import Money
 from souk_chassis.testing.contexts import TRACEPARENT

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 import uvicorn
+from starlette.types import ASGIApp
+
 from souk_chassis.auth.identity import Identity, Role
 from souk_chassis.auth.keys import PublicKeys, SigningKey, new_key
 from souk_chassis.auth.tokens import sign_public
 from souk_chassis.testing.waiting import until
-from starlette.types import ASGIApp
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.http.binding import Binding
 from souk_chassis.http.problem import EdgeError, render

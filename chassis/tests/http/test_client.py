@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity, Role
 from souk_chassis.auth.keys import PublicKeys, SigningKey
 from souk_chassis.auth.tokens import CallTokens, TokenVerifier, sign_public

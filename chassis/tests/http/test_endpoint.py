@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import msgspec
 import pytest
+from starlette.types import ASGIApp
+
 from souk_chassis.auth.identity import Role
 from souk_chassis.auth.keys import PublicKeys
 from souk_chassis.auth.tokens import TokenVerifier
@@ -23,7 +25,6 @@ from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.logs import RecordedLines
 from souk_chassis.text import ShortText
 from souk_chassis.wire import Message
-from starlette.types import ASGIApp
 
 Ask = Callable[..., Awaitable[Any]]
 Bearer = Callable[[Role], dict[str, str]]

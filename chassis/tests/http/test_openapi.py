@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import msgspec
 import pytest
-import souk_contracts
 from openapi_spec_validator import OpenAPIV30SpecValidator
+
+import souk_contracts
 from souk_chassis.errors import ErrorKind, ErrorType
 from souk_chassis.http.openapi import document
 from souk_chassis.ids import Id

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+
 from souk_chassis import wire
 from souk_chassis.errors import KIND_RULES, ErrorKind, SoukError
 from souk_chassis.http.problem import EdgeError, FieldError, read_problem, refuse, render

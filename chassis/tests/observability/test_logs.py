@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from souk_chassis.money import Money
 from souk_chassis.observability import logs
 from souk_chassis.observability.logs import Log, LogWriter, bridge_standard_logging

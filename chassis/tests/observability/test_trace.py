@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from souk_chassis.observability.trace import accept_traceparent, new_traceparent, trace_id
 from souk_chassis.testing.contexts import TRACEPARENT
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.resilience import Breaker, BreakerState, Policy, Verdict
 from souk_chassis.testing.clock import ManualClock

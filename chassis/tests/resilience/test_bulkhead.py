@@ -6,6 +6,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.resilience import Bulkhead, Deadline
 

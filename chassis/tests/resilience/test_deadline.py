@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.resilience import Deadline
 from souk_chassis.testing.clock import ManualClock

@@ -6,6 +6,7 @@ from random import Random
 
 import msgspec
 import pytest
+
 from souk_chassis import errors
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.resilience import BreakerState, Deadline, Pipeline, Policy

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, ParamSpec
 
 import pytest
+
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.resilience import BreakerState, Deadline, Pipeline, Policy
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from souk_chassis.resilience import Policy
 
 

@@ -5,6 +5,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.resilience import Policy, RetryBudget
 from souk_chassis.resilience.retry import may_repeat, pause_s

@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from souk_chassis.resilience.window import RollingWindow
 
 steps = st.lists(st.tuples(st.sampled_from([0, 1, 3, 9, 10, 11, 250]), st.booleans(), st.booleans()), max_size=60)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
 from souk_chassis.storage.ports import Database
 from souk_chassis.testing.clock import ManualClock

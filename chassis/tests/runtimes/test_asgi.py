@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
+
 from souk_chassis.errors import unavailable
 from souk_chassis.runtimes import asgi
 from souk_chassis.runtimes.asgi import app, readiness

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity
 from souk_chassis.context import Call, Context
 from souk_chassis.errors import ErrorKind, SoukError, unavailable

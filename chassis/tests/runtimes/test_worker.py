@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+
 from souk_chassis.context import Context, RemoteCallInUnitError, unit_is_open
 from souk_chassis.errors import SoukError, conflict, unavailable
 from souk_chassis.events.event import Delivery, Stored

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from souk_chassis.context import Context
 from souk_chassis.errors import unavailable
 from souk_chassis.events.event import Delivery, Stored

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+
 from souk_chassis.errors import ErrorKind, SoukError, conflict, timeout_unknown, unavailable
 from souk_chassis.storage.group_commit import GroupCommit
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
 from souk_chassis.storage.ports import Subscriptions

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+
 from souk_chassis.storage.migrations import Migration, MigrationChangedError, migrate, read_migrations
 
 FIRST = Migration("notes", "0001_notes.sql", "CREATE TABLE notes (id int); INSERT INTO notes VALUES (1);")

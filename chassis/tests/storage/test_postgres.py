@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.storage.postgres import PostgresUnit, open_pool
 from souk_chassis.storage.postgres_queues import PostgresDatabase, open_target

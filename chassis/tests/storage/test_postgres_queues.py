@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+
 from souk_chassis.storage.postgres import PostgresUnit
 from souk_chassis.storage.postgres_queues import PostgresDatabase
 from souk_chassis.testing.clock import ManualClock

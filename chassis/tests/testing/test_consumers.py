@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+
 from souk_chassis.context import Context
 from souk_chassis.events.event import Delivery
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit

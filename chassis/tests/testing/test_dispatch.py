@@ -1,6 +1,7 @@
 """The stand-in for other services: answers from its table, and forgets no call."""
 
 import pytest
+
 from souk_chassis.errors import SoukError, conflict
 from souk_chassis.operation import GET, Access, AnyOperation, Nothing, Operation
 from souk_chassis.runtimes.instance import Instance

@@ -6,7 +6,6 @@ from souk_chassis.ids import Id
 from souk_chassis.operation import GET, Access, Operation
 from souk_chassis.text import Cursor
 from souk_chassis.wire import Message
-
 from souk_contracts.shop import BookRequest, Limit
 
 

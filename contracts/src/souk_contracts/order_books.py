@@ -3,9 +3,9 @@
 from typing import Annotated
 
 import msgspec
+
 from souk_chassis.ids import Id
 from souk_chassis.wire import Message
-
 from souk_contracts.order_status import OrderStatus
 
 

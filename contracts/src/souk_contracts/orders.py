@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
+
 from souk_chassis.errors import ErrorKind, ErrorType
 from souk_chassis.events.event import Event
 from souk_chassis.ids import Id
@@ -11,7 +12,6 @@ from souk_chassis.money import Money
 from souk_chassis.operation import GET, POST, Access, Operation
 from souk_chassis.text import Cursor, Email
 from souk_chassis.wire import Lenient, Message
-
 from souk_contracts.order_books import OrderBooks, OrderStates, OrderStatesQuery
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.products import ShortItem

@@ -3,7 +3,6 @@
 from souk_chassis.events.event import Event
 from souk_chassis.operation import GET, Access, Operation
 from souk_chassis.wire import Message
-
 from souk_contracts.shop import BookRequest
 
 

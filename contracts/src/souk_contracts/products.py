@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
+
 from souk_chassis.errors import ErrorKind, ErrorType
 from souk_chassis.events.event import Event
 from souk_chassis.ids import Id
@@ -11,7 +12,6 @@ from souk_chassis.money import Money
 from souk_chassis.operation import GET, PATCH, PUT, Access, Operation
 from souk_chassis.text import Cursor, LongText, Query, ShortText
 from souk_chassis.wire import Lenient, Message
-
 from souk_contracts.shop import MAX_LINES, MAX_QUANTITY, MAX_STOCK, BookRequest, Limit
 
 ProductNotFound = ErrorType(ErrorKind.NOT_FOUND, "product_not_found", "There is no such product.")

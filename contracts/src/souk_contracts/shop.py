@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import msgspec
+
 from souk_chassis.text import Cursor
 from souk_chassis.wire import Message
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
+
 from souk_chassis.errors import ErrorKind, ErrorType
 from souk_chassis.events.event import Event
 from souk_chassis.ids import Id

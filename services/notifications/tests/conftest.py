@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity
 from souk_chassis.context import Call, Context
 from souk_chassis.errors import SoukError

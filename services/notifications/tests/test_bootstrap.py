@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from souk_chassis.auth.identity import Caller, Identity, Role
 from souk_chassis.auth.keys import new_key
 from souk_chassis.config import ConfigError

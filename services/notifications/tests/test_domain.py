@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from souk_chassis.testing.clock import ManualClock
 from souk_contracts.orders import (
     OrderCancelled,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from souk_chassis.auth.identity import Identity, Role
 from souk_chassis.context import Context
 from souk_chassis.errors import ErrorKind, SoukError

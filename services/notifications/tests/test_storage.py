@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import pytest
+
 from souk_chassis.ids import uuid7
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_contracts.order_status import OrderStatus
 from souk_orders import backlog as module

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
 from souk_chassis.auth.identity import Identity, Role
 from souk_chassis.auth.keys import new_key
 from souk_chassis.errors import SoukError

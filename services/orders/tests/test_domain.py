@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from souk_chassis.errors import SoukError
 from souk_contracts.order_status import OrderStatus
 from souk_orders.domain import (

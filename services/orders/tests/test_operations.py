@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity, Role
 from souk_chassis.context import Call
 from souk_chassis.errors import SoukError

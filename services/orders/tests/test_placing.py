@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from souk_chassis import wire
 from souk_chassis.auth.identity import ANONYMOUS, Identity, Role
 from souk_chassis.auth.keys import PublicKeys, jwks

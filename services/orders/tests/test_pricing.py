@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from souk_chassis.errors import ErrorKind, SoukError, forbidden, timeout_unknown, too_many, unavailable
 from souk_orders.pricing import LastKnownPrices, Prices, ask_prices
 

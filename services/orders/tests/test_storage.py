@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from souk_chassis.money import Money
 from souk_contracts.order_status import OrderStatus as S
 from souk_contracts.orders import OrderSummary

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from souk_chassis.auth.keys import new_key
 from souk_chassis.context import Call, Context, internal_call
 from souk_chassis.events.event import Event, Stored, pack, unpack

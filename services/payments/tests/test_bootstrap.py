@@ -1,6 +1,7 @@
 """The settings decide which provider is asked."""
 
 import pytest
+
 from souk_chassis.auth.keys import new_key
 from souk_chassis.clock import SystemClock
 from souk_chassis.config import ConfigError

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from souk_chassis.events.event import Delivery
 from souk_chassis.ids import uuid7
 from souk_contracts.payments import PaymentCaptured

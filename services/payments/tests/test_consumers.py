@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from souk_chassis.errors import timeout_unknown
 from souk_contracts.orders import OrderCancelled, OrderReturned
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundOwed

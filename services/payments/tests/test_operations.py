@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_contracts.shop import BookRequest
 from souk_payments.domain import Captured, Charge

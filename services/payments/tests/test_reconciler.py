@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from souk_chassis.errors import SoukError, unavailable
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.payments import PaymentCaptured, PaymentRefunded

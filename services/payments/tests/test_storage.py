@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from souk_chassis.ids import uuid7
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+
 from souk_chassis import wire
 from souk_chassis.clock import Clock
 from souk_chassis.context import Context, internal_call

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+
 from souk_chassis.auth.keys import new_key
 from souk_chassis.clock import SystemClock
 from souk_chassis.config import ConfigError

@@ -4,6 +4,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+
 from souk_chassis.money import Money
 from souk_contracts.orders import OrderCancelled, OrderCreated, OrderedItem, OrderOverdue, OrderReturned
 from souk_contracts.products import InventoryChange, ProductContent

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from souk_chassis.errors import SoukError
 from souk_contracts.products import ShortItem
 from souk_contracts.shop import MAX_STOCK

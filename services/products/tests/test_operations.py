@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.money import Money
 from souk_chassis.operation import Created

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+
 from souk_chassis.errors import SoukError
 from souk_chassis.money import Money
 from souk_chassis.testing.clock import ManualClock

@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from souk_chassis.clock import SystemClock
 from souk_chassis.ids import uuid7
 from souk_chassis.money import Money

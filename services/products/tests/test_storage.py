@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from souk_chassis.money import Money
 from souk_chassis.testing.clock import ManualClock
 from souk_products.domain import Checkpoint, Movement, Reservation, ReservationState, fold

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from argon2 import PasswordHasher
+
 from souk_chassis.auth import passwords
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity
 from souk_chassis.auth.keys import new_key

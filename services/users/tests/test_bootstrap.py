@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from souk_chassis.auth.identity import ANONYMOUS, Caller
 from souk_chassis.auth.keys import new_key
 from souk_chassis.context import Call

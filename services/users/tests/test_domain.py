@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from souk_users.domain import MAX_FAILURES, Account, SignIn, User, canonical_password, email_key
 
 ADDRESSES = st.text(string.ascii_letters + string.digits + ".+@", min_size=3)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from souk_chassis.auth.identity import Identity, Role
 from souk_chassis.auth.keys import PublicKeys, jwks
 from souk_chassis.auth.tokens import TokenVerifier

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
+
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock

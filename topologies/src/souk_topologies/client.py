@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import aiohttp
 import msgspec
+
 from souk_chassis import wire
 from souk_chassis.http.problem import Problem, read_problem
 from souk_chassis.runtimes.asgi import Readiness

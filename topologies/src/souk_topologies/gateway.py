@@ -7,6 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import swagger_ui_bundle
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse
+from starlette.routing import BaseRoute, Mount, Router
+from starlette.staticfiles import StaticFiles
+from starlette.types import Message, Receive, Scope, Send
+
 from souk_chassis import wire
 from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.clock import Clock
@@ -19,11 +25,6 @@ from souk_chassis.observability.logs import Log
 from souk_chassis.observability.trace import accept_traceparent
 from souk_chassis.operation import AnyOperation
 from souk_chassis.runtimes.asgi import JSON, Check, app, operation_routes, path_route
-from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse
-from starlette.routing import BaseRoute, Mount, Router
-from starlette.staticfiles import StaticFiles
-from starlette.types import Message, Receive, Scope, Send
 
 CONTENT_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
 """Pages run nothing and load nothing that is not the shop's own."""

@@ -9,7 +9,6 @@ from souk_chassis.observability.logs import Log
 from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Foundation, Instance
 from souk_chassis.storage.ports import Subscriptions
-
 from souk_topologies.gateway import gateway_app
 from souk_topologies.places import DataDir
 from souk_topologies.runner import (

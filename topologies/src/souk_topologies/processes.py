@@ -16,9 +16,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 import msgspec
+
 from souk_chassis.auth.keys import load_or_create_keys
 from souk_chassis.observability.logs import Log
-
 from souk_topologies.client import ShopAwayError, ShopClient
 from souk_topologies.places import DataDir
 from souk_topologies.runner import listen, stop_event

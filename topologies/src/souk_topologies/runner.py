@@ -10,6 +10,8 @@ from typing import Any
 
 import uvicorn
 import uvloop
+from starlette.types import ASGIApp
+
 from souk_chassis.clock import SystemClock
 from souk_chassis.context import Dispatcher
 from souk_chassis.observability.logs import bridge_standard_logging, writer
@@ -20,8 +22,6 @@ from souk_chassis.runtimes.instance import Instance
 from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.ports import Subscriptions
 from souk_chassis.storage.postgres_queues import PostgresTarget, open_target
-from starlette.types import ASGIApp
-
 from souk_topologies.shop import SERVICES
 
 MAX_CONNECTIONS = 2_000

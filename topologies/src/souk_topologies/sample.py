@@ -5,7 +5,6 @@ from pathlib import Path
 
 from souk_chassis.money import Money
 from souk_contracts.products import Product, ProductPage
-
 from souk_topologies.client import ShopClient
 from souk_topologies.data import CatalogueItem, catalogue
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
 from souk_chassis.auth.keys import PublicKeys, load_key
 from souk_chassis.auth.tokens import CallTokens, TokenVerifier
 from souk_chassis.http.client import HttpDispatcher
@@ -17,7 +18,6 @@ from souk_chassis.runtimes.asgi import Check, app, internal_route, operation_rou
 from souk_chassis.runtimes.dispatch import LocalDispatcher, RoutingDispatcher
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.storage.ports import Subscriptions
-
 from souk_topologies.client import ShopClient
 from souk_topologies.gateway import gateway_app
 from souk_topologies.processes import WIRING_VARIABLE, ProcessConfig

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from souk_chassis.observability.logs import Log
-
 from souk_topologies.places import DataDir
 from souk_topologies.postgres import (
     EmbeddedPostgres,

@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import cast
 
 import msgspec
+
 from souk_chassis.manifest import Service, allowed_callers, check_wiring, subscriptions
 from souk_chassis.runtimes.instance import Foundation, Instance
 

@@ -4,6 +4,7 @@ import gzip
 from pathlib import Path
 
 import pytest
+
 from souk_topologies.data import CatalogueItem
 from souk_topologies.data.making import NO_GOODS, catalogue_bytes, catalogue_of, main
 from souk_topologies.replay import read_history

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from souk_topologies.postgres import EmbeddedPostgres, ServerAddress
 
 

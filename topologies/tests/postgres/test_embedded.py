@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
+
 from souk_topologies.postgres import EmbeddedPostgres, EmbeddedPostgresError, ServerAddress
 
 START = """

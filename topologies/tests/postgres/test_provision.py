@@ -5,6 +5,7 @@ import itertools
 
 import asyncpg
 import pytest
+
 from souk_topologies.postgres import (
     EmbeddedPostgres,
     ProvisionError,

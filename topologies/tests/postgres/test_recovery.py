@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
+
 from souk_topologies.postgres import EmbeddedPostgres
 
 FOREVER = "DO $$ BEGIN LOOP PERFORM 1; END LOOP; END $$"

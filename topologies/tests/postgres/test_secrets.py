@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from souk_topologies.postgres import ProvisionError, load_or_create_secrets
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from souk_topologies.replay import HistoryError, read_history
 
 Make = Callable[..., str]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from souk_topologies.data import sample_month_path
 from souk_topologies.replay import Figures, History, Line, Product, TradeOrder, read_history
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from souk_topologies.data import sample_month_path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

@@ -122,6 +122,12 @@ async def open_pool(dsn: str, *, size: int, name: str) -> asyncpg.Pool:
     )
 
 
+async def give_back(pool: asyncpg.Pool, connection: Connection) -> None:
+    """Release a connection. One that broke may have left the pool already; what was committed on it stays so."""
+    with suppress(*_GONE, TimeoutError):
+        await asyncio.shield(pool.release(connection))
+
+
 class PostgresSession(Generic[U]):
     """A service's database: its pool and its units of work. `PostgresDatabase` adds the queues."""
 
@@ -164,7 +170,7 @@ class PostgresSession(Generic[U]):
                 self.published.set()
         finally:
             unit_is_open.reset(mark)
-            await self._give_back(connection)
+            await give_back(self.pool, connection)
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[Connection]:
@@ -185,7 +191,7 @@ class PostgresSession(Generic[U]):
             self.published.set()
         finally:
             unit_is_open.reset(mark)
-            await self._give_back(connection)
+            await give_back(self.pool, connection)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
@@ -195,12 +201,7 @@ class PostgresSession(Generic[U]):
             try:
                 yield connection
             finally:
-                await self._give_back(connection)
-
-    async def _give_back(self, connection: Connection) -> None:
-        """A connection that broke may have left the pool already. What was committed on it stays committed."""
-        with suppress(*_GONE, TimeoutError):
-            await asyncio.shield(self.pool.release(connection))
+                await give_back(self.pool, connection)
 
     async def ping(self) -> None:
         """See `souk_chassis.storage.ports.Database`."""

@@ -4,7 +4,6 @@ from souk_chassis.config import read_config
 from souk_chassis.observability.logs import Log
 from souk_chassis.runtimes.instance import Foundation, Instance
 from souk_chassis.storage.opening import open_store
-
 from souk_notifications.manifest import service
 from souk_notifications.operations import Notifications
 from souk_notifications.ports import MailStore, MailTransport

@@ -7,7 +7,6 @@ from souk_chassis.errors import SoukError
 from souk_chassis.events.event import Delivery
 from souk_chassis.ids import uuid7
 from souk_contracts.users import ContactsQuery, FindContacts
-
 from souk_notifications.domain import MailEvent, Receipt, owner_of, write_mail
 from souk_notifications.operations import Notifications
 from souk_notifications.ports import MailUnit, Notice

@@ -12,7 +12,6 @@ from souk_contracts.orders import (
     OrderShipped,
 )
 from souk_contracts.users import FindContacts, UserRegistered
-
 from souk_notifications.consumers import ATTEMPTS, BATCH, deliver, record
 from souk_notifications.operations import get_mail_books, list_mails
 

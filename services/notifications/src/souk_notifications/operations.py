@@ -8,7 +8,6 @@ from souk_chassis.context import Context
 from souk_chassis.errors import invalid
 from souk_contracts.notifications import Mail, MailBooks, MailPage, MailQuery
 from souk_contracts.shop import BookRequest
-
 from souk_notifications import domain
 from souk_notifications.ports import MailFilter, MailStore, MailTransport
 

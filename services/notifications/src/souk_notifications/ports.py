@@ -7,7 +7,6 @@ from typing import Protocol
 from souk_chassis.errors import SoukError
 from souk_chassis.storage.ports import Database, Unit
 from souk_contracts.notifications import MailBook
-
 from souk_notifications.domain import Mail, MailEvent, Receipt
 
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.text import Email
 from souk_notifications.domain import Letter

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
 from souk_chassis.clock import SystemClock
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.resilience import BreakerState, Policy

@@ -1,6 +1,7 @@
 """Reading the mail server's address and the sender."""
 
 import pytest
+
 from souk_chassis.config import ConfigError
 from souk_notifications.transports.smtp_settings import SmtpServer, read_sender, read_server
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from souk_chassis.context import Context
 from souk_chassis.errors import too_many
-
 from souk_orders.ports import OrderStore
 
 MAX_OPEN_ORDERS = 3_000

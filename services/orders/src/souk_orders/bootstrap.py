@@ -1,13 +1,13 @@
 """Builds the orders service from its configuration. Importing it has no side effect."""
 
 import msgspec
+
 from souk_chassis.config import read_config
 from souk_chassis.observability.logs import Log
 from souk_chassis.runtimes.instance import Foundation, Instance
 from souk_chassis.storage.group_commit import GroupCommit
 from souk_chassis.storage.opening import open_store
 from souk_contracts.products import Currency
-
 from souk_orders.backlog import Backlog
 from souk_orders.consumers import ask_after_overdue
 from souk_orders.domain import Draft, Placed

@@ -23,7 +23,6 @@ from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import OrderCancelled, OrderConfirmed, OrderedItem, OrderEvent, OrderOverdue, OrderRejected
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined, PaymentEvent
 from souk_contracts.products import ShortItem, StockRejected, StockReserved
-
 from souk_orders.domain import OPEN, Head, Move, Step, may_become, move_to, units_by_product
 from souk_orders.facts import head_facts
 from souk_orders.placing import Orders

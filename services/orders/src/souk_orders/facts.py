@@ -3,7 +3,6 @@
 from typing import TypedDict
 
 from souk_contracts.orders import OrderCreated, OrderedItem
-
 from souk_orders.domain import Draft, Head, units_by_product
 
 

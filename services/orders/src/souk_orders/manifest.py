@@ -24,7 +24,6 @@ from souk_contracts.orders import (
 )
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined
 from souk_contracts.products import Quote, StockRejected, StockReserved
-
 from souk_orders import consumers, operations
 
 service = Service(

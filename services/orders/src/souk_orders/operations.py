@@ -32,7 +32,6 @@ from souk_contracts.orders import (
     TooLate,
 )
 from souk_contracts.shop import BookRequest
-
 from souk_orders.domain import OPEN, RETURNABLE, Head, ReturnNote, Step, may_become, move_to, settle_return
 from souk_orders.facts import head_facts
 from souk_orders.placing import Orders, place_order

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+
 from souk_chassis import wire
 from souk_chassis.auth.identity import Identity, Role
 from souk_chassis.auth.keys import SigningKey
@@ -26,7 +27,6 @@ from souk_contracts.orders import (
     UnknownProduct,
     WrongTotal,
 )
-
 from souk_orders.backlog import Backlog
 from souk_orders.domain import Draft, Line, Placed
 from souk_orders.ports import OrderStore

@@ -9,7 +9,6 @@ from souk_chassis.storage.ports import Database, Unit
 from souk_contracts.order_books import OrderBook, OrderState
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import OrderDetails, OrderSummary
-
 from souk_orders.domain import Draft, Head, Line, Move, Placed, ReturnNote, Step
 
 

@@ -3,12 +3,12 @@
 from typing import Literal
 
 import msgspec
+
 from souk_chassis.config import ConfigError, read_config
 from souk_chassis.observability.logs import Log
 from souk_chassis.resilience import Pipeline, Policy
 from souk_chassis.runtimes.instance import Foundation, Instance
 from souk_chassis.storage.opening import open_store
-
 from souk_payments.manifest import service
 from souk_payments.ports import PaymentProvider, Payments, PaymentStore
 from souk_payments.providers.sandbox import Sandbox

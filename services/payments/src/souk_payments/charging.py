@@ -13,7 +13,6 @@ from souk_chassis.events.event import Delivery
 from souk_chassis.resilience import Deadline
 from souk_contracts.payments import RefundOwed
 from souk_contracts.products import StockReserved
-
 from souk_payments.domain import FREE, Captured, Charge, Declined, PaymentState, Refund
 from souk_payments.ports import Payments
 

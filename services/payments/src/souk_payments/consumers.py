@@ -9,7 +9,6 @@ from souk_chassis.events.event import Delivery
 from souk_contracts.orders import OrderCancelled, OrderOverdue, OrderReturned
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined, PaymentEvent, PaymentRefunded, RefundOwed
 from souk_contracts.products import StockReserved
-
 from souk_payments.charging import Answer, charge_for
 from souk_payments.domain import Captured, Declined, Payment, PaymentState, cancel_key, outcome_of, return_key
 from souk_payments.ports import Payments, PaymentUnit

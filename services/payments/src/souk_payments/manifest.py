@@ -5,7 +5,6 @@ from souk_chassis.queues import queue_operations
 from souk_contracts.orders import FindOrderStates, OrderCancelled, OrderOverdue, OrderReturned
 from souk_contracts.payments import GetPaymentBooks, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundOwed
 from souk_contracts.products import StockReserved
-
 from souk_payments.charging import charge_reserved, give_refunds
 from souk_payments.consumers import (
     cancel_payments,

@@ -7,7 +7,6 @@ from souk_chassis.errors import invalid
 from souk_chassis.ids import ID_PATTERN
 from souk_contracts.payments import PaymentBook, PaymentBooks
 from souk_contracts.shop import BookRequest
-
 from souk_payments.domain import Payment
 from souk_payments.ports import Payments, ProviderBook
 

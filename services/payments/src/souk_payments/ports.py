@@ -7,7 +7,6 @@ from typing import Protocol
 
 from souk_chassis.resilience import Pipeline
 from souk_chassis.storage.ports import Database, Unit
-
 from souk_payments.domain import Captured, Charge, Declined, Payment, PaymentState, Refund
 
 

@@ -14,7 +14,6 @@ from souk_chassis.errors import SoukError
 from souk_contracts.order_books import OrderStatesQuery
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import FindOrderStates
-
 from souk_payments.consumers import outcome_event
 from souk_payments.domain import Payment, cancel_key
 from souk_payments.ports import Checkpoint, Payments, PaymentUnit

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from souk_contracts.payments import RefundOwed
-
 from souk_payments.domain import Payment, Refund, refund_due
 from souk_payments.ports import PaymentUnit
 

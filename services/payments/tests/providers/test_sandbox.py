@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
+
 from souk_chassis.clock import SystemClock
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.storage.opening import open_store

@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_payments.domain import Captured, Charge, Declined, Refund
 from souk_payments.providers.stripe import Stripe

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from souk_payments.providers.stripe_amounts import from_stripe, to_stripe
 
 

@@ -3,11 +3,11 @@
 from typing import Annotated
 
 import msgspec
+
 from souk_chassis.config import read_config
 from souk_chassis.observability.logs import Log
 from souk_chassis.runtimes.instance import Foundation, Instance
 from souk_chassis.storage.opening import open_store
-
 from souk_products.manifest import service
 from souk_products.operations import make_products
 from souk_products.ports import ProductsStore

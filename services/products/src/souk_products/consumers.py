@@ -6,7 +6,6 @@ from souk_chassis.context import Context
 from souk_chassis.events.event import Delivery
 from souk_contracts.orders import OrderCancelled, OrderCreated, OrderedItem, OrderOverdue, OrderReturned
 from souk_contracts.products import StockRejected, StockReserved
-
 from souk_products.domain import Reservation, ReservationState
 from souk_products.operations import Products
 from souk_products.ports import ProductsUnit

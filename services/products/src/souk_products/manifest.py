@@ -14,7 +14,6 @@ from souk_contracts.products import (
     StockRejected,
     StockReserved,
 )
-
 from souk_products.consumers import on_order_cancelled, on_order_created, on_order_overdue, on_order_returned
 from souk_products.operations import (
     adjust_inventory,

@@ -27,7 +27,6 @@ from souk_contracts.products import (
     WrongCurrency,
 )
 from souk_contracts.shop import BookRequest
-
 from souk_products.domain import Movement, check_correction, search_words
 from souk_products.ports import Listed, ProductRecord, ProductsStore
 

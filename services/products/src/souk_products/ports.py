@@ -8,7 +8,6 @@ from typing import Protocol
 from souk_chassis.money import Money
 from souk_chassis.storage.ports import Database, Unit
 from souk_contracts.products import ReservationBook, StockBook
-
 from souk_products.domain import Checkpoint, Movement, Reservation
 
 

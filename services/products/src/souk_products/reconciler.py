@@ -14,7 +14,6 @@ from souk_chassis.errors import SoukError
 from souk_contracts.order_books import OrderStatesQuery
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import FindOrderStates
-
 from souk_products.domain import Checkpoint
 from souk_products.operations import Products
 from souk_products.stock_movements import release

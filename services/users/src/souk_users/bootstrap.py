@@ -3,7 +3,6 @@
 from souk_chassis.observability.logs import Log
 from souk_chassis.runtimes.instance import Foundation, Instance
 from souk_chassis.storage.opening import open_store
-
 from souk_users.manifest import service
 from souk_users.operations import Users, forget_old_failures
 from souk_users.ports import UserStore

@@ -3,7 +3,6 @@
 from souk_chassis.manifest import Database, Service
 from souk_chassis.queues import queue_operations
 from souk_contracts.users import FindContacts, GetUser, OpenSession, RegisterUser, UserRegistered
-
 from souk_users.operations import find_contacts, get_user, open_session, register_user
 
 service = Service(

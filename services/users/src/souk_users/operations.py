@@ -26,7 +26,6 @@ from souk_contracts.users import (
     UserRegistered,
     WrongCredentials,
 )
-
 from souk_users.domain import FAILURE_WINDOW, SESSION_LIFETIME_S, Account, User, canonical_password, email_key
 from souk_users.ports import UserStore
 

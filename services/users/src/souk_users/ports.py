@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Protocol
 
 from souk_chassis.storage.ports import Database, Unit
-
 from souk_users.domain import Account, SignIn, User
 
 

@@ -17,7 +17,6 @@ from souk_contracts.order_books import OrderBook, OrderBooks
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.payments import PaymentBook, PaymentBooks
 from souk_contracts.products import ReservationBook, ReservationBooks, StockBooks
-
 from souk_topologies.audit.report import AuditReport, Findings
 from souk_topologies.client import ShopClient
 from souk_topologies.shop import SERVICES

@@ -1,61 +1,39 @@
-"""`souk token`, `souk queues`, `souk render`: small questions."""
+"""`souk status`, `souk queues`: small questions to a running shop."""
 
 import asyncio
-import json
-import os
-import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from souk_chassis.auth.identity import Identity, Role
-from souk_chassis.auth.keys import load_key
-from souk_chassis.auth.tokens import sign_public
-from souk_chassis.ids import ID_PATTERN, uuid7
+
 from souk_chassis.queues import Queues, Redriven
-
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError, data_dir_option, shop_url, url_option
+from souk_topologies.cli.tokens import admin_token
 from souk_topologies.client import ShopAwayError, ShopClient, ShopError
-from souk_topologies.gateway import api_document
 from souk_topologies.places import DataDir
-from souk_topologies.shop import OPERATOR, SERVICES, manifests
-
-TOKEN_S = 12 * 3600
-"""How long a token of `souk token` is good, in seconds."""
-
-
-OPERATOR_ADMIN = Identity(Role.ADMIN, OPERATOR)
-"""Whoever has the data directory runs the shop."""
-
-
-def admin_token(data_dir: Path, url: str | None) -> str:
-    """The token that a command works with: `SOUK_TOKEN` for a shop elsewhere, else one of its own."""
-    given = os.environ.get("SOUK_TOKEN")
-    if given:
-        return given
-    if url:
-        raise UsedWronglyError("a shop elsewhere needs a token in SOUK_TOKEN")
-    return make_token(data_dir, OPERATOR_ADMIN)
-
-
-def make_token(data_dir: Path, identity: Identity) -> str:
-    """Sign a token with the operator's key of this data directory."""
-    path = DataDir(data_dir).keys / f"{OPERATOR}.pem"
-    if not path.exists():
-        raise UsedWronglyError(f"there is no shop in {data_dir}: start one with souk up")
-    return sign_public(load_key(path), identity, issued_at=datetime.now(UTC), lifetime_s=TOKEN_S)
+from souk_topologies.shop import SERVICES
 
 
 @click.command()
-@click.option("--admin", is_flag=True, help="A token that may do everything.")
-@click.option("--user", metavar="ID", help="A token of this customer.")
 @data_dir_option
-def token(admin: bool, user: str | None, data_dir: Path) -> None:
-    """Print a token, alone."""
-    if user is not None and not re.fullmatch(ID_PATTERN, user):
-        raise UsedWronglyError("a user's id has 1 to 64 characters of A-Za-z0-9._-")
-    role = Role.ADMIN if admin else Role.CUSTOMER
-    click.echo(make_token(data_dir, Identity(role, user or (OPERATOR if admin else uuid7()))))
+def status(data_dir: Path) -> None:
+    """Say whether the shop runs, and whether all of it is ready."""
+    asyncio.run(_status(DataDir(data_dir.absolute())))
+
+
+async def _status(data: DataDir) -> None:
+    state = data.read_state()
+    if state is None:
+        raise FoundWrongError(f"no shop runs on {data.path}")
+    async with ShopClient(state.url, None) as client:
+        try:
+            readiness = await client.readiness()
+        except ShopAwayError as error:
+            raise FoundWrongError(str(error)) from None
+    click.echo(f"{state.url}  {state.topology}  pid {state.pid}  {readiness.status}")
+    for name, why in readiness.missing.items():
+        click.echo(f"  {name}: {why}")
+    if readiness.missing:
+        raise FoundWrongError("the shop is not ready")
 
 
 @click.group(invoke_without_command=True)
@@ -107,12 +85,3 @@ async def _redrive(url: str, token: str, service: str, name: str) -> None:
         except (ShopError, ShopAwayError) as error:
             raise FoundWrongError(str(error)) from None
     click.echo(f"{done.redriven} events go through {done.queue} again")
-
-
-@click.command()
-@click.argument("what", type=click.Choice(["openapi"]))
-@data_dir_option
-def render(what: str, data_dir: Path) -> None:  # noqa: ARG001 - every command takes it; the manifests need none
-    """Write what is derived from the manifests: the OpenAPI document."""
-    if what == "openapi":
-        click.echo(json.dumps(api_document(list(manifests().values())), indent=2))

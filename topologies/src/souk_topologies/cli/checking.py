@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from souk_chassis import wire
 
+from souk_chassis import wire
 from souk_topologies.audit import AuditReport
 from souk_topologies.audit import audit as run_audit
-from souk_topologies.cli.asking import admin_token
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError, data_dir_option, shop_url, url_option
+from souk_topologies.cli.tokens import admin_token
 from souk_topologies.client import ShopAwayError, ShopClient, ShopError
 from souk_topologies.replay import HistoryError, read_history
 from souk_topologies.replay.history import History

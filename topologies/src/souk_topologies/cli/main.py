@@ -4,33 +4,38 @@ Exit status: 0 done, 1 found wrong, 2 used wrongly.
 """
 
 import sys
+from importlib import import_module
 
 import click
-from souk_chassis.config import ConfigError
-from souk_chassis.storage.migrations import MigrationChangedError
 
-from souk_topologies.cli import asking, checking, running
-from souk_topologies.postgres import EmbeddedPostgresError, ProvisionError
-from souk_topologies.runner import ListenError
+_STANDS_IN = {
+    "up": "running",
+    "down": "running",
+    "status": "asking",
+    "token": "tokens",
+    "replay": "checking",
+    "audit": "checking",
+    "queues": "asking",
+    "render": "rendering",
+}
+"""Each command's module. It is imported when the command is used: most do without most of the shop."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(_STANDS_IN)
+
+    def get_command(self, _: click.Context, name: str) -> click.Command | None:
+        if name not in _STANDS_IN:
+            return None
+        command: click.Command = getattr(import_module(f"souk_topologies.cli.{_STANDS_IN[name]}"), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="souk-topologies", prog_name="souk")
 def souk() -> None:
     """Souk: an e-commerce backend of small services that runs whole on a laptop."""
-
-
-for command in (
-    running.up,
-    running.down,
-    running.status,
-    asking.token,
-    asking.queues,
-    asking.render,
-    checking.replay,
-    checking.audit,
-):
-    souk.add_command(command)
 
 
 def main() -> None:
@@ -40,9 +45,6 @@ def main() -> None:
     except click.ClickException as error:
         click.echo(f"souk: {' '.join(error.format_message().split())}", err=True)
         sys.exit(error.exit_code)
-    except (EmbeddedPostgresError, ProvisionError, ConfigError, MigrationChangedError, ListenError) as error:
-        click.echo(f"souk: {error}", err=True)
-        sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("souk: interrupted", err=True)
         sys.exit(130)

@@ -1,26 +1,17 @@
-"""`souk up`, `souk down`, `souk status`: the shop as processes on this machine."""
+"""`souk up`, `souk down`: the shop as processes on this machine."""
 
-import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 import psutil
-from souk_chassis.observability.logs import Log
 
-from souk_topologies import one_process, processes
-from souk_topologies.cli.asking import OPERATOR_ADMIN, make_token
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError, data_dir_option
-from souk_topologies.client import ShopAwayError, ShopClient, ShopError
-from souk_topologies.places import AlreadyRunningError, DataDir, ShopState
-from souk_topologies.runner import run
-from souk_topologies.sample import load_catalogue
-from souk_topologies.server import ShopServer
+from souk_topologies.places import DataDir
 from souk_topologies.settings import DEFAULT_PORT, Settings, Topology
 
 START_TIMEOUT_S = 60.0
@@ -42,48 +33,9 @@ def up(topology: str, port: int, host: str, empty: bool, detach: bool, data_dir:
     if detach:
         _detach(settings, data)
         return
-    try:
-        with data.lock():
-            run(_up(settings, data), "shop")
-    except AlreadyRunningError as error:
-        raise UsedWronglyError(str(error)) from None
-    except (ShopError, ShopAwayError) as error:
-        raise FoundWrongError(f"the sample catalogue could not be loaded: {error}") from None
+    from souk_topologies.cli.serving import serve
 
-
-async def _up(settings: Settings, data: DataDir) -> None:
-    log = Log("shop")
-    began = time.monotonic()
-    server = ShopServer(settings, log)
-    urls = await server.start()
-    keeper = asyncio.create_task(server.keep(), name="postgres-keeper")
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    serve = one_process.serve if settings.topology is Topology.PROCESS else processes.serve
-    shop = asyncio.create_task(serve(settings, urls, ready))
-    try:
-        waited: set[asyncio.Future[Any]] = {shop, ready}
-        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        if ready.done():
-            if settings.sample and settings.database_url is None:
-                await load_catalogue(ready.result(), make_token(data.path, OPERATOR_ADMIN), data.path)
-            data.write_state(ShopState(ready.result(), os.getpid(), settings.topology.value))
-            _greet(ready.result(), settings, time.monotonic() - began)
-        await shop
-    finally:
-        data.remove_state()
-        keeper.cancel()
-        await asyncio.gather(keeper, return_exceptions=True)
-        await server.stop()
-
-
-def _greet(url: str, settings: Settings, took_s: float) -> None:
-    where = "" if str(settings.data_dir) == str(Path.cwd() / ".souk") else f" --data-dir {settings.data_dir}"
-    click.echo(
-        f"\n  Souk is open after {took_s:.1f} s\n\n"
-        f"    shop      {url}\n    mailbox   {url}/mailbox\n    API       {url}/docs\n"
-        f"    admin     souk token --admin{where}\n\n  Stop with Ctrl-C. The data stays in {settings.data_dir}\n",
-        err=True,
-    )
+    serve(settings, data)
 
 
 def _detach(settings: Settings, data: DataDir) -> None:
@@ -139,26 +91,3 @@ def _has_ended(pid: int) -> bool:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
-
-
-@click.command()
-@data_dir_option
-def status(data_dir: Path) -> None:
-    """Say whether the shop runs, and whether all of it is ready."""
-    asyncio.run(_status(DataDir(data_dir.absolute())))
-
-
-async def _status(data: DataDir) -> None:
-    state = data.read_state()
-    if state is None:
-        raise FoundWrongError(f"no shop runs on {data.path}")
-    async with ShopClient(state.url, None) as client:
-        try:
-            readiness = await client.readiness()
-        except ShopAwayError as error:
-            raise FoundWrongError(str(error)) from None
-    click.echo(f"{state.url}  {state.topology}  pid {state.pid}  {readiness.status}")
-    for name, why in readiness.missing.items():
-        click.echo(f"  {name}: {why}")
-    if readiness.missing:
-        raise FoundWrongError("the shop is not ready")

@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 import msgspec
+
 from souk_chassis.money import Money
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import OrderPage, OrderReceipt, OrderSummary
 from souk_contracts.products import Product, ProductPage, StockBooks
-
 from souk_topologies.client import ShopClient
 from souk_topologies.data.naming import readable_name
 from souk_topologies.replay.history import History, TradeOrder

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from souk_chassis.clock import Clock
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
 from souk_contracts.notifications import MailBook
-
 from souk_notifications.domain import Mail, Receipt
 from souk_notifications.ports import MailFilter
 

@@ -5,11 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import asyncpg
+
 from souk_chassis.clock import Clock
 from souk_chassis.storage.postgres import PostgresUnit, translated
 from souk_chassis.storage.postgres_queues import PostgresDatabase
 from souk_contracts.notifications import MailBook
-
 from souk_notifications.domain import Letter, Mail, MailStatus, Receipt
 from souk_notifications.ports import MailFilter
 

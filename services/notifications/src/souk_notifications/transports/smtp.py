@@ -13,7 +13,6 @@ from email.headerregistry import Address
 from souk_chassis.clock import Clock
 from souk_chassis.errors import SoukError, unavailable
 from souk_chassis.resilience import Deadline, Pipeline, Policy
-
 from souk_notifications.domain import MailStatus, Receipt, mail_key, write_letter
 from souk_notifications.ports import Notice
 from souk_notifications.transports.message import compose

@@ -7,9 +7,9 @@ from contextlib import suppress
 from email.message import EmailMessage
 
 import aiosmtplib
+
 from souk_chassis.errors import timeout_unknown, too_many, unavailable
 from souk_chassis.resilience import Deadline
-
 from souk_notifications.domain import MailStatus
 from souk_notifications.transports.smtp_settings import SmtpServer
 

@@ -7,8 +7,8 @@ from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
 import msgspec
-from souk_chassis.config import ConfigError
 
+from souk_chassis.config import ConfigError
 from souk_notifications.transports.message import is_plain_address
 
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}

@@ -10,7 +10,6 @@ from souk_contracts.order_books import OrderBook, OrderState
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import OrderDetails, OrderLine, OrderSummary, ShortLine, StatusChange
 from souk_contracts.products import ShortItem
-
 from souk_orders.domain import OPEN, Draft, Head, Line, Move, Placed, ReturnNote, Step
 from souk_orders.ports import Overdue, Progress
 from souk_orders.storage.placing import place_in_unit

@@ -10,7 +10,6 @@ from souk_chassis import wire
 from souk_chassis.storage.ports import Database
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import StatusChange
-
 from souk_orders.domain import Draft, Placed, Step
 from souk_orders.facts import created
 from souk_orders.ports import OrdersUnit

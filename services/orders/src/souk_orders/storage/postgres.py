@@ -7,7 +7,6 @@ from datetime import datetime
 from souk_chassis import wire
 from souk_chassis.storage.postgres import PostgresUnit
 from souk_contracts.order_status import OrderStatus
-
 from souk_orders.domain import Draft, Head, Line, Move, Placed, ReturnNote
 from souk_orders.ports import Overdue
 from souk_orders.storage.placing import (

@@ -12,7 +12,6 @@ from souk_contracts.order_books import OrderBook, OrderState
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import OrderDetails, OrderLine, OrderSummary, ShortLine, StatusChange
 from souk_contracts.products import ShortItem
-
 from souk_orders.domain import Draft, Head, Placed, Step
 from souk_orders.facts import created
 from souk_orders.ports import Progress

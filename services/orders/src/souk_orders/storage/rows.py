@@ -3,7 +3,6 @@
 from typing import Any
 
 from souk_contracts.order_status import OrderStatus
-
 from souk_orders.domain import Head, Line, Placed
 
 HEAD = "order_id, customer_id, email, status, (total_amount * 100)::bigint, currency"

@@ -13,7 +13,6 @@ from typing import Final, Protocol
 from souk_chassis.errors import SoukError, conflict, timeout_unknown
 from souk_chassis.ids import uuid7
 from souk_chassis.storage.group_commit import GroupCommit
-
 from souk_payments.domain import Captured, Charge, Declined, Refund
 from souk_payments.ports import ProviderBook
 

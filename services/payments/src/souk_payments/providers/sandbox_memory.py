@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from souk_chassis.errors import SoukError
 from souk_chassis.ids import uuid7
-
 from souk_payments.domain import Captured, Declined, Refund
 from souk_payments.ports import ProviderBook
 from souk_payments.providers.sandbox import Entry, answer_again, refuse_refund

@@ -7,8 +7,7 @@ from typing import Any
 from souk_chassis.clock import Clock
 from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown
 from souk_chassis.ids import uuid7
-from souk_chassis.storage.postgres import ACQUIRE_TIMEOUT_S, open_pool, translated
-
+from souk_chassis.storage.postgres import ACQUIRE_TIMEOUT_S, give_back, open_pool, translated
 from souk_payments.domain import Captured, Charge, Declined, Refund
 from souk_payments.ports import ProviderBook
 from souk_payments.providers.sandbox import Entry, answer_again, refuse_refund
@@ -148,7 +147,7 @@ class PostgresBooks:
                 raise timeout_unknown("connection_lost", "The connection was lost before an answer came.") from error
             raise
         finally:
-            await self._pool.release(connection)
+            await give_back(self._pool, connection)
 
 
 async def open_books(url: str, clock: Clock) -> PostgresBooks:

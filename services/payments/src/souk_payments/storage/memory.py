@@ -6,7 +6,6 @@ from datetime import datetime
 
 from souk_chassis.clock import Clock
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
-
 from souk_payments.domain import Payment, PaymentState, Refund, given_back
 from souk_payments.ports import Checkpoint, Recorded
 

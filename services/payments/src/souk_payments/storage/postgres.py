@@ -7,7 +7,6 @@ from typing import Any
 from souk_chassis.clock import Clock
 from souk_chassis.storage.postgres import PostgresUnit, translated
 from souk_chassis.storage.postgres_queues import PostgresDatabase
-
 from souk_payments.domain import Payment, PaymentState, Refund
 from souk_payments.ports import Checkpoint, Recorded
 

@@ -8,7 +8,6 @@ from souk_chassis.clock import Clock
 from souk_chassis.money import Money
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
 from souk_contracts.products import ReservationBook, StockBook
-
 from souk_products.domain import Checkpoint, Movement, Reservation, ReservationState, fold
 from souk_products.ports import Listed, ProductRecord
 

@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
+
 from souk_chassis import wire
 from souk_chassis.clock import Clock
 from souk_chassis.money import Money
 from souk_chassis.storage.postgres import PostgresUnit, translated
 from souk_chassis.storage.postgres_queues import PostgresDatabase
 from souk_contracts.products import ReservationBook, ShortItem, StockBook
-
 from souk_products.domain import Checkpoint, Movement, Reservation, ReservationState, fold
 from souk_products.ports import Listed, ProductRecord
 

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from souk_chassis.clock import Clock
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
-
 from souk_users.domain import FAILURE_WINDOW, Account, SignIn, User, email_key
 
 

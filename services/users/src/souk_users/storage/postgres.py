@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
+
 from souk_chassis.clock import Clock
 from souk_chassis.storage.postgres import PostgresUnit, translated
 from souk_chassis.storage.postgres_queues import PostgresDatabase
-
 from souk_users.domain import FAILURE_WINDOW, Account, SignIn, User, email_key
 
 _ADD = """

@@ -1,0 +1,79 @@
+"""The shop in the foreground: PostgreSQL, the topology, the sample catalogue, and the greeting."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from souk_chassis.config import ConfigError
+from souk_chassis.observability.logs import Log
+from souk_chassis.storage.migrations import MigrationChangedError
+from souk_topologies import one_process, processes
+from souk_topologies.cli.options import FoundWrongError, UsedWronglyError
+from souk_topologies.cli.tokens import OPERATOR_ADMIN, make_token
+from souk_topologies.client import ShopAwayError, ShopError
+from souk_topologies.places import AlreadyRunningError, DataDir, ShopState
+from souk_topologies.postgres import EmbeddedPostgresError, ProvisionError
+from souk_topologies.runner import ListenError, run
+from souk_topologies.sample import load_catalogue
+from souk_topologies.server import ShopServer
+from souk_topologies.settings import Settings, Topology
+
+_USED_WRONGLY = (
+    AlreadyRunningError,
+    ConfigError,
+    EmbeddedPostgresError,
+    ListenError,
+    MigrationChangedError,
+    ProvisionError,
+)
+"""What the caller can mend: each says in one line what is wrong."""
+
+
+def serve(settings: Settings, data: DataDir) -> None:
+    """Run the shop in this process until SIGINT or SIGTERM. Raises FoundWrongError or UsedWronglyError."""
+    try:
+        with data.lock():
+            run(_up(settings, data), "shop")
+    except _USED_WRONGLY as error:
+        raise UsedWronglyError(str(error)) from None
+    except (ShopError, ShopAwayError) as error:
+        raise FoundWrongError(f"the sample catalogue could not be loaded: {error}") from None
+
+
+async def _up(settings: Settings, data: DataDir) -> None:
+    log = Log("shop")
+    began = time.monotonic()
+    server = ShopServer(settings, log)
+    urls = await server.start()
+    keeper = asyncio.create_task(server.keep(), name="postgres-keeper")
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    topology = one_process.serve if settings.topology is Topology.PROCESS else processes.serve
+    shop = asyncio.create_task(topology(settings, urls, ready))
+    try:
+        waited: set[asyncio.Future[Any]] = {shop, ready}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
+            if settings.sample and settings.database_url is None:
+                await load_catalogue(ready.result(), make_token(data.path, OPERATOR_ADMIN), data.path)
+            data.write_state(ShopState(ready.result(), os.getpid(), settings.topology.value))
+            _greet(ready.result(), settings, time.monotonic() - began)
+        await shop
+    finally:
+        data.remove_state()
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        await server.stop()
+
+
+def _greet(url: str, settings: Settings, took_s: float) -> None:
+    where = "" if str(settings.data_dir) == str(Path.cwd() / ".souk") else f" --data-dir {settings.data_dir}"
+    click.echo(
+        f"\n  Souk is open after {took_s:.1f} s\n\n"
+        f"    shop      {url}\n    mailbox   {url}/mailbox\n    API       {url}/docs\n"
+        f"    admin     souk token --admin{where}\n\n  Stop with Ctrl-C. The data stays in {settings.data_dir}\n",
+        err=True,
+    )
