@@ -15,6 +15,7 @@ CHECKS = (
     "charged_without_order",
     "stock_ledger",
     "stock_not_negative",
+    "stock_matches_reservations",
     "reservations_match_orders",
     "reserved_without_order",
     "mails_match_orders",
