@@ -108,8 +108,8 @@ def free_port() -> int:
         return port
 
 
-def crash(shop: Shop, files: list[Path], kills: int, seed: int) -> dict[str, object]:
-    """Replay under fire. Returns what was found."""
+def crash(shop: Shop, files: list[Path], kills: int, seed: int, pause_s: float) -> dict[str, object]:
+    """Replay under fire, with pauses of at most `pause_s` between the kills. Returns what was found."""
     chance = random.Random(seed)
     environment = dict(os.environ) | {"SOUK_TOKEN": shop.token()}
     command = [str(SOUK), "replay", *map(str, files), "--json", "--url", shop.url]
@@ -119,7 +119,7 @@ def crash(shop: Shop, files: list[Path], kills: int, seed: int) -> dict[str, obj
         while replay.poll() is None and not shop.has_orders(environment["SOUK_TOKEN"]):
             time.sleep(0.02)
         while done < kills and replay.poll() is None:
-            time.sleep(chance.uniform(0.05, 0.8))
+            time.sleep(chance.uniform(0.05, pause_s))
             victims = shop.victims()
             if replay.poll() is None and victims:
                 name = chance.choice(sorted(victims))
@@ -157,14 +157,14 @@ def holds(found: dict[str, object]) -> bool:
     return "orders" in replay and complete and audit["ok"] is True
 
 
-def run(topology: str, files: list[Path], kills: int, seed: int) -> dict[str, object]:
+def run(topology: str, files: list[Path], kills: int, seed: int, pause_s: float = 0.8) -> dict[str, object]:
     """A shop of its own, crashed and checked, and nothing left behind."""
     folder = Path(tempfile.mkdtemp(prefix="souk-chaos-"))
     folder.chmod(0o755)  # PostgreSQL runs as another user when we are root
     shop = Shop(DataDir(folder), topology, free_port())
     try:
         shop.start()
-        found = crash(shop, files, kills, seed)
+        found = crash(shop, files, kills, seed, pause_s)
         shop.stop()
     finally:
         subprocess.run([str(SOUK), "down", "--data-dir", str(folder)], check=False, stderr=subprocess.DEVNULL)

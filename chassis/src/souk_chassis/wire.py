@@ -62,4 +62,4 @@ def schema_extra(kind: type) -> dict[str, object]:
             "description": "An amount with at most two decimal places; answers give it as a string.",
             "examples": ["2.55"],
         }
-    raise NotImplementedError(kind)
+    raise NotImplementedError(kind)  # what msgspec asks a schema hook to say of a type that it does not know

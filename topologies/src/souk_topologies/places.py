@@ -1,13 +1,13 @@
 """The data directory: where a running shop keeps its database, its keys and its address, and where others find them."""
 
 import fcntl
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import psutil
 
 
 class ShopState(msgspec.Struct, frozen=True):
@@ -102,16 +102,14 @@ class DataDir:
         """Where the shop is, if one runs."""
         with suppress(FileNotFoundError, msgspec.MsgspecError):
             state = msgspec.json.decode(self._state.read_bytes(), type=ShopState)
-            if _is_alive(state.pid):
+            if not has_ended(state.pid):
                 return state
         return None
 
 
-def _is_alive(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone; one that its parent has not asked yet how it ended is."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return True
-    return True

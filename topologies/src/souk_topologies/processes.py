@@ -5,7 +5,6 @@ instead of being refused.
 """
 
 import asyncio
-import ctypes
 import os
 import signal
 import socket
@@ -31,13 +30,13 @@ LOOK_EVERY_S = 0.1
 STOP_TIMEOUT_S = 15.0
 RESTART_PAUSE_S = 0.5
 """How long a process that died at once is left alone."""
-_PR_SET_PDEATHSIG = 1
 
 
 class ProcessConfig(msgspec.Struct, frozen=True):
     """What a process is told, in the variable `SOUK_PROCESS`. Each is told no more than it uses."""
 
     name: str
+    keeper: int
     keys: str
     web: str
     wiring: Wiring
@@ -89,6 +88,7 @@ def _children(
         is_service = name != GATEWAY
         config = ProcessConfig(
             name,
+            os.getpid(),
             str(data.keys),
             str(settings.web),
             wired,
@@ -109,13 +109,8 @@ def _start(child: _Child, settings: Settings) -> None:
         env=environment,
         pass_fds=[fd],
         stdin=subprocess.DEVNULL,
-        preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         start_new_session=True,
     )
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def _keep(children: list[_Child], settings: Settings, log: Log) -> None:

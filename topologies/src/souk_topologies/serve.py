@@ -1,6 +1,8 @@
 """One process of the shop where each service has its own: a service with its worker, or the gateway."""
 
+import ctypes
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -33,6 +35,9 @@ from souk_topologies.runner import (
     work,
 )
 from souk_topologies.shop import GATEWAY, SERVICES, build_of, manifests
+
+_PR_SET_PDEATHSIG = 1
+"""prctl(2): the signal that this process gets when its parent ends."""
 
 
 async def serve_service(config: ProcessConfig, listener: socket.socket, environment: Mapping[str, str]) -> None:
@@ -108,11 +113,20 @@ def _jwks(keys: Path) -> dict[str, Any]:
     return found
 
 
+def _end_with(keeper: int) -> None:
+    """End when the keeper does, however it ends: nobody would start this process again, or stop it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != keeper:  # it ended before we could ask
+            sys.exit(f"the keeper, process {keeper}, is gone")
+
+
 def main() -> None:
     """`python -m souk_topologies.serve FD`, with its configuration in `SOUK_PROCESS`."""
     environment = dict(os.environ)
     config = msgspec.json.decode(environment.pop(WIRING_VARIABLE), type=ProcessConfig)
     listener = socket.socket(fileno=int(sys.argv[1]))
+    _end_with(config.keeper)
     is_gateway = config.name == GATEWAY
     work_to_do = serve_gateway(config, listener) if is_gateway else serve_service(config, listener, environment)
     run(work_to_do, config.name)

@@ -8,10 +8,9 @@ import time
 from pathlib import Path
 
 import click
-import psutil
 
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError, data_dir_option
-from souk_topologies.places import DataDir
+from souk_topologies.places import DataDir, has_ended
 from souk_topologies.settings import DEFAULT_PORT, Settings, Topology
 
 START_TIMEOUT_S = 60.0
@@ -81,13 +80,5 @@ def down(data_dir: Path) -> None:
             raise FoundWrongError(f"the shop (process {state.pid}) did not stop within {STOP_TIMEOUT_S:.0f} s")
         time.sleep(0.05)
     deadline = time.monotonic() + EXIT_TIMEOUT_S
-    while not _has_ended(state.pid) and time.monotonic() < deadline:  # it holds nothing any more, and is about to go
+    while not has_ended(state.pid) and time.monotonic() < deadline:  # it holds nothing any more, and is about to go
         time.sleep(0.01)
-
-
-def _has_ended(pid: int) -> bool:
-    """Also where its parent has not asked yet how it ended."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
