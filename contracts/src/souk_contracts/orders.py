@@ -35,12 +35,23 @@ ReturnDiffers = ErrorType(
 TooManyReturned = ErrorType(ErrorKind.CONFLICT, "too_many_returned", "That is more than was bought and not returned.")
 
 
+MAX_IDEMPOTENCY_KEY = 255
+MAX_PAYMENT_METHOD = 64
+"""The most characters of each."""
+
 PaymentMethod = Annotated[
     str,
-    msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$", description="A token of the payment provider, never a card"),
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9_-]+(?!\n)$",
+        max_length=MAX_PAYMENT_METHOD,
+        description="A token of the payment provider, never a card",
+    ),
 ]
 IdempotencyKey = Annotated[
-    str, msgspec.Meta(pattern=r"^[\x21-\x7e]{1,255}(?!\n)$", description="1 to 255 visible characters")
+    str,
+    msgspec.Meta(
+        pattern=r"^[\x21-\x7e]+(?!\n)$", max_length=MAX_IDEMPOTENCY_KEY, description="1 to 255 visible characters"
+    ),
 ]
 
 

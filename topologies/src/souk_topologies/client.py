@@ -18,6 +18,8 @@ T = TypeVar("T")
 MAX_CONNECTIONS = 64
 TRIES = 60
 """How often a request is made while the shop is away or busy: with the pauses, for about two minutes."""
+REQUEST_TIMEOUT_S = 60
+"""How long one try may take."""
 PAUSE_S = 2.0
 """The longest pause between two tries."""
 _PASSING = frozenset({429, 502, 503, 504})
@@ -49,7 +51,7 @@ class ShopClient:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=30),
             headers=headers,
-            timeout=aiohttp.ClientTimeout(total=60),
+            timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S),
             auto_decompress=False,
         )
         return self

@@ -26,6 +26,10 @@ from souk_topologies.shop import SERVICES
 
 MAX_CONNECTIONS = 2_000
 """Connections that one process serves at once; one more gets 503."""
+BACKLOG = 1_024
+"""Connections that wait to be accepted."""
+KEEP_ALIVE_S = 75
+"""How long an idle connection is kept, in seconds."""
 STOP_GRACE_S = 10
 """How long requests that are under way may take when the process stops, in seconds."""
 
@@ -77,7 +81,7 @@ class HttpServer:
             server_header=False,
             proxy_headers=False,
             limit_concurrency=MAX_CONNECTIONS,
-            timeout_keep_alive=75,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=STOP_GRACE_S,
         )
         self._server = _Server(config)
@@ -107,7 +111,7 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(1024)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise ListenError(f"can't listen on {host}:{port}: {error.strerror or error}") from None

@@ -15,6 +15,8 @@ from souk_chassis.operation import AnyOperation, Created
 
 MAX_CONNECTIONS = 128
 """Connections that one process holds to all the others for calls."""
+CONNECT_TIMEOUT_S = 2.0
+"""How long connecting, and waiting for a connection, may take."""
 MAX_STREAMS = 512
 """Streams that one process passes on at once. They have connections of their own: followers keep no call waiting."""
 _KIND_BY_STATUS = {
@@ -104,7 +106,7 @@ class HttpDispatcher:
             f"{self._urls[operation.service]}/operations/{operation.name}",
             data=wire.encode(request),
             headers=headers,
-            timeout=aiohttp.ClientTimeout(total=max(0.001, remaining_s), connect=2.0),
+            timeout=aiohttp.ClientTimeout(total=max(0.001, remaining_s), connect=CONNECT_TIMEOUT_S),
         )
 
 

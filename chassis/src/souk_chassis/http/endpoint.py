@@ -26,6 +26,8 @@ from souk_chassis.resilience import Deadline
 DEADLINE_HEADER = "souk-deadline-ms"
 """How long the caller still waits, in milliseconds, on calls between services."""
 
+MAX_CALL_BODY = 4 * MAX_BODY
+"""The largest body of a call between services, in bytes: what they ask of each other is longer than what people ask."""
 MAX_HEADERS = 32_768
 """The largest headers, in bytes, names and values together."""
 BODY_TIMEOUT_S = 20.0
@@ -227,7 +229,7 @@ class InternalEndpoint(_Guarded):
         operation = self.operations.get(scope["path_params"]["name"])
         if operation is None:
             raise EdgeError(404, "no_such_operation", "This service has no such operation.")
-        body = await read_body(headers, receive, 4 * MAX_BODY)
+        body = await read_body(headers, receive, MAX_CALL_BODY)
         try:
             request = wire.decode(body, operation.request)
         except msgspec.ValidationError as error:

@@ -17,6 +17,8 @@ from souk_chassis.observability.trace import trace_id
 
 QUEUED_LINES = 20_000
 """The most lines that wait to be written."""
+MAX_TRACEBACK = 4_000
+"""The most characters of a traceback in a line: its end."""
 WRITE_EVERY_S = 0.05
 
 _SECRET_NAMES = frozenset({"password", "token", "secret", "authorization", "card"})
@@ -93,7 +95,7 @@ class Log:
     def error(self, message: str, traceparent: str = "", error: BaseException | None = None, **facts: Any) -> None:
         """Something that somebody should look at."""
         if error is not None:
-            facts["error"] = "".join(traceback.format_exception(error))[-4000:]
+            facts["error"] = "".join(traceback.format_exception(error))[-MAX_TRACEBACK:]
         self._write("error", message, traceparent, facts)
 
     def _write(self, level: str, message: str, traceparent: str, facts: dict[str, Any]) -> None:

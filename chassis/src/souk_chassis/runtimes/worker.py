@@ -30,6 +30,10 @@ RECEIVED_KEPT = timedelta(days=7)
 HOUSEKEEPING_S = 3600.0
 
 
+CALLS_TIMEOUT_S = 30.0
+"""How long the calls of a handler or of a background round may take together."""
+STOP_GRACE_S = 10.0
+"""How long batches that were taken may take to end when a worker stops."""
 PACE_S = 0.02
 """A loop begins a round at most every 20 ms, unless its batches are full: under load a round then has more to do, and
 each costs some six round trips to PostgreSQL whatever it does. Alone, an event waits for nothing."""
@@ -88,7 +92,7 @@ class Worker:
         self._endless = [asyncio.create_task(loop, name=task_name) for task_name, loop in endless]
         self._tasks = [asyncio.create_task(loop, name=task_name) for task_name, loop in loops] + self._endless
 
-    async def stop(self, grace_s: float = 10.0) -> None:
+    async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """Finish the batches that were taken, then end. What is cut off after `grace_s` is rolled back."""
         self._stopping.set()
         ends_s = time.monotonic() + grace_s
@@ -332,7 +336,7 @@ class Worker:
 
     def _context(self, traceparent: str) -> Context[Any]:
         instance = self._instance
-        call = internal_call(instance.clock, 30.0, instance.manifest.name, traceparent)
+        call = internal_call(instance.clock, CALLS_TIMEOUT_S, instance.manifest.name, traceparent)
         return instance.context(self._way_out, call)
 
 

@@ -14,7 +14,7 @@ from souk_chassis.clock import Clock
 from souk_chassis.context import unit_is_open
 from souk_chassis.errors import unavailable
 from souk_chassis.events.event import Event, Stored, pack, type_and_subject
-from souk_chassis.storage.ports import DeadLetter, QueueState, Subscriptions, Waiting
+from souk_chassis.storage.ports import MAX_REASON, DeadLetter, QueueState, Subscriptions, Waiting
 from souk_chassis.storage.signals import wait_and_clear
 
 
@@ -168,7 +168,7 @@ class MemoryDatabase(Generic[U]):
             if row is not None and lease in {None, row.attempts}:
                 unit.delete("inbox", (queue, event_id))
                 dead = replace(row, attempts=row.attempts + 1 if lease is None else lease)
-                unit.put("dead_letters", (queue, event_id), (dead, reason[:2000], self.clock.now()))
+                unit.put("dead_letters", (queue, event_id), (dead, reason[:MAX_REASON], self.clock.now()))
 
     async def redrive(self, queue: str) -> int:
         """See the port."""

@@ -10,8 +10,12 @@ from importlib.resources.abc import Traversable
 
 import asyncpg
 
+from souk_chassis.storage.postgres import ACQUIRE_TIMEOUT_S
+
 LOCK_KEY = 0x50_55_4B
 """The advisory lock that lets one process migrate a database at a time."""
+STATEMENT_TIMEOUT_S = 300.0
+"""How long one statement of a migration may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ async def migrate(dsn: str, migrations: Sequence[Migration]) -> list[str]:
 
     Raises MigrationChangedError where an applied file differs.
     """
-    connection = await asyncpg.connect(dsn, timeout=10, command_timeout=300)
+    connection = await asyncpg.connect(dsn, timeout=ACQUIRE_TIMEOUT_S, command_timeout=STATEMENT_TIMEOUT_S)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK_KEY)
         await connection.execute(

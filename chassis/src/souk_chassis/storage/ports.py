@@ -14,6 +14,9 @@ from souk_chassis.events.event import Event, Stored
 COLLISION = "database_collision"
 """The code of `unavailable` for a deadlock or a serialisation failure: doing the same again at once is right."""
 
+MAX_REASON = 2_000
+"""The most characters of a dead letter's reason that are kept."""
+
 U_co = TypeVar("U_co", bound="Unit", covariant=True)
 
 

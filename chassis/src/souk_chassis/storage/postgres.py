@@ -20,6 +20,8 @@ POOL_SIZE = 8
 """Connections a service holds at most."""
 ACQUIRE_TIMEOUT_S = 5.0
 """How long a unit of work waits for a connection."""
+PING_TIMEOUT_S = 2.0
+"""How long a readiness check waits for the server."""
 COMMAND_TIMEOUT_S = 30.0
 """How long one statement may take."""
 
@@ -206,4 +208,4 @@ class PostgresSession(Generic[U]):
     async def ping(self) -> None:
         """See `souk_chassis.storage.ports.Database`."""
         async with self.reading() as connection:
-            await connection.fetchval("SELECT 1", timeout=2.0)
+            await connection.fetchval("SELECT 1", timeout=PING_TIMEOUT_S)

@@ -13,14 +13,17 @@ import asyncpg
 
 from souk_chassis.clock import Clock
 from souk_chassis.events.event import Stored, type_and_subject
-from souk_chassis.storage.ports import DeadLetter, QueueState, Subscriptions, Waiting
-from souk_chassis.storage.postgres import PostgresSession, PostgresUnit, open_pool, translated
+from souk_chassis.storage.ports import MAX_REASON, DeadLetter, QueueState, Subscriptions, Waiting
+from souk_chassis.storage.postgres import PING_TIMEOUT_S, PostgresSession, PostgresUnit, open_pool, translated
 from souk_chassis.storage.signals import wait_and_clear
 
 U = TypeVar("U", bound=PostgresUnit)
 
 NOTICES = "souk_inbox"
 """The NOTIFY channel on which a database says which queue got something."""
+
+RELAY_CONNECTIONS = 2
+"""Connections of one service's relay to one subscriber."""
 
 _LEASE = """
 UPDATE inbox SET attempts = attempts + 1, visible_at = $4 WHERE (queue, event_id) IN (
@@ -81,7 +84,7 @@ class PostgresTarget:
     async def ping(self) -> None:
         """Raise SoukError `unavailable` where these queues can't be reached."""
         with translated():
-            await self._pool.fetchval("SELECT 1", timeout=2.0)
+            await self._pool.fetchval("SELECT 1", timeout=PING_TIMEOUT_S)
 
     async def close(self) -> None:
         """Release connections."""
@@ -90,7 +93,7 @@ class PostgresTarget:
 
 async def open_target(dsn: str, clock: Clock, *, name: str) -> PostgresTarget:
     """A target that connects when first used."""
-    return PostgresTarget(await open_pool(dsn, size=2, name=name), clock)
+    return PostgresTarget(await open_pool(dsn, size=RELAY_CONNECTIONS, name=name), clock)
 
 
 class PostgresDatabase(PostgresSession[U]):
@@ -130,7 +133,7 @@ class PostgresDatabase(PostgresSession[U]):
     async def bury(self, queue: str, event_id: str, reason: str, *, lease: int | None = None) -> None:
         """See the port."""
         with translated():
-            await self.pool.execute(_BURY, queue, event_id, reason[:2000], self.clock.now(), lease)
+            await self.pool.execute(_BURY, queue, event_id, reason[:MAX_REASON], self.clock.now(), lease)
 
     async def redrive(self, queue: str) -> int:
         """See the port."""

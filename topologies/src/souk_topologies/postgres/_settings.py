@@ -6,10 +6,12 @@ from pathlib import Path
 SETTINGS_FILE = "souk.conf"
 INCLUDE_LINE = f"include_if_exists = '{SETTINGS_FILE}'"
 
+MAX_CONNECTIONS = 120
+
 _SETTINGS: tuple[tuple[str, str, str], ...] = (
     ("listen_addresses", "", "no network port: the socket alone, which file permissions guard"),
     ("unix_socket_permissions", "0700", "only the server's OS user and root may connect, password or not"),
-    ("max_connections", "120", "five services and the bus at their role limits, and some to spare"),
+    ("max_connections", str(MAX_CONNECTIONS), "five services and the bus at their role limits, and some to spare"),
     ("shared_buffers", "192MB", "holds a shop's hot tables, and still fits a laptop"),
     ("huge_pages", "off", "needs set-up by root; start the same everywhere"),
     ("fsync", "on", "an acknowledged order outlives a power cut"),

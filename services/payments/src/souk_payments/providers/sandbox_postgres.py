@@ -12,6 +12,9 @@ from souk_payments.domain import Captured, Charge, Declined, Refund
 from souk_payments.ports import ProviderBook
 from souk_payments.providers.sandbox import Entry, answer_again, refuse_refund
 
+CONNECTIONS = 2
+"""Connections of the sandbox to its books."""
+
 _ENTER = """
 INSERT INTO sandbox.charges
     (order_id, charge_key, payment_id, amount_minor, currency, method, declined, created_at)
@@ -152,4 +155,4 @@ class PostgresBooks:
 
 async def open_books(url: str, clock: Clock) -> PostgresBooks:
     """The books in the database at `url`; its tables come with the service's migrations."""
-    return PostgresBooks(await open_pool(url, size=2, name="souk-sandbox"), clock)
+    return PostgresBooks(await open_pool(url, size=CONNECTIONS, name="souk-sandbox"), clock)
