@@ -28,8 +28,6 @@ RETRY_CAP_S = 60.0
 RECEIVED_KEPT = timedelta(days=7)
 """How long the ids of received events are remembered. No relay repeats itself after so long."""
 HOUSEKEEPING_S = 3600.0
-
-
 CALLS_TIMEOUT_S = 30.0
 """How long the calls of a handler or of a background round may take together."""
 STOP_GRACE_S = 10.0

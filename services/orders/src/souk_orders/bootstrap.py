@@ -30,7 +30,6 @@ async def build(base: Foundation) -> Instance:
     """The service, ready to be served."""
     config = read_config(OrdersConfig, base.environment)
     store = await _store(base)
-
     backlog = Backlog(store)
     placing: GroupCommit[Draft, Placed] = GroupCommit(store.place, weigh=lambda draft: len(draft.lines))
     deps = Orders(store, base.key, config.currency, placing, backlog, LastKnownPrices())
