@@ -73,7 +73,9 @@ class Operation(Generic[Req, Res]):
     `service` is the one that implements it. `headers` names request fields that come from an HTTP header; path
     parameters fill the fields of the same name; the rest is the query of a GET and the body of anything else.
     `streams` says that the implementation yields responses one by one (server-sent events on HTTP). `location` is the
-    template of the `Location` header of what was made. `timeout_s` bounds one call.
+    template of the `Location` header of what was made. `token_optional` marks a public operation that treats a caller
+    with a token otherwise, `may_create` one that answers 201 instead of its status for what is new (`Created`).
+    `timeout_s` bounds one call.
     """
 
     name: str
@@ -89,6 +91,8 @@ class Operation(Generic[Req, Res]):
     headers: Mapping[str, str] = field(default_factory=dict)
     location: str | None = None
     streams: bool = False
+    token_optional: bool = False
+    may_create: bool = False
     timeout_s: float = 10.0
 
     def __post_init__(self) -> None:

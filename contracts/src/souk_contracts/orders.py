@@ -208,6 +208,7 @@ PlaceOrder = Operation(
     errors=[UnknownProduct, WrongTotal, OutOfRange, EmailNeeded, NotForOthers, PriceChanged, OrderDiffers],
     headers={"idempotency_key": "Idempotency-Key"},
     location="/orders/{orderId}",
+    token_optional=True,
 )
 GetOrder = Operation(
     "get_order",

@@ -166,6 +166,7 @@ PutProduct = Operation(
     idempotent=True,
     errors=[PriceOutOfRange, WrongCurrency],
     location="/products/{productId}",
+    may_create=True,
 )
 AdjustInventory = Operation(
     "adjust_inventory",

@@ -9,33 +9,21 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
-import msgspec
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity
 from souk_chassis.context import Call, Context
 from souk_chassis.errors import SoukError
-from souk_chassis.observability.logs import Log, LogWriter
+from souk_chassis.observability.logs import Log
 from souk_chassis.resilience import Deadline
 from souk_chassis.testing.clock import ManualClock
+from souk_chassis.testing.contexts import TRACEPARENT
+from souk_chassis.testing.logs import RecordedLines
 from souk_contracts.users import Contact, Contacts
 from souk_notifications.operations import Notifications
 from souk_notifications.storage.memory import MemoryMailStore
 from souk_notifications.transports.mailbox import Mailbox
-
-TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-class Lines(LogWriter):
-    """Keeps log lines instead of writing them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[dict[str, Any]] = []
-
-    def write(self, line: bytes) -> None:
-        self.lines.append(msgspec.json.decode(line))
 
 
 class UsersService:
@@ -65,8 +53,8 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def log_lines() -> Lines:
-    return Lines()
+def log_lines() -> RecordedLines:
+    return RecordedLines()
 
 
 @pytest.fixture
@@ -81,7 +69,7 @@ def notifications(clock: ManualClock) -> Notifications:
 
 @pytest.fixture
 def as_caller(
-    notifications: Notifications, clock: ManualClock, log_lines: Lines, users_service: UsersService
+    notifications: Notifications, clock: ManualClock, log_lines: RecordedLines, users_service: UsersService
 ) -> Callable[..., Context[Notifications]]:
     """Makes the context of a call on behalf of an identity."""
 

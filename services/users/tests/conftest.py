@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import pytest
 from argon2 import PasswordHasher
 
@@ -11,24 +10,13 @@ from souk_chassis.auth import passwords
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity
 from souk_chassis.auth.keys import new_key
 from souk_chassis.context import Call, Context
-from souk_chassis.observability.logs import Log, LogWriter
+from souk_chassis.observability.logs import Log
 from souk_chassis.resilience import Deadline
 from souk_chassis.testing.clock import ManualClock
+from souk_chassis.testing.contexts import TRACEPARENT
+from souk_chassis.testing.logs import RecordedLines
 from souk_users.operations import Users
 from souk_users.storage.memory import MemoryUserStore
-
-TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-class Lines(LogWriter):
-    """Keeps log lines instead of writing them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[dict[str, Any]] = []
-
-    def write(self, line: bytes) -> None:
-        self.lines.append(msgspec.json.decode(line))
 
 
 class CountingHasher(PasswordHasher):
@@ -57,8 +45,8 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def log_lines() -> Lines:
-    return Lines()
+def log_lines() -> RecordedLines:
+    return RecordedLines()
 
 
 @pytest.fixture
@@ -67,7 +55,7 @@ def users(clock: ManualClock) -> Users:
 
 
 @pytest.fixture
-def as_caller(users: Users, clock: ManualClock, log_lines: Lines) -> Callable[..., Context[Users]]:
+def as_caller(users: Users, clock: ManualClock, log_lines: RecordedLines) -> Callable[..., Context[Users]]:
     """Makes the context of a call on behalf of an identity."""
 
     def context(identity: Identity = ANONYMOUS, deps: Users = users) -> Context[Users]:

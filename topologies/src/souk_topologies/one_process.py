@@ -13,11 +13,10 @@ from souk_topologies.gateway import gateway_app
 from souk_topologies.places import DataDir
 from souk_topologies.runner import (
     CLOCK,
-    HttpServer,
     checks,
     listen,
     open_targets,
-    settle_memory,
+    serve_app,
     stop_event,
     way_out,
     work,
@@ -57,12 +56,9 @@ async def serve(settings: Settings, urls: DatabaseUrls, ready: "asyncio.Future[s
             public,
             settings.web,
         )
-        server = HttpServer(app, listener)
         for instance in instances:
             _start(instance, dispatcher, subscriptions, settings, stack)
-        settle_memory()
-        await server.start()
-        stack.push_async_callback(server.stop)
+        await serve_app(app, listener, stack)
         ready.set_result(f"http://{settings.host}:{listener.getsockname()[1]}")
         await stopping.wait()
 

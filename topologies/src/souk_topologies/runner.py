@@ -152,3 +152,11 @@ def settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+async def serve_app(app: ASGIApp, listener: socket.socket, stack: AsyncExitStack) -> None:
+    """Return when the app is served; it is served until the stack unwinds. The last step of a process' start."""
+    settle_memory()
+    server = HttpServer(app, listener)
+    await server.start()
+    stack.push_async_callback(server.stop)

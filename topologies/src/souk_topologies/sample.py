@@ -1,10 +1,10 @@
 """The sample catalogue: what a new shop sells, so that there is something to look at and to buy."""
 
-import asyncio
 from pathlib import Path
 
 from souk_chassis.money import Money
 from souk_contracts.products import Product, ProductPage
+from souk_topologies.at_once import at_once
 from souk_topologies.client import ShopClient
 from souk_topologies.data import CatalogueItem, catalogue
 
@@ -26,20 +26,14 @@ async def load_catalogue(url: str, token: str, data_dir: Path) -> int:
     async with ShopClient(url, token) as client:
         pages = client.pages("/products", ProductPage, {"limit": "200"})
         there = {product.product_id async for page in pages for product in page.items}
-        missing = iter([item for item in catalogue() if item.product_id not in there])
-        made = 0
+        missing = [item for item in catalogue() if item.product_id not in there]
 
-        async def maker() -> None:
-            nonlocal made
-            for item in missing:
-                await client.call("PUT", f"/products/{item.product_id}", Product, body=_content(item))
-                made += 1
+        async def make(item: CatalogueItem) -> None:
+            await client.call("PUT", f"/products/{item.product_id}", Product, body=_content(item))
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
-                group.create_task(maker())
+        await at_once(make, missing, AT_ONCE)
     mark.touch()
-    return made
+    return len(missing)
 
 
 def _content(item: CatalogueItem) -> dict[str, object]:

@@ -25,11 +25,10 @@ from souk_topologies.gateway import gateway_app
 from souk_topologies.processes import WIRING_VARIABLE, ProcessConfig
 from souk_topologies.runner import (
     CLOCK,
-    HttpServer,
     checks,
     open_targets,
     run,
-    settle_memory,
+    serve_app,
     stop_event,
     way_out,
     work,
@@ -63,7 +62,7 @@ async def serve_service(config: ProcessConfig, listener: socket.socket, environm
         subscriptions = Subscriptions(config.wiring.subscriptions, targets)
         worker = work(instance, subscriptions, out, deliveries=1)
         stack.push_async_callback(worker.stop)
-        await _serve(app(routes, checks([instance], targets)), listener, stack)
+        await serve_app(app(routes, checks([instance], targets)), listener, stack)
         await stopping.wait()
 
 
@@ -75,26 +74,19 @@ async def serve_gateway(config: ProcessConfig, listener: socket.socket) -> None:
         public = _jwks(keys)
         remote = HttpDispatcher(config.urls, CallTokens(load_key(keys / f"{GATEWAY}.pem")))
         stack.push_async_callback(remote.close)
-        checks = {name: await _service_check(name, config.urls[name], stack) for name in SERVICES}
+        services = {name: await _service_check(name, config.urls[name], stack) for name in SERVICES}
         gateway = gateway_app(
             list(manifests().values()),
             remote,
             TokenVerifier(PublicKeys.from_jwks(public)),
             CLOCK,
             Log("gateway"),
-            checks,
+            services,
             public,
             Path(config.web),
         )
-        await _serve(gateway, listener, stack)
+        await serve_app(gateway, listener, stack)
         await stopping.wait()
-
-
-async def _serve(asgi: Any, listener: socket.socket, stack: AsyncExitStack) -> None:
-    settle_memory()
-    server = HttpServer(asgi, listener)
-    await server.start()
-    stack.push_async_callback(server.stop)
 
 
 async def _service_check(name: str, url: str, stack: AsyncExitStack) -> Check:

@@ -60,10 +60,8 @@ class HttpDispatcher:
     async def dispatch(self, operation: AnyOperation, request: Any, call: Call) -> Any:
         """See `souk_chassis.context.Dispatcher`. A connection that was refused is `unavailable`; one that broke after
         the request was sent is `timeout_unknown`, since it may have happened."""
-        sent = False
         try:
             async with self._post(operation, request, call) as response:
-                sent = True
                 body = await response.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise unavailable("service_unavailable", f"{operation.service} can't be reached.") from error
@@ -71,7 +69,7 @@ class HttpDispatcher:
             raise timeout_unknown("no_answer", f"{operation.service} gave no whole answer.") from error
         if response.status >= 400:
             raise _error(operation, response, body)
-        value = _decode(operation, body) if sent else None
+        value = _decode(operation, body)
         return Created(value) if response.status == 201 else value
 
     async def stream(self, operation: AnyOperation, request: Any, call: Call) -> AsyncIterator[Any]:

@@ -241,9 +241,8 @@ class InternalEndpoint(_Guarded):
             await _send_events(send, self.dispatcher.stream(operation, request, call), self.log, traceparent)
             return
         response = await self.dispatcher.dispatch(operation, request, call)
-        created = isinstance(response, Created)
-        content = wire.encode(response.value if isinstance(response, Created) else response)
-        await respond(send, 201 if created else 200, [(b"content-type", b"application/json")], content)
+        value, status = (response.value, 201) if isinstance(response, Created) else (response, 200)
+        await respond(send, status, [(b"content-type", b"application/json")], wire.encode(value))
 
 
 def _remaining_s(headers: dict[str, str], operation: AnyOperation) -> float:

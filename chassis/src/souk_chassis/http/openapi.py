@@ -82,7 +82,7 @@ def _operation(binding: Binding, by_kind: dict[Any, Any], components: dict[str, 
         "responses": _responses(operation, by_kind[operation.response]),
     }
     if operation.access is Access.PUBLIC:
-        described["security"] = [{}, {"bearer": []}] if operation.name == "place_order" else [{}]
+        described["security"] = [{}, {"bearer": []}] if operation.token_optional else [{}]
     else:
         described["security"] = [{"bearer": []}]
     if binding.body_fields:
@@ -119,12 +119,12 @@ def _responses(operation: AnyOperation, schema: dict[str, Any]) -> dict[str, Any
     content = {media: {"schema": {"type": "string"} if operation.streams else schema}}
     headers = {"Location": {"description": "Where it is", "schema": {"type": "string"}}}
     responses: dict[str, Any] = {}
-    for status in {operation.status, *((200, 201) if operation.name.startswith("put_") else ())}:
+    for status in {operation.status, *((201,) if operation.may_create else ())}:
         responses[str(status)] = {"description": operation.summary, "content": content}
         if status == 201 and operation.location:
             responses[str(status)]["headers"] = headers
     texts = dict(_EDGE) | dict(_COMMON)
-    if operation.access is not Access.PUBLIC or operation.name == "place_order":
+    if operation.access is not Access.PUBLIC or operation.token_optional:
         texts |= _DENIED
     else:
         texts |= {401: _DENIED[401]}

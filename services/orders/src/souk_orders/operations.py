@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
 from souk_chassis import wire
@@ -20,6 +20,7 @@ from souk_contracts.orders import (
     OrderDelivered,
     OrderDetails,
     OrderedItem,
+    OrderEvent,
     OrderNotFound,
     OrderPage,
     OrderQuery,
@@ -82,22 +83,12 @@ async def cancel_order(ctx: Context[Orders], request: OrderRef) -> OrderDetails:
 
 async def ship_order(ctx: Context[Orders], request: OrderRef) -> OrderDetails:
     """CONFIRMED to SHIPPED. Saying it again changes nothing."""
-    async with ctx.deps.store.unit() as unit:
-        head = await _stepped(ctx, unit, request.order_id, OrderStatus.SHIPPED)
-        if head is not None:
-            unit.publish(OrderShipped(**head_facts(head)), ctx.traceparent)
-            _log(ctx, "order shipped", head)
-    return await get_order(ctx, request)
+    return await _step_to(ctx, request, OrderStatus.SHIPPED, lambda head: OrderShipped(**head_facts(head)))
 
 
 async def deliver_order(ctx: Context[Orders], request: OrderRef) -> OrderDetails:
     """SHIPPED to DELIVERED. Saying it again changes nothing."""
-    async with ctx.deps.store.unit() as unit:
-        head = await _stepped(ctx, unit, request.order_id, OrderStatus.DELIVERED)
-        if head is not None:
-            unit.publish(OrderDelivered(**head_facts(head)), ctx.traceparent)
-            _log(ctx, "order delivered", head)
-    return await get_order(ctx, request)
+    return await _step_to(ctx, request, OrderStatus.DELIVERED, lambda head: OrderDelivered(**head_facts(head)))
 
 
 async def return_items(ctx: Context[Orders], request: NewReturn) -> ReturnReceipt:
@@ -184,15 +175,19 @@ async def _owned(ctx: Context[Orders], unit: OrdersUnit, order_id: str) -> Head:
     return head
 
 
-async def _stepped(ctx: Context[Orders], unit: OrdersUnit, order_id: str, to: OrderStatus) -> Head | None:
-    """Move the order, and return it; None where it was there already."""
-    head = await _owned(ctx, unit, order_id)
-    if head.status is to:
-        return None
-    if not may_become(head.status, to):
-        raise NotNow(f"An order that is {head.status} can't become {to}.")
-    await unit.move([move_to(head, Step(to, ctx.now))])
-    return head
+async def _step_to(
+    ctx: Context[Orders], request: OrderRef, to: OrderStatus, event: Callable[[Head], OrderEvent]
+) -> OrderDetails:
+    """Move the order on, and say so; an order that is there already stays as it is."""
+    async with ctx.deps.store.unit() as unit:
+        head = await _owned(ctx, unit, request.order_id)
+        if head.status is not to:
+            if not may_become(head.status, to):
+                raise NotNow(f"An order that is {head.status} can't become {to}.")
+            await unit.move([move_to(head, Step(to, ctx.now))])
+            unit.publish(event(head), ctx.traceparent)
+            _log(ctx, f"order {to.lower()}", head)
+    return await get_order(ctx, request)
 
 
 def _log(ctx: Context[Orders], message: str, head: Head) -> None:

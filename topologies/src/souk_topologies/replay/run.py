@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -13,6 +13,7 @@ from souk_chassis.money import Money
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import OrderPage, OrderReceipt, OrderSummary
 from souk_contracts.products import Product, ProductPage, StockBooks
+from souk_topologies.at_once import at_once
 from souk_topologies.client import ShopClient
 from souk_topologies.data.naming import readable_name
 from souk_topologies.replay.history import History, TradeOrder
@@ -83,7 +84,7 @@ async def replay(client: ShopClient, history: History, stock: int, progress: Pro
             raise ReplayError(f"order {order.order_id} was answered as {receipt.order_id} for {receipt.total}")
         progress.step()
 
-    await _at_once(place, waiting)
+    await at_once(place, waiting, AT_ONCE)
     await _wait_for_ends(client, history, progress)
     ended = await _ours(client, history)
     return _result(history, ended, time.monotonic() - began)
@@ -118,20 +119,7 @@ async def _make_products(client: ShopClient, history: History, stock: int, progr
         await client.call("PUT", f"/products/{product.product_id}", Product, body=body)
         progress.step()
 
-    await _at_once(make, missing)
-
-
-async def _at_once(work: Callable[[Any], Any], items: Sequence[Any]) -> None:
-    """Do the work for all items in their order, `AT_ONCE` at a time. The first failure ends it."""
-    left = iter(items)
-
-    async def worker() -> None:
-        for item in left:
-            await work(item)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(AT_ONCE):
-            group.create_task(worker())
+    await at_once(make, missing, AT_ONCE)
 
 
 def _body(order: TradeOrder) -> dict[str, object]:
