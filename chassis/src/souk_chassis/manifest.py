@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from souk_chassis.events.event import Event
+from souk_chassis.events.event import MAX_EVENTS, Event
 from souk_chassis.operation import AnyOperation
 
 Implementation = Callable[..., Any]
@@ -32,12 +32,17 @@ class Consumer:
 
     apply: Callable[..., Awaitable[None]]
     ask: Callable[..., Awaitable[Sequence[Any]]] | None = None
-    batch: int = 256
+    batch: int = 512
+    """Events in one go; one message may bring more."""
     attempts: int = 5
     ask_s: float = 24.0
     """How long asking for one batch may take, in seconds."""
     loops: int = 1
     """How many batches are asked for at once, so that one slow answer does not hold up the rest."""
+
+    def is_full(self, events: int) -> bool:
+        """Whether a batch of so many events may have left a message behind for want of room."""
+        return events + min(MAX_EVENTS, self.batch) > self.batch
 
 
 @dataclass(frozen=True)

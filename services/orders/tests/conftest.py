@@ -13,7 +13,7 @@ from souk_chassis.auth.keys import new_key
 from souk_chassis.clock import Clock
 from souk_chassis.context import Call, Context
 from souk_chassis.errors import SoukError
-from souk_chassis.events.event import Delivery, Envelope, Event
+from souk_chassis.events.event import Delivery, Event
 from souk_chassis.ids import uuid7
 from souk_chassis.money import Money
 from souk_chassis.operation import AnyOperation
@@ -22,6 +22,7 @@ from souk_chassis.runtimes.instance import Foundation, Instance
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.logs import RecordedLines
+from souk_chassis.testing.queues import events_in
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import NewOrder, NewOrderItem, OrderReceipt
 from souk_contracts.products import Quotation, Quote, QuotedPrice, QuoteRequest
@@ -127,11 +128,11 @@ class Desk:
 
     def published(self) -> list[dict[str, Any]]:
         """What was published since the last call: type, trace and data of each event."""
-        outbox = self.store.tables["outbox"]
-        envelopes = [wire.decode(outbox.pop(event_id).json, Envelope) for event_id in sorted(outbox)]
+        sent = events_in(self.store.tables["outbox"].values())
+        self.store.tables["outbox"].clear()
         return [
             {"type": each.type.split(".")[1], "trace": each.traceparent, **wire.decode(each.data, dict[str, Any])}
-            for each in envelopes
+            for each in sent
         ]
 
     async def status(self, order_id: str = "o1") -> OrderStatus:

@@ -108,7 +108,7 @@ class Shop:
         await self.send(*events)
         await self.run()
         kinds = {event.type_name(): event for event in service.publishes}
-        told = [unpack(stored.json, kinds[stored.type]).data for stored in self.ears.heard]
+        told = [each.data for stored in self.ears.heard for each in unpack(stored.json, kinds[stored.type])]
         self.ears.heard.clear()
         return [event for event in told if not isinstance(event, RefundOwed)]
 

@@ -9,11 +9,12 @@ from souk_chassis import wire
 from souk_chassis.clock import Clock
 from souk_chassis.context import Context, internal_call
 from souk_chassis.errors import unavailable
-from souk_chassis.events.event import Delivery, Envelope, Event
+from souk_chassis.events.event import Delivery, Event
 from souk_chassis.ids import uuid7
 from souk_chassis.observability.logs import Log
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock
+from souk_chassis.testing.queues import events_in
 from souk_contracts.order_books import OrderState, OrderStates
 from souk_contracts.order_status import OrderStatus
 from souk_products.operations import Products, make_products
@@ -66,7 +67,8 @@ class Service:
         async with self.store.unit() as unit:
             await handler(self.ctx, unit, deliveries)
         outbox = self._outbox()
-        return [_published(outbox[event_id].json) for event_id in sorted(set(outbox) - before)]
+        sent = events_in(outbox[event_id] for event_id in set(outbox) - before)
+        return [{"type": each.type, **wire.decode(each.data, dict[str, Any])} for each in sent]
 
     async def now(self) -> dict[str, int]:
         """Stock on hand by product, after a look at every product's ledger."""
@@ -81,11 +83,6 @@ class Service:
     def _outbox(self) -> dict[str, Any]:
         assert isinstance(self.store, MemoryProductsStore)
         return self.store.tables["outbox"]
-
-
-def _published(json: str) -> dict[str, Any]:
-    envelope = wire.decode(json, Envelope)
-    return {"type": envelope.type, **wire.decode(envelope.data, dict[str, Any])}
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ async def test_an_order_goes_through_the_worker(make_database: Callable[[], Awai
 
     class Heard:
         async def receive(self, queue_events: Any) -> None:
-            heard.extend(unpack(event.json, StockReserved).data for _, event in queue_events)
+            heard.extend(each.data for _, event in queue_events for each in unpack(event.json, StockReserved))
 
     way_out: Any = None  # no handler calls anyone
     stock_reserved = {StockReserved.type_name(): [("payments", "payments-stock-reserved")]}

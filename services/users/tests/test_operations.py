@@ -55,7 +55,7 @@ class TestRegister:
 
     async def test_it_is_published_with_the_trace(self, ada: UserProfile, users: Users, as_caller: AsCaller) -> None:
         outbox = list(users.store.tables["outbox"].values())  # type: ignore[attr-defined] # the memory store
-        [event] = [unpack(stored.json, UserRegistered) for stored in outbox]
+        [event] = [each for stored in outbox for each in unpack(stored.json, UserRegistered)]
         assert event.data == UserRegistered(user_id=ada.user_id, email=ada.email, name=ada.name)
         assert event.traceparent == as_caller().traceparent
 

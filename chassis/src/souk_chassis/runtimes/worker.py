@@ -18,8 +18,8 @@ from souk_chassis.storage.ports import COLLISION, Subscriptions, Waiting
 
 T = TypeVar("T")
 
-RELAY_BATCH = 512
-"""Events that leave the outbox in one go."""
+RELAY_BATCH = 256
+"""Messages that leave the outbox in one go."""
 POLL_S = 1.0
 """How long a loop sleeps without a wake-up: what makes up for a lost one."""
 RETRY_BASE_S = 0.5
@@ -33,8 +33,12 @@ CALLS_TIMEOUT_S = 30.0
 STOP_GRACE_S = 10.0
 """How long batches that were taken may take to end when a worker stops."""
 PACE_S = 0.02
-"""A loop begins a round at most every 20 ms, unless its batches are full: under load a round then has more to do, and
-each costs some six round trips to PostgreSQL whatever it does. Alone, an event waits for nothing."""
+PACE_LOADED_S = 0.1
+"""A loop begins a round at most every 20 ms, and the more it found the later, up to 100 ms, unless its batches are
+full: under load a round then has more to do, and each costs some six round trips to PostgreSQL whatever it does. Alone,
+an event waits for nothing."""
+PACE_EVENTS = 64
+"""Events that one round is well worth."""
 LEASE_S = 6.0
 """How long leased events stay hidden. A worker prolongs its lease while it asks."""
 
@@ -115,15 +119,15 @@ class Worker:
             began_s = time.monotonic()
             moved = await self._guarded(self.relay_once(), "relay failed")
             if moved is not None and moved < RELAY_BATCH:
-                await self._rest(_next_round(began_s, database.wait_published(POLL_S)))
+                await self._rest(_next_round(began_s, moved, database.wait_published(POLL_S)))
 
     async def _consume_loop(self, hearing: Hearing) -> None:
         while not self._stopping.is_set():
             began_s = time.monotonic()
             work = self._consume_in_one_unit(hearing)
             taken = await self._guarded(work, "consumer failed", queue=hearing.queue)
-            if taken is not None and taken < hearing.consumer.batch:
-                await self._rest(self._until_received(hearing, began_s))
+            if taken is not None and not hearing.consumer.is_full(taken):
+                await self._rest(self._until_received(hearing, began_s, taken))
 
     async def _lease_loop(self, hearing: Hearing) -> None:
         """Leases one batch after another, and handles up to `loops` of them at once."""
@@ -145,11 +149,11 @@ class Worker:
                 task.add_done_callback(self._under_way.discard)
             else:
                 free.release()
-            if waiting is not None and len(waiting) < hearing.consumer.batch:
-                await self._rest(self._until_received(hearing, began_s))
+            if waiting is not None and not hearing.consumer.is_full(taken := count_events(waiting)):
+                await self._rest(self._until_received(hearing, began_s, taken))
 
-    async def _until_received(self, hearing: Hearing, began_s: float) -> None:
-        await _next_round(began_s, self._instance.database.wait_received(hearing.queue, POLL_S))
+    async def _until_received(self, hearing: Hearing, began_s: float, found: int) -> None:
+        await _next_round(began_s, found, self._instance.database.wait_received(hearing.queue, POLL_S))
 
     async def _rest(self, wake_up: Awaitable[object]) -> None:
         """Wait for something to do. Who rests holds nothing, and may be stopped at once."""
@@ -182,7 +186,6 @@ class Worker:
                 waiting = await unit.take(hearing.queue, hearing.consumer.batch)
                 if waiting:
                     await self._apply(hearing, unit, self._read(hearing, waiting))
-            return len(waiting)
         except SoukError as error:
             if error.kind in {ErrorKind.UNAVAILABLE, ErrorKind.TIMEOUT_UNKNOWN} or not waiting:
                 raise  # the store's trouble and no event's: nothing was kept, and the whole batch comes again
@@ -191,14 +194,14 @@ class Worker:
             if not waiting:
                 raise
             await self._isolate(hearing, waiting, error)
-        return len(waiting)
+        return count_events(waiting)
 
     async def _isolate(self, hearing: Hearing, waiting: Sequence[Waiting], error: Exception) -> None:
         """A batch failed: handle its events one by one, so that only the poisoned ones wait or die."""
-        if len(waiting) == 1:
+        if count_events(waiting) == 1:
             await self._failed(hearing, waiting[0], error)
             return
-        for one in waiting:
+        for one in await self._instance.database.split(hearing.queue, waiting, leased=False):
             try:
                 async with self._instance.database.unit() as unit:
                     if await unit.acknowledge(hearing.queue, {one.event_id: one.attempts}):
@@ -211,7 +214,7 @@ class Worker:
         waiting = await self._lease(hearing)
         if waiting:
             await self._handle_leased(hearing, waiting)
-        return len(waiting)
+        return count_events(waiting)
 
     async def _lease(self, hearing: Hearing) -> list[Waiting]:
         return await self._instance.database.lease(hearing.queue, hearing.consumer.batch, LEASE_S)
@@ -223,12 +226,16 @@ class Worker:
 
     async def _readable(self, hearing: Hearing, waiting: Sequence[Waiting]) -> list[_Asked]:
         """What can be read; the rest goes to the dead letters."""
-        readable = []
-        for one in waiting:
+        readable: list[_Asked] = []
+        for message in waiting:
             try:
-                readable.append(_Asked(one, self._read(hearing, [one])[0]))
+                readable += [_Asked(message, delivery) for delivery in self._read(hearing, [message])]
             except wire.UNREADABLE as error:
-                await self._failed(hearing, one, error, leased=True)
+                parts = await self._instance.database.split(hearing.queue, [message], leased=True)
+                if parts == [message]:  # of one event, or none that can be told from another
+                    await self._failed(hearing, message, error, leased=True)
+                else:
+                    readable += await self._readable(hearing, parts)
         return readable
 
     async def _ask_leased(self, hearing: Hearing, asked: Sequence[_Asked]) -> list[_Asked]:
@@ -237,21 +244,37 @@ class Worker:
             return []
         holding = asyncio.create_task(self._hold(hearing, [one.waiting for one in asked]))
         try:
-            answers = await self._ask(hearing.consumer, [one.delivery for one in asked])
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises, its event goes to a retry
-            if len(asked) == 1:
-                await self._failed(hearing, asked[0].waiting, error, leased=True)
-                return []
-            return [answered for one in asked for answered in await self._ask_leased(hearing, [one])]
+            answers = await self._answers(hearing, asked)
+            if any(isinstance(answer, Exception) for answer in answers):
+                asked, answers = await self._apart(hearing, asked, answers)
         finally:
             holding.cancel()
         answered = []
         for one, answer in zip(asked, answers, strict=True):
-            if isinstance(answer, SoukError):
+            if isinstance(answer, Exception):
                 await self._failed(hearing, one.waiting, answer, leased=True)
             else:
                 answered.append(replace(one, answer=answer))
         return answered
+
+    async def _answers(self, hearing: Hearing, asked: Sequence[_Asked]) -> Sequence[Any]:
+        """What was answered to each, or the exception. Where asking for all raises, each is asked for alone."""
+        try:
+            return await self._ask(hearing.consumer, [one.delivery for one in asked])
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises, its event goes to a retry
+            if len(asked) == 1:
+                return [error]
+            return [answer for one in asked for answer in await self._answers(hearing, [one])]
+
+    async def _apart(
+        self, hearing: Hearing, asked: Sequence[_Asked], answers: Sequence[Any]
+    ) -> tuple[list[_Asked], list[Any]]:
+        """Each event in a message of its own, without those whose lease is lost."""
+        messages = {one.waiting.event_id: one.waiting for one in asked}
+        parts = await self._instance.database.split(hearing.queue, list(messages.values()), leased=True)
+        own = {part.event_id: part for part in parts}
+        kept = [(one, answer) for one, answer in zip(asked, answers, strict=True) if one.delivery.event_id in own]
+        return [replace(one, waiting=own[one.delivery.event_id]) for one, _ in kept], [answer for _, answer in kept]
 
     async def _ask(self, consumer: Consumer, deliveries: Sequence[Delivery[Any]]) -> Sequence[Any]:
         assert consumer.ask is not None  # noqa: S101 - only leased consumers come here
@@ -287,7 +310,8 @@ class Worker:
             if len(answered) == 1:
                 await self._failed(hearing, answered[0].waiting, error, leased=True)
                 return
-            for one in answered:
+            alone, _ = await self._apart(hearing, answered, answered)
+            for one in alone:
                 await self._record(hearing, [one])
 
     async def _apply(self, hearing: Hearing, unit: Any, deliveries: Sequence[Delivery[Any]], *answer: Any) -> None:
@@ -296,7 +320,7 @@ class Worker:
             await hearing.consumer.apply(context, unit, deliveries, *answer)
 
     def _read(self, hearing: Hearing, waiting: Sequence[Waiting]) -> list[Delivery[Any]]:
-        return [unpack(one.json, hearing.event, one.attempts + 1) for one in waiting]
+        return [each for one in waiting for each in unpack(one.json, hearing.event, one.attempts + 1)]
 
     async def _failed(self, hearing: Hearing, one: Waiting, error: Exception, *, leased: bool = False) -> None:
         """Try an event again later, or give it up: at once where it can't be read, else after its attempts."""
@@ -338,10 +362,16 @@ class Worker:
         return instance.context(self._way_out, call)
 
 
-async def _next_round(began_s: float, wake_up: Awaitable[None]) -> None:
+def count_events(messages: Iterable[Waiting]) -> int:
+    """How many events these messages hold together."""
+    return sum(message.count for message in messages)
+
+
+async def _next_round(began_s: float, found: int, wake_up: Awaitable[None]) -> None:
     """Return when there is something to do, and not before the loop's pace allows."""
     await wake_up
-    early_s = began_s + PACE_S - time.monotonic()
+    pace_s = PACE_S + (PACE_LOADED_S - PACE_S) * min(1.0, found / PACE_EVENTS)
+    early_s = began_s + pace_s - time.monotonic()
     if early_s > 0:
         await asyncio.sleep(early_s)
 

@@ -13,7 +13,8 @@ from typing import Any, Generic, TypeVar
 from souk_chassis.clock import Clock
 from souk_chassis.context import unit_is_open
 from souk_chassis.errors import unavailable
-from souk_chassis.events.event import Event, Stored, pack, type_and_subject
+from souk_chassis.events.event import Event, Stored, bundle, pack, type_and_subject
+from souk_chassis.storage.messages import parts_of
 from souk_chassis.storage.ports import MAX_REASON, DeadLetter, QueueState, Subscriptions, Waiting
 from souk_chassis.storage.signals import wait_and_clear
 
@@ -24,6 +25,7 @@ class _Queued:
     attempts: int
     visible_at: datetime
     received_at: datetime
+    count: int = 1
 
 
 class MemoryTables:
@@ -43,7 +45,7 @@ class MemoryUnit:
         self.tables = tables
         self.service = service
         self.clock = clock
-        self.has_published = False
+        self._outgoing: list[Stored] = []
         self._undo: list[tuple[str, Any, Any]] = []
 
     def get(self, table: str, key: Any) -> Any:
@@ -71,9 +73,13 @@ class MemoryUnit:
 
     def publish(self, event: Event, traceparent: str) -> None:
         """See `souk_chassis.storage.ports.Unit`."""
-        stored = pack(event, source=self.service, time=self.clock.now(), traceparent=traceparent)
-        self.put("outbox", stored.event_id, stored)
-        self.has_published = True
+        self._outgoing.append(pack(event, source=self.service, time=self.clock.now(), traceparent=traceparent))
+
+    def flush(self) -> bool:
+        """Write what was published into the outbox. Returns whether there was anything."""
+        for message in bundle(self._outgoing):
+            self.put("outbox", message.event_id, message)
+        return bool(self._outgoing)
 
     async def take(self, queue: str, limit: int) -> list[Waiting]:
         """See `souk_chassis.storage.ports.Unit`."""
@@ -93,11 +99,17 @@ class MemoryUnit:
         return held
 
     def due(self, queue: str, limit: int) -> list[Waiting]:
-        """Events that may be delivered now, oldest first."""
+        """Messages that may be delivered now, oldest first: `limit` events, or one message."""
         now = self.clock.now()
-        keys = sorted(key for key, row in self.tables["inbox"].items() if key[0] == queue and row.visible_at <= now)
-        rows = [(key[1], self.tables["inbox"][key]) for key in keys[:limit]]
-        return [Waiting(event_id, row.json, row.attempts) for event_id, row in rows]
+        inbox = self.tables["inbox"]
+        due: list[Waiting] = []
+        for key in sorted(key for key, row in inbox.items() if key[0] == queue and row.visible_at <= now):
+            row: _Queued = inbox[key]
+            limit -= row.count
+            if limit < 0 and due:
+                break
+            due.append(Waiting(key[1], row.json, row.attempts, row.count))
+        return due
 
 
 U = TypeVar("U", bound=MemoryUnit)
@@ -126,13 +138,14 @@ class MemoryDatabase(Generic[U]):
             mark = unit_is_open.set(True)
             try:
                 yield unit
+                published = unit.flush()
                 await asyncio.sleep(0)  # a commit is a point at which others run, and at which a crash can come
             except BaseException:
                 unit.rollback()
                 raise
             finally:
                 unit_is_open.reset(mark)
-        if unit.has_published:
+        if published:
             self._published.set()
 
     async def lease(self, queue: str, limit: int, lease_s: float) -> list[Waiting]:
@@ -142,6 +155,22 @@ class MemoryDatabase(Generic[U]):
             for waiting in due:
                 self._reschedule(unit, queue, waiting.event_id, lease_s)
         return due
+
+    async def split(self, queue: str, messages: Sequence[Waiting], *, leased: bool) -> list[Waiting]:
+        """See the port."""
+        parts, whole = parts_of(messages)
+        async with self.unit() as unit:
+            rows: dict[str, _Queued | None] = {}
+            for message, part in parts:
+                if message.event_id not in rows:
+                    row: _Queued | None = unit.get("inbox", (queue, message.event_id))
+                    held = row is not None and row.count > 1 and row.attempts == message.attempts + leased
+                    rows[message.event_id] = unit.delete("inbox", (queue, message.event_id)) if held else None
+                of = rows[message.event_id]
+                if of is not None:
+                    unit.put("inbox", (queue, part.event_id), replace(of, json=part.json, count=1))
+                    whole.append(part)
+        return whole
 
     async def prolong(self, queue: str, leased: Mapping[str, int], lease_s: float) -> None:
         """See the port."""
@@ -186,9 +215,10 @@ class MemoryDatabase(Generic[U]):
         now = self.clock.now()
         states = []
         for queue in queues:
-            ages = [now - row.received_at for key, row in self.tables["inbox"].items() if key[0] == queue]
+            rows = [row for key, row in self.tables["inbox"].items() if key[0] == queue]
+            oldest_s = max(((now - row.received_at).total_seconds() for row in rows), default=0.0)
             dead = sum(key[0] == queue for key in self.tables["dead_letters"])
-            states.append(QueueState(queue, len(ages), max(ages, default=timedelta()).total_seconds(), dead))
+            states.append(QueueState(queue, sum(row.count for row in rows), oldest_s, dead))
         return states
 
     async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:
@@ -203,7 +233,7 @@ class MemoryDatabase(Generic[U]):
     async def outbox_size(self) -> int:
         """See the port."""
         await self.ping()
-        return len(self.tables["outbox"])
+        return sum(message.count for message in self.tables["outbox"].values())
 
     async def relay(self, subscriptions: Subscriptions, limit: int) -> int:
         """See the port."""
@@ -226,7 +256,7 @@ class MemoryDatabase(Generic[U]):
                 key = (queue, event.event_id)
                 if unit.get("inbox_received", key) is None:
                     unit.put("inbox_received", key, now)
-                    unit.put("inbox", key, _Queued(event.json, 0, now, now))
+                    unit.put("inbox", key, _Queued(event.json, 0, now, now, event.count))
         for queue, _ in queue_events:
             self._event(queue).set()
 

@@ -22,16 +22,17 @@ U_co = TypeVar("U_co", bound="Unit", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An event in a queue. `attempts` counts the deliveries before this one."""
+    """A message in a queue, of `count` events. `attempts` counts the deliveries before this one."""
 
     event_id: str
     json: str
     attempts: int
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """What waits in a queue. `oldest_s` is the age of the oldest event, in seconds."""
+    """What waits in a queue, in events. `oldest_s` is the age of the oldest one, in seconds."""
 
     name: str
     waiting: int
@@ -59,10 +60,13 @@ class Unit(Protocol):
         """Put an event into the outbox when this unit commits."""
 
     async def take(self, queue: str, limit: int) -> list[Waiting]:
-        """Take events that are due, oldest first: they are gone when this unit commits, and back if it does not."""
+        """Take messages that are due, oldest first: they are gone when this unit commits, and back if it does not.
+
+        At most `limit` events together, or one message.
+        """
 
     async def acknowledge(self, queue: str, leased: Mapping[str, int]) -> set[str]:
-        """Remove leased events (id to its attempts, lease included). Returns the ids whose lease still held."""
+        """Remove leased messages (id to its attempts, lease included). Returns the ids whose lease still held."""
 
 
 class Database(Protocol[U_co]):
@@ -72,19 +76,29 @@ class Database(Protocol[U_co]):
         """Open a unit of work. It commits at the end of the block, and rolls back on an exception."""
 
     async def lease(self, queue: str, limit: int, lease_s: float) -> list[Waiting]:
-        """Hide due events from other consumers for `lease_s`, counting an attempt, without removing them."""
+        """Hide due messages from other consumers for `lease_s`, counting an attempt, without removing them.
+
+        At most `limit` events together, or one message.
+        """
+
+    async def split(self, queue: str, messages: Sequence[Waiting], *, leased: bool) -> list[Waiting]:
+        """Give each event of these messages a message of its own, so that it can be tried, put off or given up alone.
+
+        Attempts and times stay as they are. Returns the messages that there are now: without those that somebody else
+        has taken meanwhile, and with one that nobody can read as it is. `leased` says whether they came by `lease`.
+        """
 
     async def prolong(self, queue: str, leased: Mapping[str, int], lease_s: float) -> None:
-        """Hide leased events (id to its attempts) for `lease_s` from now, if their lease still holds."""
+        """Hide leased messages (id to its attempts) for `lease_s` from now, if their lease still holds."""
 
     async def postpone(self, queue: str, event_id: str, delay_s: float, *, lease: int | None = None) -> None:
-        """Make the event due again after `delay_s`, and count a failed attempt.
+        """Make a message due again after `delay_s`, and count a failed attempt.
 
-        A leased event is named with its attempts, `lease`, which counts this one: nothing is done where it is lost.
+        A leased one is named with its attempts, `lease`, which counts this one: nothing is done where it is lost.
         """
 
     async def bury(self, queue: str, event_id: str, reason: str, *, lease: int | None = None) -> None:
-        """Move an event to the dead letters, and count its last attempt. `lease` as in `postpone`."""
+        """Move a message to the dead letters, and count its last attempt. `lease` as in `postpone`."""
 
     async def redrive(self, queue: str) -> int:
         """Put a queue's dead letters back into it, with no attempts counted. Returns how many."""
@@ -99,10 +113,10 @@ class Database(Protocol[U_co]):
         """How many events wait in the outbox."""
 
     async def relay(self, subscriptions: "Subscriptions", limit: int) -> int:
-        """Hand events from the outbox to their subscribers' queues. Returns how many left the outbox."""
+        """Hand messages from the outbox to their subscribers' queues. Returns how many left it: at most `limit`."""
 
     async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
-        """Put events into queues of this store. An event that a queue has had before is passed over."""
+        """Put messages into queues of this store. One that a queue has had before is passed over."""
 
     async def forget_received(self, before: datetime) -> int:
         """Forget which events came in before that time: no relay repeats them any more. Returns how many."""
@@ -124,7 +138,7 @@ class Target(Protocol):
     """Where a relay delivers: the queues of one subscriber."""
 
     async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
-        """Put events into queues. Repeats are passed over."""
+        """Put messages into queues. Repeats are passed over."""
 
 
 @dataclass(frozen=True, slots=True)

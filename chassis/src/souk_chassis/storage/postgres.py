@@ -1,9 +1,9 @@
 """PostgreSQL: a pool, units of work with their outbox, and the translation of its failures into ours."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -11,7 +11,7 @@ from asyncpg.pool import PoolConnectionProxy
 from souk_chassis.clock import Clock
 from souk_chassis.context import unit_is_open
 from souk_chassis.errors import timeout_unknown, unavailable
-from souk_chassis.events.event import Event, Stored, pack
+from souk_chassis.events.event import Event, Stored, bundle, pack
 from souk_chassis.storage.ports import COLLISION, Waiting
 
 Connection = PoolConnectionProxy
@@ -72,8 +72,7 @@ class PostgresUnit:
 
     async def take(self, queue: str, limit: int) -> list[Waiting]:
         """See `souk_chassis.storage.ports.Unit`."""
-        rows = await self.connection.fetch(_TAKE, queue, self.clock.now(), limit)
-        return sorted((Waiting(str(row[0]), row[1], row[2]) for row in rows), key=lambda waiting: waiting.event_id)
+        return in_order(await self.connection.fetch(_TAKE, queue, self.clock.now(), limit))
 
     async def acknowledge(self, queue: str, leased: Mapping[str, int]) -> set[str]:
         """See `souk_chassis.storage.ports.Unit`."""
@@ -84,25 +83,45 @@ class PostgresUnit:
         """Write what was published into the outbox. Returns whether there was anything."""
         if not self._outgoing:
             return False
-        events = self._outgoing
-        await self.connection.execute(
-            _PUBLISH, [e.event_id for e in events], [e.type for e in events], [e.json for e in events]
-        )
+        await self.connection.execute(_PUBLISH, *message_columns(bundle(self._outgoing)))
         return True
 
 
-_TAKE = """
-DELETE FROM inbox WHERE (queue, event_id) IN (
-    SELECT queue, event_id FROM inbox WHERE queue = $1 AND visible_at <= $2
-    ORDER BY event_id LIMIT $3 FOR UPDATE SKIP LOCKED)
-RETURNING event_id, event, attempts
+def message_columns(messages: Sequence[Stored]) -> list[list[Any]]:
+    """Messages as the columns of the outbox."""
+    return [
+        [message.event_id for message in messages],
+        [message.type for message in messages],
+        [message.json for message in messages],
+        [message.count for message in messages],
+    ]
+
+
+def in_order(rows: Iterable[Any]) -> list[Waiting]:
+    """Rows of an inbox (id, message, attempts, events) as messages, oldest first."""
+    return sorted((Waiting(str(row[0]), *row[1:]) for row in rows), key=lambda waiting: waiting.event_id)
+
+
+CHOSEN = """
+WITH due AS MATERIALIZED (
+    SELECT event_id, events FROM inbox WHERE queue = $1 AND visible_at <= $2
+    ORDER BY event_id LIMIT $3 FOR UPDATE SKIP LOCKED),
+summed AS (SELECT event_id, events, sum(events) OVER (ORDER BY event_id) AS up_to FROM due),
+chosen AS (SELECT event_id FROM summed WHERE up_to <= $3 OR up_to = events)
+"""
+"""The oldest messages of queue $1 that are due at $2: $3 events, or one message."""
+_TAKE = f"""
+{CHOSEN} DELETE FROM inbox USING chosen WHERE queue = $1 AND inbox.event_id = chosen.event_id
+RETURNING inbox.event_id, event, attempts, events
 """
 _ACKNOWLEDGE = """
 DELETE FROM inbox USING unnest($2::uuid[], $3::int[]) AS leased (id, attempts)
 WHERE queue = $1 AND event_id = leased.id AND inbox.attempts = leased.attempts
 RETURNING event_id
 """
-_PUBLISH = "INSERT INTO outbox (event_id, type, event) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[])"
+_PUBLISH = """
+INSERT INTO outbox (event_id, type, event, events) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[])
+"""
 
 U = TypeVar("U", bound=PostgresUnit)
 

@@ -13,8 +13,17 @@ import asyncpg
 
 from souk_chassis.clock import Clock
 from souk_chassis.events.event import Stored, type_and_subject
+from souk_chassis.storage.messages import parts_of
 from souk_chassis.storage.ports import MAX_REASON, DeadLetter, QueueState, Subscriptions, Waiting
-from souk_chassis.storage.postgres import PING_TIMEOUT_S, PostgresSession, PostgresUnit, open_pool, translated
+from souk_chassis.storage.postgres import (
+    CHOSEN,
+    PING_TIMEOUT_S,
+    PostgresSession,
+    PostgresUnit,
+    in_order,
+    open_pool,
+    translated,
+)
 from souk_chassis.storage.signals import wait_and_clear
 
 U = TypeVar("U", bound=PostgresUnit)
@@ -25,11 +34,19 @@ NOTICES = "souk_inbox"
 RELAY_CONNECTIONS = 2
 """Connections of one service's relay to one subscriber."""
 
-_LEASE = """
-UPDATE inbox SET attempts = attempts + 1, visible_at = $4 WHERE (queue, event_id) IN (
-    SELECT queue, event_id FROM inbox WHERE queue = $1 AND visible_at <= $2
-    ORDER BY event_id LIMIT $3 FOR UPDATE SKIP LOCKED)
-RETURNING event_id, event, attempts - 1
+_LEASE = f"""
+{CHOSEN} UPDATE inbox SET attempts = attempts + 1, visible_at = $4 FROM chosen
+WHERE queue = $1 AND inbox.event_id = chosen.event_id RETURNING inbox.event_id, event, attempts - 1, events
+"""
+_SPLIT = """
+WITH gone AS (
+    DELETE FROM inbox USING unnest($2::uuid[], $3::int[]) AS whole (id, attempts)
+    WHERE queue = $1 AND event_id = whole.id AND inbox.attempts = whole.attempts AND events > 1
+    RETURNING event_id, inbox.attempts, visible_at, received_at)
+INSERT INTO inbox (queue, event_id, event, attempts, visible_at, received_at)
+SELECT $1, part.id, part.event, gone.attempts, visible_at, received_at
+FROM gone JOIN unnest($4::uuid[], $5::uuid[], $6::text[]) AS part (whole, id, event) ON whole = event_id
+RETURNING event_id
 """
 _PROLONG = """
 UPDATE inbox SET visible_at = $4 FROM unnest($2::uuid[], $3::int[]) AS leased (id, attempts)
@@ -51,15 +68,15 @@ INSERT INTO inbox (queue, event_id, event, visible_at, received_at) SELECT queue
 ON CONFLICT DO NOTHING
 """
 _STATES = """
-SELECT q, (SELECT count(*) FROM inbox WHERE queue = q), (SELECT min(received_at) FROM inbox WHERE queue = q),
-       (SELECT count(*) FROM dead_letters WHERE queue = q)
+SELECT q, (SELECT coalesce(sum(events), 0) FROM inbox WHERE queue = q),
+       (SELECT min(received_at) FROM inbox WHERE queue = q), (SELECT count(*) FROM dead_letters WHERE queue = q)
 FROM unnest($1::text[]) AS named (q)
 """
 _RELAY = """
 DELETE FROM outbox WHERE event_id IN (SELECT event_id FROM outbox ORDER BY event_id LIMIT $1 FOR UPDATE SKIP LOCKED)
-RETURNING event_id, type, event
+RETURNING event_id, type, event, events
 """
-_RECEIVE = "SELECT souk_bus.receive($1::text[], $2::uuid[], $3::text[], $4)"
+_RECEIVE = "SELECT souk_bus.receive($1::text[], $2::uuid[], $3::text[], $4::int[], $5)"
 
 
 class PostgresTarget:
@@ -78,6 +95,7 @@ class PostgresTarget:
                 [queue for queue, _ in ordered],
                 [event.event_id for _, event in ordered],
                 [event.json for _, event in ordered],
+                [event.count for _, event in ordered],
                 self._clock.now(),
             )
 
@@ -110,7 +128,20 @@ class PostgresDatabase(PostgresSession[U]):
         now = self.clock.now()
         with translated():
             rows = await self.pool.fetch(_LEASE, queue, now, limit, now + timedelta(seconds=lease_s))
-        return sorted((Waiting(str(row[0]), row[1], row[2]) for row in rows), key=lambda waiting: waiting.event_id)
+        return in_order(rows)
+
+    async def split(self, queue: str, messages: Sequence[Waiting], *, leased: bool) -> list[Waiting]:
+        """See the port."""
+        parts, whole = parts_of(messages)
+        if not parts:
+            return whole
+        split = {part.event_id: part for _, part in parts}
+        wholes = {message.event_id: message.attempts + leased for message, _ in parts}
+        columns = [[message.event_id for message, _ in parts], list(split), [part.json for part in split.values()]]
+        with translated():
+            rows = await self.pool.fetch(_SPLIT, queue, list(wholes), list(wholes.values()), *columns)
+        there = {str(row[0]) for row in rows}
+        return whole + [part for event_id, part in split.items() if event_id in there]
 
     async def prolong(self, queue: str, leased: Mapping[str, int], lease_s: float) -> None:
         """See the port."""
@@ -164,7 +195,7 @@ class PostgresDatabase(PostgresSession[U]):
     async def outbox_size(self) -> int:
         """See the port."""
         with translated():
-            size: int = await self.pool.fetchval("SELECT count(*) FROM outbox")
+            size: int = await self.pool.fetchval("SELECT coalesce(sum(events), 0) FROM outbox")
         return size
 
     async def relay(self, subscriptions: Subscriptions, limit: int) -> int:
@@ -173,10 +204,9 @@ class PostgresDatabase(PostgresSession[U]):
             with translated():
                 async with connection.transaction():
                     rows = await connection.fetch(_RELAY, limit)
-                    events = [Stored(str(row[0]), row[1], row[2]) for row in rows]
-                    routed = subscriptions.route(events)
+                    routed = subscriptions.route([Stored(str(row[0]), *row[1:]) for row in rows])
                     await asyncio.gather(*(subscriptions.targets[to].receive(pairs) for to, pairs in routed.items()))
-        return len(events)
+        return len(rows)
 
     async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
         """See the port."""

@@ -2,13 +2,15 @@
 # ruff: noqa: S101, PT012 - a suite of tests: it asserts, and units of work fail in their blocks
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
-from souk_chassis.events.event import Event, Stored, pack, unpack
+from souk_chassis import wire
+from souk_chassis.events.event import Envelope, Event, Stored, as_message, events_of, pack, unpack
 from souk_chassis.ids import uuid7
 from souk_chassis.storage.ports import Database, Waiting
 from souk_chassis.testing.clock import ManualClock
@@ -35,15 +37,28 @@ def noted(note: str) -> Stored:
     return pack(Noted(note=note), source="tests", time=ManualClock().now(), traceparent=TRACEPARENT)
 
 
+def events_in(messages: Iterable[Stored]) -> list[Envelope[msgspec.Raw]]:
+    """The events of an outbox, in the order of their ids, with their data unread."""
+    events = [event for message in messages for event in events_of(message.json)]
+    return [wire.decode(json, Envelope[msgspec.Raw]) for _, json in sorted(events)]
+
+
 def notes_of(waiting: Sequence[Waiting]) -> list[str]:
     """What events taken from a queue say, in order."""
-    return [unpack(one.json, Noted).data.note for one in waiting]
+    return [delivery.data.note for one in waiting for delivery in unpack(one.json, Noted)]
 
 
 async def fill(store: Database[Any], *notes: str, queue: str = QUEUE) -> list[str]:
     """Put events into a queue. Returns their ids."""
     events = [noted(note) for note in notes]
     await store.receive([(queue, event) for event in events])
+    return [event.event_id for event in events]
+
+
+async def fill_together(store: Database[Any], *notes: str, queue: str = QUEUE) -> list[str]:
+    """Put events into a queue as one message. Returns their ids."""
+    events = [noted(note) for note in notes]
+    await store.receive([(queue, as_message(events))])
     return [event.event_id for event in events]
 
 
@@ -70,6 +85,51 @@ class QueueContract:
         assert notes_of(await take(store, limit=3)) == ["a", "b", "c"]
         assert notes_of(await take(store)) == ["d"]
         assert await take(store) == []
+
+    async def test_a_batch_takes_whole_messages_and_no_more_events_than_asked_for(self, store: Database[Any]) -> None:
+        together = [as_message([noted(note) for note in notes]) for notes in ("abc", "de", "f")]
+        await store.receive([(QUEUE, message) for message in together])
+        assert [notes_of(await take(store, limit=limit)) for limit in (2, 2, 5)] == [[*"abc"], [*"de"], ["f"]]
+
+    async def test_a_lease_takes_whole_messages(self, store: Database[Any]) -> None:
+        await store.receive([(QUEUE, as_message([noted(note) for note in notes])) for notes in ("abc", "de")])
+        leased = await store.lease(QUEUE, 4, 30.0)
+        assert [(notes_of([one]), one.attempts, one.count) for one in leased] == [([*"abc"], 0, 3)]
+        assert await acknowledge(store, {leased[0].event_id: 1}) == {leased[0].event_id}
+        assert notes_of(await take(store)) == [*"de"]
+
+    @pytest.mark.parametrize("leased", [True, False])
+    async def test_a_message_is_split_into_its_events(self, store: Database[Any], leased: bool) -> None:
+        notes = [noted(note) for note in "abc"]
+        message = as_message(notes)
+        await store.receive([(QUEUE, message), (QUEUE, noted("d"))])
+        await store.postpone(QUEUE, message.event_id, 0.0)
+        before = await store.lease(QUEUE, 10, 30.0) if leased else [Waiting(message.event_id, message.json, 1, 3)]
+        parts = await store.split(QUEUE, before, leased=leased)
+        wanted = [Waiting(each.event_id, each.json, 1) for each in notes]
+        assert [part for part in parts if part.attempts] == wanted
+        assert await store.split(QUEUE, [before[0]], leased=leased) == []
+        if leased:
+            assert await take(store) == []
+            assert await acknowledge(store, {part.event_id: 2 for part in wanted}) == {e.event_id for e in notes}
+        else:
+            assert notes_of(await take(store)) == [*"abcd"]
+
+    async def test_a_message_that_another_has_is_not_split(self, store: Database[Any], clock: ManualClock) -> None:
+        message = as_message([noted(note) for note in "ab"])
+        await store.receive([(QUEUE, message)])
+        [mine] = await store.lease(QUEUE, 10, 30.0)
+        clock.advance(30.0)
+        [theirs] = await store.lease(QUEUE, 10, 30.0)
+        assert await store.split(QUEUE, [mine], leased=True) == []
+        assert len(await store.split(QUEUE, [theirs], leased=True)) == 2
+
+    async def test_what_nobody_can_read_stays_whole(self, store: Database[Any]) -> None:
+        broken = Stored(uuid7(), "souk.Broken.v1", '[{"half": ', 2)
+        await store.receive([(QUEUE, broken)])
+        whole = Waiting(broken.event_id, broken.json, 0, 2)
+        assert await store.split(QUEUE, [whole], leased=False) == [whole]
+        assert await take(store) == [whole]
 
     async def test_an_event_is_taken_as_it_was_sent(self, store: Database[Any]) -> None:
         event = noted("häßlich \U0001f600")

@@ -13,12 +13,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from souk_chassis import wire
 from souk_chassis.context import unit_is_open
 from souk_chassis.errors import SoukError, unavailable
-from souk_chassis.events.event import Envelope, Stored, unpack
+from souk_chassis.events.event import MAX_EVENTS, Envelope, Stored, unpack
 from souk_chassis.storage.ports import Database, Subscriptions, Target
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
@@ -41,7 +42,13 @@ class FlakyTarget:
 
 
 async def publish(store: Database[Any], *notes: str) -> None:
-    """Publish events in one unit of work."""
+    """Publish events, each in a unit of work of its own."""
+    for note in notes:
+        await publish_together(store, note)
+
+
+async def publish_together(store: Database[Any], *notes: str) -> None:
+    """Publish events in one unit of work: they are one message."""
     async with store.unit() as unit:
         for note in notes:
             unit.publish(Noted(note=note), TRACEPARENT)
@@ -98,10 +105,25 @@ class StoreContract(QueueContract):
         first, other = await take(store), await take(store, OTHER_QUEUE)
         assert first == other
         assert notes_of(first) == ["a", "b"]
-        delivery, envelope = unpack(first[0].json, Noted), wire.decode(first[0].json, Envelope)
+        [delivery], envelope = unpack(first[0].json, Noted), wire.decode(first[0].json, Envelope[msgspec.Raw])
         assert (delivery.event_id, delivery.traceparent) == (first[0].event_id, TRACEPARENT)
         assert (envelope.specversion, envelope.type, envelope.subject) == ("1.0", Noted.type_name(), "a")
         assert envelope.time == clock.now()
+
+    async def test_events_of_one_unit_travel_as_one_message(self, store: Database[Any]) -> None:
+        await publish_together(store, "a", "b", "c")
+        assert await store.outbox_size() == 3
+        assert await store.relay(heard_by(store, QUEUE), 100) == 1
+        assert (await store.queue_states([QUEUE]))[0].waiting == 3
+        [message] = await take(store, limit=1)
+        assert (notes_of([message]), message.count) == (["a", "b", "c"], 3)
+
+    async def test_a_message_has_so_many_events_and_no_more(self, store: Database[Any]) -> None:
+        await publish_together(store, *(f"{number:03}" for number in range(MAX_EVENTS + 1)))
+        assert await store.relay(heard_by(store, QUEUE), 100) == 2
+        messages = await take(store, limit=2 * MAX_EVENTS)
+        assert [message.count for message in messages] == [MAX_EVENTS, 1]
+        assert notes_of(messages) == [f"{number:03}" for number in range(MAX_EVENTS + 1)]
 
     async def test_what_nobody_hears_leaves_the_outbox(self, store: Database[Any]) -> None:
         await publish(store, "a")

@@ -11,7 +11,7 @@ from souk_notifications.domain import MailEvent, Receipt, owner_of, write_mail
 from souk_notifications.operations import Notifications
 from souk_notifications.ports import MailUnit, Notice
 
-BATCH = 256
+BATCH = 512
 """Events handled in one go. Their customers fit into one question for contacts, which takes 1,000."""
 ATTEMPTS = 40
 """Half an hour of trying: neither a restart elsewhere nor a mail server that asks to come again later (RFC 6647,

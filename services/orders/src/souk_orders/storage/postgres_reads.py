@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from souk_chassis import wire
-from souk_chassis.events.event import pack
+from souk_chassis.events.event import MAX_EVENTS, pack
 from souk_chassis.money import Money
 from souk_chassis.storage.postgres_queues import PostgresDatabase
 from souk_contracts.order_books import OrderBook, OrderState
 from souk_contracts.order_status import OrderStatus
-from souk_contracts.orders import OrderDetails, OrderLine, OrderSummary, ShortLine, StatusChange
+from souk_contracts.orders import OrderCreated, OrderDetails, OrderLine, OrderSummary, ShortLine, StatusChange
 from souk_contracts.products import ShortItem
 from souk_orders.domain import Draft, Head, Placed, Step
 from souk_orders.facts import created
@@ -48,10 +48,16 @@ class PostgresOrderStore(PostgresDatabase[PostgresOrdersUnit]):
             return []
         now = self.clock.now()
         events = [pack(created(d), source=self.service, time=now, traceparent=d.traceparent) for d in unique]
-        outgoing = [[d.order_id for d in unique], [e.event_id for e in events]]
-        outgoing += [[e.type for e in events], [e.json for e in events]]
+        outgoing = [[d.order_id for d in unique], [e.event_id for e in events], [e.json for e in events]]
         async with self.statement() as connection:
-            rows = await connection.fetch(PLACE, *order_columns(unique), *line_columns(unique), *outgoing)
+            rows = await connection.fetch(
+                PLACE,
+                *order_columns(unique),
+                *line_columns(unique),
+                *outgoing,
+                OrderCreated.type_name(),
+                MAX_EVENTS,
+            )
         stored = {row[0]: as_placed(new[row[0]]) for row in rows}
         repeated = sorted(set(new) - set(stored))
         if repeated:
