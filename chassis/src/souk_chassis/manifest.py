@@ -37,6 +37,8 @@ class Consumer:
     attempts: int = 5
     ask_s: float = 24.0
     """How long asking for one batch may take, in seconds."""
+    pace_s: float = 0.0
+    """A round begins at most so often, in seconds: for news that other news may overtake and spare its work."""
     loops: int = 1
     """How many batches are asked for at once, so that one slow answer does not hold up the rest."""
 

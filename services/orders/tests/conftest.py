@@ -21,8 +21,8 @@ from souk_chassis.resilience import Deadline
 from souk_chassis.runtimes.instance import Foundation, Instance
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock
+from souk_chassis.testing.consumers import events_in
 from souk_chassis.testing.logs import RecordedLines
-from souk_chassis.testing.queues import events_in
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import NewOrder, NewOrderItem, OrderReceipt
 from souk_contracts.products import Quotation, Quote, QuotedPrice, QuoteRequest

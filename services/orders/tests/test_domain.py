@@ -24,6 +24,7 @@ from souk_orders.domain import (
     may_become,
     move_to,
     settle_return,
+    steps_to,
     units_by_product,
 )
 
@@ -41,11 +42,22 @@ def test_a_step_is_in_the_table_or_raises(status: OrderStatus, to: OrderStatus, 
     if to in NEXT[status]:
         assert may_become(status, to)
         check_transition(status, to)
-        assert move_to(head, step).step is step
+        assert move_to(head, step).to is step
+        assert steps_to(status, to) == (to,)
     else:
         assert not may_become(status, to)
         with pytest.raises(IllegalTransitionError, match=f"{status} can't become {to}"):
             move_to(head, step)
+
+
+def test_the_news_of_a_payment_implies_that_of_the_reservation(draft: Any) -> None:
+    assert steps_to(S.PENDING, S.CONFIRMED) == (S.RESERVED, S.CONFIRMED)
+    assert [status for status in S if S.CONFIRMED not in NEXT[status] and steps_to(status, S.CONFIRMED)] == [S.PENDING]
+    at = draft("o1").created_at
+    move = move_to(Head("o1", None, None, S.PENDING, 1, "GBP"), Step(S.RESERVED, at), Step(S.CONFIRMED, at))
+    assert move.to.status is S.CONFIRMED
+    with pytest.raises(IllegalTransitionError):
+        move_to(Head("o1", None, None, S.PENDING, 1, "GBP"), Step(S.RESERVED, at), Step(S.SHIPPED, at))
 
 
 def test_no_way_leads_back() -> None:

@@ -174,7 +174,9 @@ async def test_an_order_moves_and_its_history_grows(store: OrderStore, draft: An
         heads = await unit.lock(["o2", "o1", "none"])
         assert sorted(heads) == ["o1", "o2"]
         reserved = move_to(heads["o1"], Step(S.RESERVED, later))
-        await unit.move([move_to(heads["o2"], Step(S.REJECTED, later, "short of apple"), shortage), reserved])
+        await unit.move(
+            [move_to(heads["o2"], Step(S.REJECTED, later, "short of apple"), short_items=shortage), reserved]
+        )
     await walk(store, "o1", Step(S.CANCELLED, later, 'a "reason"'))
     progress = await store.progress("o1")
     assert progress is not None
@@ -198,7 +200,7 @@ async def test_a_move_that_fails_leaves_the_order_where_it_was(store: OrderStore
 
     async def fail() -> None:
         async with store.unit() as unit:
-            await unit.move([Move("o1", Step(S.RESERVED, NOW))])
+            await unit.move([Move("o1", (Step(S.RESERVED, NOW),))])
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

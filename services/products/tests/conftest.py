@@ -14,7 +14,7 @@ from souk_chassis.ids import uuid7
 from souk_chassis.observability.logs import Log
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock
-from souk_chassis.testing.queues import events_in
+from souk_chassis.testing.consumers import events_in
 from souk_contracts.order_books import OrderState, OrderStates
 from souk_contracts.order_status import OrderStatus
 from souk_products.operations import Products, make_products

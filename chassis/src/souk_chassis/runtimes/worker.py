@@ -37,8 +37,9 @@ PACE_LOADED_S = 0.1
 """A loop begins a round at most every 20 ms, and the more it found the later, up to 100 ms, unless its batches are
 full: under load a round then has more to do, and each costs some six round trips to PostgreSQL whatever it does. Alone,
 an event waits for nothing."""
+PACE_MESSAGES = 4
 PACE_EVENTS = 64
-"""Events that one round is well worth."""
+"""Messages for the relay, and events for a consumer, that one round is well worth."""
 LEASE_S = 6.0
 """How long leased events stay hidden. A worker prolongs its lease while it asks."""
 
@@ -119,7 +120,9 @@ class Worker:
             began_s = time.monotonic()
             moved = await self._guarded(self.relay_once(), "relay failed")
             if moved is not None and moved < RELAY_BATCH:
-                await self._rest(_next_round(began_s, moved, database.wait_published(POLL_S)))
+                await self._rest(
+                    _next_round(began_s, pace(PACE_EVENTS * moved // PACE_MESSAGES), database.wait_published(POLL_S))
+                )
 
     async def _consume_loop(self, hearing: Hearing) -> None:
         while not self._stopping.is_set():
@@ -153,7 +156,8 @@ class Worker:
                 await self._rest(self._until_received(hearing, began_s, taken))
 
     async def _until_received(self, hearing: Hearing, began_s: float, found: int) -> None:
-        await _next_round(began_s, found, self._instance.database.wait_received(hearing.queue, POLL_S))
+        pace_s = max(hearing.consumer.pace_s, pace(found))
+        await _next_round(began_s, pace_s, self._instance.database.wait_received(hearing.queue, POLL_S))
 
     async def _rest(self, wake_up: Awaitable[object]) -> None:
         """Wait for something to do. Who rests holds nothing, and may be stopped at once."""
@@ -367,10 +371,14 @@ def count_events(messages: Iterable[Waiting]) -> int:
     return sum(message.count for message in messages)
 
 
-async def _next_round(began_s: float, found: int, wake_up: Awaitable[None]) -> None:
+def pace(found: int) -> float:
+    """How long after its begin a round that found so many events is followed by the next, in seconds."""
+    return PACE_S + (PACE_LOADED_S - PACE_S) * min(1.0, found / PACE_EVENTS)
+
+
+async def _next_round(began_s: float, pace_s: float, wake_up: Awaitable[None]) -> None:
     """Return when there is something to do, and not before the loop's pace allows."""
     await wake_up
-    pace_s = PACE_S + (PACE_LOADED_S - PACE_S) * min(1.0, found / PACE_EVENTS)
     early_s = began_s + pace_s - time.monotonic()
     if early_s > 0:
         await asyncio.sleep(early_s)

@@ -1,11 +1,20 @@
 """Checks of event handlers that every service's tests make."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
+import msgspec
+
+from souk_chassis import wire
 from souk_chassis.context import Context
-from souk_chassis.events.event import Delivery
+from souk_chassis.events.event import Delivery, Envelope, Stored, events_of
 from souk_chassis.storage.ports import Database
+
+
+def events_in(messages: Iterable[Stored]) -> list[Envelope[msgspec.Raw]]:
+    """The events of an outbox, in the order of their ids, with their data unread."""
+    events = [event for message in messages for event in events_of(message.json)]
+    return [wire.decode(json, Envelope[msgspec.Raw]) for _, json in sorted(events)]
 
 
 async def assert_idempotent(

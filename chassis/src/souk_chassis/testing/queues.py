@@ -2,15 +2,13 @@
 # ruff: noqa: S101, PT012 - a suite of tests: it asserts, and units of work fail in their blocks
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-import msgspec
 import pytest
 
-from souk_chassis import wire
-from souk_chassis.events.event import Envelope, Event, Stored, as_message, events_of, pack, unpack
+from souk_chassis.events.event import Event, Stored, as_message, pack, unpack
 from souk_chassis.ids import uuid7
 from souk_chassis.storage.ports import Database, Waiting
 from souk_chassis.testing.clock import ManualClock
@@ -35,12 +33,6 @@ class Noted(Event, frozen=True, kw_only=True):
 def noted(note: str) -> Stored:
     """A `Noted` as an outbox holds it."""
     return pack(Noted(note=note), source="tests", time=ManualClock().now(), traceparent=TRACEPARENT)
-
-
-def events_in(messages: Iterable[Stored]) -> list[Envelope[msgspec.Raw]]:
-    """The events of an outbox, in the order of their ids, with their data unread."""
-    events = [event for message in messages for event in events_of(message.json)]
-    return [wire.decode(json, Envelope[msgspec.Raw]) for _, json in sorted(events)]
 
 
 def notes_of(waiting: Sequence[Waiting]) -> list[str]:

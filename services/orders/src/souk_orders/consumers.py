@@ -4,7 +4,7 @@
 |---|---|---|
 | StockReserved | RESERVED | |
 | StockRejected | REJECTED | OrderRejected |
-| PaymentCaptured | CONFIRMED | OrderConfirmed |
+| PaymentCaptured | CONFIRMED, through RESERVED if need be | OrderConfirmed |
 | PaymentDeclined | CANCELLED | OrderCancelled: products release the stock |
 
 News moves open orders alone: where the table of states has no step for it, it is late or repeated, and changes nothing.
@@ -23,7 +23,7 @@ from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import OrderCancelled, OrderConfirmed, OrderedItem, OrderEvent, OrderOverdue, OrderRejected
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined, PaymentEvent
 from souk_contracts.products import ShortItem, StockRejected, StockReserved
-from souk_orders.domain import OPEN, Head, Move, Step, may_become, move_to, units_by_product
+from souk_orders.domain import OPEN, Head, Move, Step, move_to, steps_to, units_by_product
 from souk_orders.facts import head_facts
 from souk_orders.placing import Orders
 from souk_orders.ports import OrdersUnit
@@ -95,18 +95,23 @@ async def _advance(
     message: str,
     event: Callable[[Head, News], OrderEvent] | None = None,
 ) -> None:
-    heads = await unit.lock(sorted({delivery.data.order_id for delivery in deliveries}))
+    traces = {delivery.data.order_id: delivery.traceparent for delivery in deliveries}
+    heads = await unit.lock(traces, OPEN)
+    if len(heads) < len(traces):  # late or repeated news, mostly
+        late = traces.keys() - heads.keys()
+        for order_id in late - await unit.known(late):
+            ctx.log.error("news of an unknown order", traces[order_id], orderId=order_id, news=message)
     moves: dict[str, Move] = {}
     now = ctx.now
     for delivery in deliveries:
         news = delivery.data
         head = heads.get(news.order_id)
-        if head is None:
-            ctx.log.error("news of an unknown order", delivery.traceparent, orderId=news.order_id, news=message)
+        if head is None or news.order_id in moves:
             continue
-        if news.order_id in moves or head.status not in OPEN or not may_become(head.status, to):
+        steps = [Step(status, now, _reason(news)) for status in steps_to(head.status, to)]
+        if not steps:
             continue
-        moves[head.order_id] = move_to(head, Step(to, now, _reason(news)), _short_items(news))
+        moves[head.order_id] = move_to(head, *steps, short_items=_short_items(news))
         if event is not None:
             unit.publish(event(head, news), delivery.traceparent)
         ctx.log.info(

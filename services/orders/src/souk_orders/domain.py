@@ -11,8 +11,7 @@ from souk_contracts.products import ShortItem
 S = OrderStatus
 
 NEXT: Mapping[OrderStatus, frozenset[OrderStatus]] = {
-    # PENDING may be confirmed at once: the news of the payment can overtake that of the reservation it implies.
-    S.PENDING: frozenset({S.RESERVED, S.CONFIRMED, S.REJECTED, S.CANCELLED}),
+    S.PENDING: frozenset({S.RESERVED, S.REJECTED, S.CANCELLED}),
     S.RESERVED: frozenset({S.CONFIRMED, S.CANCELLED}),
     S.CONFIRMED: frozenset({S.SHIPPED, S.CANCELLED, S.RETURNED}),
     S.SHIPPED: frozenset({S.DELIVERED, S.RETURNED}),
@@ -37,6 +36,16 @@ class IllegalTransitionError(Exception):
 def may_become(status: OrderStatus, to: OrderStatus) -> bool:
     """Whether an order in `status` may go on to `to`."""
     return to in NEXT[status]
+
+
+def steps_to(status: OrderStatus, to: OrderStatus) -> tuple[OrderStatus, ...]:
+    """The states that an open order goes through to `to`; none where it can't.
+
+    A payment is asked for on a reservation alone, so its news implies the reservation's, which it can overtake.
+    """
+    if may_become(status, to):
+        return (to,)
+    return (S.RESERVED, to) if status is S.PENDING and to is S.CONFIRMED else ()
 
 
 def check_transition(status: OrderStatus, to: OrderStatus) -> None:
@@ -110,17 +119,25 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A step that an order takes."""
+    """The steps that an order takes at once."""
 
     order_id: str
-    step: Step
+    steps: tuple[Step, ...]
     short_items: tuple[ShortItem, ...] = ()
 
+    @property
+    def to(self) -> Step:
+        """The last step: where the order stands then."""
+        return self.steps[-1]
 
-def move_to(head: Head, step: Step, short_items: tuple[ShortItem, ...] = ()) -> Move:
-    """The step as a move of that order. Raises IllegalTransitionError: no other way makes a move."""
-    check_transition(head.status, step.status)
-    return Move(head.order_id, step, short_items)
+
+def move_to(head: Head, *steps: Step, short_items: tuple[ShortItem, ...] = ()) -> Move:
+    """The steps as a move of that order. Raises IllegalTransitionError: no other way makes a move."""
+    status = head.status
+    for step in steps:
+        check_transition(status, step.status)
+        status = step.status
+    return Move(head.order_id, steps, short_items)
 
 
 def units_by_product(lines: Sequence[Line]) -> dict[str, int]:

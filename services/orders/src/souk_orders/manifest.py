@@ -26,6 +26,11 @@ from souk_contracts.payments import PaymentCaptured, PaymentDeclined
 from souk_contracts.products import Quote, StockRejected, StockReserved
 from souk_orders import consumers, operations
 
+RESERVED_PACE_S = 1.0
+RESERVED_BATCH = 4_096
+"""Under load the news of the payment overtakes that of the reservation, and both steps are written at once. So the
+reservations' are looked at once a second, in large batches; alone, one waits for nothing."""
+
 service = Service(
     "orders",
     "order-service",
@@ -64,7 +69,7 @@ service = Service(
         OrderReturned,
     ],
     consumes={
-        StockReserved: Consumer(consumers.on_stock_reserved),
+        StockReserved: Consumer(consumers.on_stock_reserved, batch=RESERVED_BATCH, pace_s=RESERVED_PACE_S),
         StockRejected: Consumer(consumers.on_stock_rejected),
         PaymentCaptured: Consumer(consumers.on_payment_captured),
         PaymentDeclined: Consumer(consumers.on_payment_declined),

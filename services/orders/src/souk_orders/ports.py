@@ -1,6 +1,6 @@
 """What the orders service needs of a store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -10,6 +10,9 @@ from souk_contracts.order_books import OrderBook, OrderState
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import OrderDetails, OrderSummary
 from souk_orders.domain import Draft, Head, Line, Move, Placed, ReturnNote, Step
+
+ALL = frozenset(OrderStatus)
+"""Every state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,11 @@ class OrdersUnit(Unit, Protocol):
     async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
         """Store what is new. For a repeated id or key, what was stored first. In the order of the drafts."""
 
-    async def lock(self, order_ids: Sequence[str]) -> Mapping[str, Head]:
-        """Those orders that exist, locked until the unit ends."""
+    async def lock(self, order_ids: Collection[str], states: Collection[OrderStatus] = ALL) -> Mapping[str, Head]:
+        """Those of these orders that are in one of `states`, locked until the unit ends."""
+
+    async def known(self, order_ids: Collection[str]) -> set[str]:
+        """Those of these orders that exist, in whatever state."""
 
     async def move(self, moves: Sequence[Move]) -> None:
         """Write the orders' new states and their history. The orders are locked."""

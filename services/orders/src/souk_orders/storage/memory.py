@@ -1,6 +1,6 @@
 """Orders in memory: the twin of the PostgreSQL adapter."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import OrderDetails, OrderLine, OrderSummary, ShortLine, StatusChange
 from souk_contracts.products import ShortItem
 from souk_orders.domain import OPEN, Draft, Head, Line, Move, Placed, ReturnNote, Step
-from souk_orders.ports import Overdue, Progress
+from souk_orders.ports import ALL, Overdue, Progress
 from souk_orders.storage.placing import place_in_unit
 
 
@@ -65,10 +65,14 @@ class MemoryOrdersUnit(MemoryUnit):
             self.put("order_keys", draft.key, draft.order_id)
         return row.placed(fresh=True)
 
-    async def lock(self, order_ids: Sequence[str]) -> Mapping[str, Head]:
+    async def lock(self, order_ids: Collection[str], states: Collection[OrderStatus] = ALL) -> Mapping[str, Head]:
         """See the port. Units of work run one at a time: there is nothing to lock."""
         rows: list[_Row | None] = [self.get("orders", order_id) for order_id in order_ids]
-        return {row.draft.order_id: row.head for row in rows if row is not None}
+        return {row.draft.order_id: row.head for row in rows if row is not None and row.status in states}
+
+    async def known(self, order_ids: Collection[str]) -> set[str]:
+        """See the port."""
+        return {order_id for order_id in order_ids if self.get("orders", order_id) is not None}
 
     async def move(self, moves: Sequence[Move]) -> None:
         """See the port."""
@@ -76,8 +80,8 @@ class MemoryOrdersUnit(MemoryUnit):
             row: _Row = self.get("orders", move.order_id)
             moved = replace(
                 row,
-                history=(*row.history, move.step),
-                updated_at=move.step.at,
+                history=(*row.history, *move.steps),
+                updated_at=move.to.at,
                 short_items=move.short_items or row.short_items,
             )
             self.put("orders", move.order_id, moved)

@@ -72,7 +72,7 @@ def order_columns(drafts: Sequence[Draft]) -> list[list[Any]]:
         [d.fingerprint for d in drafts],
         [d.created_at for d in drafts],
         [sum(line.quantity for line in d.lines) for d in drafts],
-        [step_json(Step(OrderStatus.PENDING, d.created_at)) for d in drafts],
+        [history_json([Step(OrderStatus.PENDING, d.created_at)]) for d in drafts],
     ]
 
 
@@ -86,9 +86,9 @@ def line_columns(drafts: Sequence[Draft]) -> list[list[Any]]:
     return [list(column) for column in zip(*lines, strict=True)]
 
 
-def step_json(step: Step) -> str:
-    """A step as an entry of the column `history`."""
-    return wire.encode([StatusChange(status=step.status, at=step.at, reason=step.reason)]).decode()
+def history_json(steps: Sequence[Step]) -> str:
+    """Steps as entries of the column `history`."""
+    return wire.encode([StatusChange(status=step.status, at=step.at, reason=step.reason) for step in steps]).decode()
 
 
 def as_placed(draft: Draft) -> Placed:

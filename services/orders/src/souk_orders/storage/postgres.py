@@ -1,6 +1,6 @@
 """Orders in PostgreSQL: the writes, each one statement for the whole batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -8,15 +8,15 @@ from souk_chassis import wire
 from souk_chassis.storage.postgres import PostgresUnit
 from souk_contracts.order_status import OrderStatus
 from souk_orders.domain import Draft, Head, Line, Move, Placed, ReturnNote
-from souk_orders.ports import Overdue
+from souk_orders.ports import ALL, Overdue
 from souk_orders.storage.placing import (
     INSERT_LINES,
     INSERT_ORDERS,
     LINES_GIVEN,
     as_placed,
+    history_json,
     line_columns,
     order_columns,
-    step_json,
 )
 from souk_orders.storage.rows import HEAD, LINE, PLACED, head, line, placed
 
@@ -35,6 +35,10 @@ DELETE FROM order_keys USING unnest($1::text[], $2::text[]) AS given (scope, key
 WHERE order_keys.scope = given.scope AND order_keys.key = given.key
 """
 _INSERT_ITEMS = f"{INSERT_LINES} {LINES_GIVEN.format(1, 2, 3, 4, 5)}"
+# Rows are locked in the order of their ids, so that two batches can't lock each other out.
+_LOCK = f"""
+SELECT {HEAD} FROM orders WHERE order_id = ANY($1) AND status = ANY($2::text[]) ORDER BY order_id FOR NO KEY UPDATE
+"""
 _MOVE = """
 UPDATE orders SET status = given.status, updated_at = given.at, history = history || given.step::jsonb,
     short_items = coalesce(given.short::jsonb, short_items)
@@ -144,10 +148,15 @@ class PostgresOrdersUnit(PostgresUnit):
             await self.connection.execute(_INSERT_ITEMS, *line_columns(new))
         return fresh
 
-    async def lock(self, order_ids: Sequence[str]) -> Mapping[str, Head]:
-        """See the port. Rows are locked in the order of their ids, so that two batches can't lock each other out."""
-        query = f"SELECT {HEAD} FROM orders WHERE order_id = ANY($1) ORDER BY order_id FOR UPDATE"
-        return {row[0]: head(row) for row in await self.connection.fetch(query, list(order_ids))}
+    async def lock(self, order_ids: Collection[str], states: Collection[OrderStatus] = ALL) -> Mapping[str, Head]:
+        """See the port."""
+        rows = await self.connection.fetch(_LOCK, list(order_ids), [state.value for state in states])
+        return {row[0]: head(row) for row in rows}
+
+    async def known(self, order_ids: Collection[str]) -> set[str]:
+        """See the port."""
+        query = "SELECT order_id FROM orders WHERE order_id = ANY($1)"
+        return {row[0] for row in await self.connection.fetch(query, list(order_ids))}
 
     async def move(self, moves: Sequence[Move]) -> None:
         """See the port."""
@@ -156,9 +165,9 @@ class PostgresOrdersUnit(PostgresUnit):
         await self.connection.execute(
             _MOVE,
             [move.order_id for move in moves],
-            [move.step.status.value for move in moves],
-            [move.step.at for move in moves],
-            [step_json(move.step) for move in moves],
+            [move.to.status.value for move in moves],
+            [move.to.at for move in moves],
+            [history_json(move.steps) for move in moves],
             [wire.encode(move.short_items).decode() if move.short_items else None for move in moves],
         )
 
