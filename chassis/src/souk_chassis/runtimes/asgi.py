@@ -119,6 +119,19 @@ def internal_route(
     return path_route("/operations/{name}", {"POST": endpoint})
 
 
+class _Paths(Router):
+    """A router that finds a path without parameters by one look, and not by trying one pattern after another."""
+
+    def __init__(self, routes: Sequence[BaseRoute]) -> None:
+        super().__init__(routes, redirect_slashes=False, default=NotFoundEndpoint())
+        self._fixed = {r.path: r.app for r in routes if isinstance(r, Route) and not r.param_convertors}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what asks for a fixed path at once; everything else as Starlette does."""
+        endpoint = self._fixed.get(scope["path"]) if scope["type"] == "http" else None
+        await (endpoint or super().__call__)(scope, receive, send)
+
+
 def app(routes: Sequence[BaseRoute], checks: Mapping[str, Check]) -> Router:
     """An app of these routes, with `/health` and `/ready`. A bare router: each endpoint handles its own failures."""
     all_routes: list[BaseRoute] = [
@@ -126,4 +139,4 @@ def app(routes: Sequence[BaseRoute], checks: Mapping[str, Check]) -> Router:
         path_route("/ready", {"GET": _Ready(checks)}),
         *routes,
     ]
-    return Router(all_routes, redirect_slashes=False, default=NotFoundEndpoint())
+    return _Paths(all_routes)

@@ -114,7 +114,9 @@ def _scope(identity: Identity) -> str:
 def _fingerprint(request: NewOrder, identity: Identity, customer_id: str | None) -> bytes:
     """Equal for equal bodies of the same caller, however their JSON was written. The key is no part of the body: an
     order's `id` alone makes a repeat safe, also for callers who make a new key for each attempt."""
-    digest = hashlib.blake2b(wire.encode(msgspec.structs.replace(request, idempotency_key=None)), digest_size=16)
+    if request.idempotency_key is not None:
+        request = msgspec.structs.replace(request, idempotency_key=None)
+    digest = hashlib.blake2b(wire.encode(request), digest_size=16)
     digest.update(f"\n{_scope(identity)}\n{customer_id}".encode())
     return digest.digest()
 
