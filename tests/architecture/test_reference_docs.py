@@ -323,7 +323,9 @@ def command_faults(text: str) -> list[str]:
     for name, command in known.items():
         faults += differing(f"the option of {name}", options_of(command), told.get(name, []))
     shown = {words(name)[0]: default.strip("`") for name, _, default in rows(text, "option", "value", "default")}
-    defaults = {option: default for command in known.values() for option, default in options_of(command).items()}
+    # An option of several commands may have a default in one of them alone: that is the one to be told.
+    pairs = [pair for command in known.values() for pair in options_of(command).items()]
+    defaults = dict(sorted(pairs, key=lambda pair: pair[1] is not None))
     faults += differing("the option", defaults, shown)
     wrong = [name for name, default in defaults.items() if shown.get(name) != ("" if default is None else str(default))]
     return faults + [f"the default of {name} is {defaults[name]}" for name in wrong]

@@ -97,8 +97,9 @@ def _working_on(folder: Path) -> Iterator[psutil.Process]:
 class Shop:
     """A shop that was started with `souk up --detach`."""
 
-    def __init__(self, folder: Path, topology: str = "process", *, serialised: bool = False) -> None:
+    def __init__(self, folder: Path, topology: str = "process", *options: str, serialised: bool = False) -> None:
         self.folder = folder
+        self.options = options
         self.topology = topology
         self.environment = {"SOUK_SERIALISE": "1"} if serialised else {}
         self.url = ""
@@ -109,7 +110,7 @@ class Shop:
     def up(self) -> None:
         """Start it on any free port, without the sample catalogue."""
         began = souk(
-            *("up", "--detach", "--port", "0", "--empty", "--topology", self.topology),
+            *("up", "--detach", "--port", "0", "--empty", "--topology", self.topology, *self.options),
             at=self.folder,
             environment=self.environment,
         )

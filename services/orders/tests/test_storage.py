@@ -361,6 +361,22 @@ async def test_the_largest_total_is_kept_to_the_penny(store: OrderStore, draft: 
     assert book.returned_minor == 9_999_999_999
 
 
+async def test_two_processes_ask_after_each_overdue_order_once(
+    two_pools: Sequence[OrderStore], draft: Any, clock: Any
+) -> None:
+    await place(two_pools[0], *(draft(f"o{number}") for number in range(40)))
+    clock.advance(60)
+    now = clock.now()
+
+    async def ask(store: OrderStore) -> list[str]:
+        async with store.unit() as unit:
+            return [late.head.order_id for late in await unit.overdue(now - timedelta(seconds=30), now, 25)]
+
+    found = [order_id for ids in await asyncio.gather(*map(ask, two_pools)) for order_id in ids]
+    found += await ask(two_pools[0])
+    assert sorted(found) == sorted(f"o{number}" for number in range(40))
+
+
 async def test_times_are_kept_to_the_microsecond(store: OrderStore, draft: Any) -> None:
     at = datetime(2011, 12, 9, 12, 50, 0, 123457, tzinfo=UTC)
     await place(store, draft("o1", created_at=at))

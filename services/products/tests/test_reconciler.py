@@ -51,6 +51,23 @@ async def test_what_no_order_needs_is_given_back(
     ]
 
 
+async def test_two_processes_at_once_give_back_once(
+    store: ProductsStore, on: Callable[[Any], Any], clock: ManualClock
+) -> None:
+    """Each process of the service has a reconciler: stock comes back once, and what is open is watched."""
+    service = on(store)
+    service.orders.states["open"] = OrderStatus.RESERVED
+    await hold(service, "open", *(f"gone{n}" for n in range(8)))
+    clock.advance(TEN_MINUTES_S)
+    released = await asyncio.gather(*(reconcile(service.ctx) for _ in range(4)))
+    assert sum(released) == 8
+    assert await service.now() == {"a": 99}
+    assert await store.watched("", 10) == ["open"]
+    service.orders.states["open"] = OrderStatus.CANCELLED
+    assert sum(await asyncio.gather(*(reconcile(service.ctx) for _ in range(4)))) == 1
+    assert await service.now() == {"a": 100}
+
+
 async def test_young_reservations_are_left_alone(service: Any, clock: ManualClock) -> None:
     await hold(service, "o1")
     clock.advance(TEN_MINUTES_S - 2)

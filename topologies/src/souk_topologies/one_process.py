@@ -7,14 +7,14 @@ from souk_chassis.auth.keys import PublicKeys, jwks, load_or_create_keys
 from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.observability.logs import Log
 from souk_chassis.runtimes.dispatch import LocalDispatcher
-from souk_chassis.runtimes.instance import Foundation, Instance
+from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.storage.ports import Subscriptions
 from souk_topologies.gateway import gateway_app
+from souk_topologies.listening import listen
 from souk_topologies.places import DataDir
 from souk_topologies.runner import (
     CLOCK,
     checks,
-    listen,
     open_targets,
     serve_app,
     stop_event,
@@ -22,7 +22,7 @@ from souk_topologies.runner import (
     work,
 )
 from souk_topologies.server import DatabaseUrls
-from souk_topologies.settings import Settings
+from souk_topologies.settings import Settings, read_switches
 from souk_topologies.shop import ISSUERS, SERVICES, build_of, manifests, wiring
 
 
@@ -44,7 +44,8 @@ async def serve(settings: Settings, urls: DatabaseUrls, ready: "asyncio.Future[s
         )
         for instance in instances:
             stack.push_async_callback(instance.close)
-        targets = await open_targets(urls.bus, "shop", stack)
+        works = read_switches(settings.environment).works
+        targets = await open_targets(urls.bus, "shop", stack) if works else {}
         subscriptions = Subscriptions(wired.subscriptions, targets)
         app = gateway_app(
             list(manifests().values()),
@@ -57,20 +58,11 @@ async def serve(settings: Settings, urls: DatabaseUrls, ready: "asyncio.Future[s
             settings.web,
         )
         for instance in instances:
-            _start(instance, dispatcher, subscriptions, settings, stack)
+            out = way_out(dispatcher)
+            dispatcher.bind(instance, out)
+            if works:
+                worker = work(instance, subscriptions, out, deliveries=2 if settings.serialised else 1)
+                stack.push_async_callback(worker.stop)
         await serve_app(app, listener, stack)
         ready.set_result(f"http://{settings.host}:{listener.getsockname()[1]}")
         await stopping.wait()
-
-
-def _start(
-    instance: Instance,
-    dispatcher: LocalDispatcher,
-    subscriptions: Subscriptions,
-    settings: Settings,
-    stack: AsyncExitStack,
-) -> None:
-    out = way_out(dispatcher)
-    dispatcher.bind(instance, out)
-    worker = work(instance, subscriptions, out, deliveries=2 if settings.serialised else 1)
-    stack.push_async_callback(worker.stop)

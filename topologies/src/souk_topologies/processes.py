@@ -1,7 +1,8 @@
-"""The gateway and each service in a process of its own, kept by this one.
+"""The gateway and each service in processes of their own, kept by this one.
 
-A process that dies is started again. Its listening socket belongs to the keeper, so that calls wait for the new one
-instead of being refused.
+A process that dies is started again. Where a service has one process, its listening socket belongs to the keeper, so
+that calls wait for the new one instead of being refused. Where it has several, the kernel spreads connections over
+those that listen: a dead one gets none from the moment of its death, a new one its share when it is ready.
 """
 
 import asyncio
@@ -11,25 +12,31 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 import msgspec
 
 from souk_chassis.auth.keys import load_or_create_keys
+from souk_chassis.config import ConfigError
 from souk_chassis.observability.logs import Log
 from souk_topologies.client import ShopAwayError, ShopClient
+from souk_topologies.listening import listen, reserve, share
 from souk_topologies.places import DataDir
-from souk_topologies.runner import listen, stop_event
+from souk_topologies.runner import stop_event
 from souk_topologies.server import DatabaseUrls
 from souk_topologies.settings import Settings
 from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, Wiring, wiring
 
 WIRING_VARIABLE = "SOUK_PROCESS"
+LOCALHOST = "127.0.0.1"
 LOOK_EVERY_S = 0.1
 STOP_TIMEOUT_S = 15.0
 RESTART_PAUSE_S = 0.5
 """How long a process that died at once is left alone."""
+_SERVES_ONLY = {"SOUK_SERVE": "on", "SOUK_WORK": "off"}
+_WORKS_ONLY = {"SOUK_SERVE": "off", "SOUK_WORK": "on"}
 
 
 class ProcessConfig(msgspec.Struct, frozen=True):
@@ -43,14 +50,41 @@ class ProcessConfig(msgspec.Struct, frozen=True):
     urls: dict[str, str]
     database_url: str | None = None
     bus_urls: dict[str, str] = {}
+    shares_address: bool = False
+    workers: dict[str, str] = {}
+    """Where the gateway asks after the processes that only work, by name."""
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Processes that do the same, on one address: listened on by the keeper for one, reserved for several."""
+
+    label: str
+    service: str
+    size: int
+    address: socket.socket
+    environment: Mapping[str, str]
+
+    @property
+    def labels(self) -> list[str]:
+        """A name for each: `orders`, or `orders-1` and `orders-2`."""
+        return [self.label] if self.size == 1 else [f"{self.label}-{number + 1}" for number in range(self.size)]
+
+    @property
+    def url(self) -> str:
+        """Where they are."""
+        return f"http://{LOCALHOST}:{self.address.getsockname()[1]}"
 
 
 @dataclass
 class _Child:
+    label: str
     config: ProcessConfig
-    listener: socket.socket
+    group: _Group
     process: subprocess.Popen[bytes] | None = None
     started_at: float = field(default=0.0)
+    report: int | None = None
+    """A pipe by which it says which setting can't be."""
 
 
 async def serve(settings: Settings, urls: DatabaseUrls, ready: "asyncio.Future[str]") -> None:
@@ -60,60 +94,97 @@ async def serve(settings: Settings, urls: DatabaseUrls, ready: "asyncio.Future[s
     async with AsyncExitStack() as stack:
         data = DataDir(settings.data_dir)
         load_or_create_keys(data.keys, ISSUERS)
-        listeners = {name: listen("127.0.0.1", 0) for name in SERVICES}
-        listeners[GATEWAY] = listen(settings.host, settings.port)
-        for listener in listeners.values():
-            stack.callback(listener.close)
-        children = _children(settings, urls, listeners, data)
+        groups = _groups(settings, stack)
+        children = _children(settings, urls, groups, data)
         stack.push_async_callback(_stop_all, children)
         for child in children:
             _start(child, settings)
-        url = f"http://{settings.host}:{listeners[GATEWAY].getsockname()[1]}"
+        url = f"http://{settings.host}:{groups[-1].address.getsockname()[1]}"
         keeper = asyncio.create_task(_keep(children, settings, log), name="process-keeper")
         stack.callback(keeper.cancel)
-        if await _until_ready(url, stopping):
-            data.write_processes({child.config.name: child.process.pid for child in children if child.process})
+        if await _until_ready(url, stopping, keeper):
+            _write_processes(children, data)
             ready.set_result(url)
         await stopping.wait()
 
 
-def _children(
-    settings: Settings, urls: DatabaseUrls, listeners: dict[str, socket.socket], data: DataDir
-) -> list[_Child]:
+def _groups(settings: Settings, stack: AsyncExitStack) -> list[_Group]:
+    """What is to run, the gateway last."""
+    groups = []
+
+    def add(label: str, service: str, size: int, environment: Mapping[str, str]) -> None:
+        host, port = (settings.host, settings.port) if service == GATEWAY else (LOCALHOST, 0)
+        address = listen(host, port) if size == 1 else reserve(host, port)
+        stack.callback(address.close)
+        groups.append(_Group(label, service, size, address, environment))
+
+    for name in SERVICES:
+        workers = settings.workers.get(name, 0)
+        add(name, name, settings.replicas.get(name, 1), _SERVES_ONLY if workers else {})
+        if workers:
+            add(f"{name}-worker", name, workers, _WORKS_ONLY)
+    add(GATEWAY, GATEWAY, settings.replicas.get(GATEWAY, 1), {})
+    return groups
+
+
+def _children(settings: Settings, urls: DatabaseUrls, groups: list[_Group], data: DataDir) -> list[_Child]:
     wired = wiring()
-    addresses = {name: f"http://127.0.0.1:{listeners[name].getsockname()[1]}" for name in SERVICES}
+    addresses = {group.service: group.url for group in groups if group.label in SERVICES}
+    subscribers = {service for pairs in wired.subscriptions.values() for service, _ in pairs}
     children = []
-    for name in (*SERVICES, GATEWAY):
-        subscribers = {service for pairs in wired.subscriptions.values() for service, _ in pairs}
-        is_service = name != GATEWAY
+    for group in groups:
+        is_gateway = group.service == GATEWAY
         config = ProcessConfig(
-            name,
+            group.service,
             os.getpid(),
             str(data.keys),
             str(settings.web),
             wired,
             addresses,
-            urls.service[name] if is_service else None,
-            {service: urls.bus[service] for service in subscribers} if is_service else {},
+            None if is_gateway else urls.service[group.service],
+            {} if is_gateway else {service: urls.bus[service] for service in subscribers},
+            group.size > 1,
+            {other.label: other.url for other in groups if other.label not in ISSUERS} if is_gateway else {},
         )
-        children.append(_Child(config, listeners[name]))
+        children += [_Child(label, config, group) for label in group.labels]
     return children
 
 
 def _start(child: _Child, settings: Settings) -> None:
-    fd = child.listener.fileno()
-    environment = dict(settings.environment) | {WIRING_VARIABLE: msgspec.json.encode(child.config).decode()}
+    group = child.group
+    listener = group.address if group.size == 1 else share(group.address)
+    fd = listener.fileno()
+    told = {WIRING_VARIABLE: msgspec.json.encode(child.config).decode()}
     child.started_at = time.monotonic()
-    child.process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "souk_topologies.serve", str(fd)],
-        env=environment,
-        pass_fds=[fd],
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    _close_report(child)
+    child.report, report = os.pipe()
+    try:
+        child.process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", "souk_topologies.serve", str(fd), str(report)],
+            env={**settings.environment, **group.environment, **told},
+            pass_fds=[fd, report],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    finally:
+        os.close(report)
+        if listener is not group.address:
+            listener.close()
+
+
+def _close_report(child: _Child) -> None:
+    if child.report is not None:
+        os.close(child.report)
+        child.report = None
+
+
+def _refusal(child: _Child) -> str:
+    """What a process that has ended said of its settings."""
+    return "" if child.report is None else os.read(child.report, 4_096).decode()
 
 
 async def _keep(children: list[_Child], settings: Settings, log: Log) -> None:
+    """Start again what dies. Raises ConfigError where that is of no use."""
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
         for child in children:
@@ -121,15 +192,22 @@ async def _keep(children: list[_Child], settings: Settings, log: Log) -> None:
                 continue
             if time.monotonic() - child.started_at < RESTART_PAUSE_S:
                 continue
-            log.warning("process died: it is started again", process=child.config.name, status=child.process.returncode)
+            if refusal := _refusal(child):
+                raise ConfigError(refusal)
+            log.warning("process died: it is started again", process=child.label, status=child.process.returncode)
             _start(child, settings)
-            data = DataDir(settings.data_dir)
-            data.write_processes({c.config.name: c.process.pid for c in children if c.process})
+            _write_processes(children, DataDir(settings.data_dir))
 
 
-async def _until_ready(url: str, stopping: asyncio.Event) -> bool:
+def _write_processes(children: list[_Child], data: DataDir) -> None:
+    data.write_processes({child.label: child.process.pid for child in children if child.process})
+
+
+async def _until_ready(url: str, stopping: asyncio.Event, keeper: "asyncio.Task[None]") -> bool:
     async with ShopClient(url, None) as client:
         while not stopping.is_set():
+            if keeper.done():
+                keeper.result()
             try:
                 if (await client.readiness()).status == "ready":
                     return True
@@ -150,3 +228,4 @@ async def _stop_all(children: list[_Child]) -> None:
             if time.monotonic() > deadline:
                 os.killpg(child.process.pid, signal.SIGKILL)
             await asyncio.sleep(0.02)
+        _close_report(child)

@@ -21,15 +21,16 @@ from souk_chassis.runtimes.dispatch import ResilientDispatcher
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.ports import Subscriptions
+from souk_chassis.storage.postgres import PostgresSession
 from souk_chassis.storage.postgres_queues import PostgresTarget, open_target
 from souk_topologies.shop import SERVICES
 
 MAX_CONNECTIONS = 2_000
 """Connections that one process serves at once; one more gets 503."""
-BACKLOG = 1_024
-"""Connections that wait to be accepted."""
 KEEP_ALIVE_S = 75
 """How long an idle connection is kept, in seconds."""
+RELAY_LOOK_S = 0.05
+"""How often a process that only works looks at its outbox."""
 STOP_GRACE_S = 10
 """How long requests that are under way may take when the process stops, in seconds."""
 
@@ -53,10 +54,6 @@ def stop_event() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     return stopping
-
-
-class ListenError(RuntimeError):
-    """The address can't be listened on."""
 
 
 class _Server(uvicorn.Server):
@@ -104,21 +101,6 @@ class HttpServer:
             await self._task
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises ListenError where the port is taken or not allowed."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise ListenError(f"can't listen on {host}:{port}: {error.strerror or error}") from None
-    listener.setblocking(False)
-    return listener
-
-
 async def open_targets(urls: Mapping[str, str], owner: str, stack: AsyncExitStack) -> dict[str, PostgresTarget]:
     """The ways to the queues of each subscriber, closed with the stack."""
     targets: dict[str, PostgresTarget] = {}
@@ -145,6 +127,19 @@ def work(instance: Instance, subscriptions: Subscriptions, out: Dispatcher, deli
     worker = Worker(instance, subscriptions, out, deliveries=deliveries)
     worker.start()
     return worker
+
+
+def look_often(instance: Instance, stack: AsyncExitStack) -> None:
+    """Let the relay look at the outbox by itself: what processes that only serve put there wakes nobody here."""
+    database = instance.database
+
+    async def look() -> None:
+        while isinstance(database, PostgresSession):
+            await asyncio.sleep(RELAY_LOOK_S)
+            database.published.set()
+
+    looking = asyncio.create_task(look(), name=f"{instance.manifest.name}-look")
+    stack.callback(looking.cancel)
 
 
 def settle_memory() -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from starlette.types import ASGIApp
 
 from souk_chassis.auth.keys import PublicKeys, load_key
 from souk_chassis.auth.tokens import CallTokens, TokenVerifier
+from souk_chassis.config import ConfigError
 from souk_chassis.http.client import HttpDispatcher
 from souk_chassis.observability.logs import Log
 from souk_chassis.runtimes.asgi import Check, app, internal_route, operation_routes
@@ -22,10 +24,12 @@ from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.storage.ports import Subscriptions
 from souk_topologies.client import ShopClient
 from souk_topologies.gateway import gateway_app
+from souk_topologies.listening import Turnover
 from souk_topologies.processes import WIRING_VARIABLE, ProcessConfig
 from souk_topologies.runner import (
     CLOCK,
     checks,
+    look_often,
     open_targets,
     run,
     serve_app,
@@ -33,6 +37,7 @@ from souk_topologies.runner import (
     way_out,
     work,
 )
+from souk_topologies.settings import read_switches
 from souk_topologies.shop import GATEWAY, SERVICES, build_of, manifests
 
 _PR_SET_PDEATHSIG = 1
@@ -40,8 +45,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 async def serve_service(config: ProcessConfig, listener: socket.socket, environment: Mapping[str, str]) -> None:
-    """Serve one service's operations, and work on its queues, until SIGTERM."""
+    """Serve one service's operations, and work on its queues, until SIGTERM; one of the two where that is set so.
+
+    Raises ConfigError.
+    """
     stopping = stop_event()
+    switches = read_switches(environment)
     async with AsyncExitStack() as stack:
         keys = Path(config.keys)
         key = load_key(keys / f"{config.name}.pem")
@@ -53,16 +62,18 @@ async def serve_service(config: ProcessConfig, listener: socket.socket, environm
         local = LocalDispatcher(config.wiring.callers)
         out = way_out(RoutingDispatcher(local, remote))
         local.bind(instance, out)
-        operations = list(instance.manifest.implements)
+        operations = list(instance.manifest.implements) if switches.serves else []
         routes = [
             *operation_routes(operations, local, TokenVerifier(public), CLOCK, instance.log),
             internal_route(operations, local, TokenVerifier(public, config.name), CLOCK, instance.log),
         ]
-        targets = await open_targets(config.bus_urls, config.name, stack)
-        subscriptions = Subscriptions(config.wiring.subscriptions, targets)
-        worker = work(instance, subscriptions, out, deliveries=1)
-        stack.push_async_callback(worker.stop)
-        await serve_app(app(routes, checks([instance], targets)), listener, stack)
+        targets = await open_targets(config.bus_urls, config.name, stack) if switches.works else {}
+        if switches.works:
+            worker = work(instance, Subscriptions(config.wiring.subscriptions, targets), out, deliveries=1)
+            stack.push_async_callback(worker.stop)
+            if not switches.serves:
+                look_often(instance, stack)
+        await serve_app(_shared(config, app(routes, checks([instance], targets))), listener, stack)
         await stopping.wait()
 
 
@@ -74,7 +85,8 @@ async def serve_gateway(config: ProcessConfig, listener: socket.socket) -> None:
         public = _jwks(keys)
         remote = HttpDispatcher(config.urls, CallTokens(load_key(keys / f"{GATEWAY}.pem")))
         stack.push_async_callback(remote.close)
-        services = {name: await _service_check(name, config.urls[name], stack) for name in SERVICES}
+        asked = {name: config.urls[name] for name in SERVICES} | config.workers
+        services = {name: await _service_check(name, url, stack) for name, url in asked.items()}
         gateway = gateway_app(
             list(manifests().values()),
             remote,
@@ -85,8 +97,12 @@ async def serve_gateway(config: ProcessConfig, listener: socket.socket) -> None:
             public,
             Path(config.web),
         )
-        await serve_app(gateway, listener, stack)
+        await serve_app(_shared(config, gateway), listener, stack)
         await stopping.wait()
+
+
+def _shared(config: ProcessConfig, app: ASGIApp) -> ASGIApp:
+    return Turnover(app) if config.shares_address else app
 
 
 async def _service_check(name: str, url: str, stack: AsyncExitStack) -> Check:
@@ -114,14 +130,21 @@ def _end_with(keeper: int) -> None:
 
 
 def main() -> None:
-    """`python -m souk_topologies.serve FD`, with its configuration in `SOUK_PROCESS`."""
+    """`python -m souk_topologies.serve LISTENER REPORT`, two descriptors, with its configuration in `SOUK_PROCESS`.
+
+    A setting that can't be is told to the keeper by REPORT: it would be no better the next time.
+    """
     environment = dict(os.environ)
     config = msgspec.json.decode(environment.pop(WIRING_VARIABLE), type=ProcessConfig)
     listener = socket.socket(fileno=int(sys.argv[1]))
     _end_with(config.keeper)
     is_gateway = config.name == GATEWAY
     work_to_do = serve_gateway(config, listener) if is_gateway else serve_service(config, listener, environment)
-    run(work_to_do, config.name)
+    try:
+        run(work_to_do, config.name)
+    except ConfigError as error:
+        os.write(int(sys.argv[2]), str(error).encode())
+        sys.exit(f"{config.name}: {error}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from souk_topologies.places import DataDir
 from souk_topologies.postgres import (
     EmbeddedPostgres,
     bus_dsn,
+    further_connections,
     load_or_create_secrets,
     provision,
     secret_names,
@@ -36,7 +37,9 @@ class ShopServer:
         self._own_url = settings.database_url
         self._data = DataDir(settings.data_dir)
         self._log = log
-        self._embedded = EmbeddedPostgres(self._data.postgres) if self._own_url is None else None
+        self._further = {name: settings.process_count(name) - 1 for name in SERVICES}
+        room = further_connections(self._further)
+        self._embedded = EmbeddedPostgres(self._data.postgres, room) if self._own_url is None else None
 
     async def start(self) -> DatabaseUrls:
         """Start it if it is embedded; make the databases and roles where they are missing."""
@@ -45,7 +48,7 @@ class ShopServer:
         if self._embedded is not None:
             admin_url = (await self._embedded.start()).dsn("postgres")
         assert admin_url is not None  # noqa: S101 - one of the two
-        await provision(admin_url, SERVICES, secrets)
+        await provision(admin_url, SERVICES, secrets, self._further)
         return DatabaseUrls(
             {name: service_dsn(admin_url, name, secrets) for name in SERVICES},
             {name: bus_dsn(admin_url, name, secrets) for name in SERVICES},

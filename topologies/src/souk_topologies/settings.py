@@ -1,13 +1,20 @@
 """Settings of `souk up`, from its options and the environment."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from souk_chassis.config import ConfigError, read_config
 
 DEFAULT_DATA_DIR = ".souk"
 DEFAULT_PORT = 8080
+MAX_REPLICAS = 8
+"""Processes of one service that serve, and that work on its queues, on one machine."""
 
 
 class Topology(StrEnum):
@@ -15,6 +22,48 @@ class Topology(StrEnum):
 
     PROCESS = "process"
     PROCESSES = "processes"
+
+
+class Switches(msgspec.Struct, frozen=True):
+    """Settings: `SOUK_SERVE`, `SOUK_WORK`: whether a process answers operations, and whether it works on its queues."""
+
+    serve: Literal["on", "off"] = "on"
+    work: Literal["on", "off"] = "on"
+
+    @property
+    def serves(self) -> bool:
+        """Whether operations are answered. Readiness always is."""
+        return self.serve == "on"
+
+    @property
+    def works(self) -> bool:
+        """Whether consumers, relay and background loops run."""
+        return self.work == "on"
+
+
+def read_switches(environment: Mapping[str, str]) -> Switches:
+    """What a process does. Raises ConfigError where that is nothing."""
+    switches = read_config(Switches, environment)
+    if not switches.serves and not switches.works:
+        raise ConfigError("SOUK_SERVE and SOUK_WORK are both off: nothing is left to do")
+    return switches
+
+
+def read_counts(given: Iterable[str], names: Collection[str]) -> dict[str, int]:
+    """Processes by service, from texts such as `orders=2,gateway=2`. Raises ConfigError that says what is wrong."""
+    counts: dict[str, int] = {}
+    for part in (part.strip() for text in given for part in text.split(",")):
+        if not part:
+            continue
+        name, _, count = part.partition("=")
+        if name not in names:
+            raise ConfigError(f"{part!r} names none of {', '.join(names)}")
+        if name in counts:
+            raise ConfigError(f"{name} is named twice")
+        if not (count.isascii() and count.isdigit() and len(count) <= 3 and 1 <= int(count) <= MAX_REPLICAS):
+            raise ConfigError(f"{part!r} must be {name}=1 to {name}={MAX_REPLICAS}")
+        counts[name] = int(count)
+    return counts
 
 
 @dataclass(frozen=True)
@@ -27,12 +76,20 @@ class Settings:
     port: int = DEFAULT_PORT
     sample: bool = True
     """Whether a new embedded shop gets the sample catalogue."""
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    """Processes of a service, or of the gateway, that serve; one where it is not named."""
+    workers: Mapping[str, int] = field(default_factory=dict)
+    """Processes of a service that only work on its queues. Where it has such, those that serve do not work."""
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
     @property
     def database_url(self) -> str | None:
         """`SOUK_DATABASE_URL`."""
         return self.environment.get("SOUK_DATABASE_URL") or None
+
+    def process_count(self, service: str) -> int:
+        """How many processes a service has."""
+        return self.replicas.get(service, 1) + self.workers.get(service, 0)
 
     @property
     def web(self) -> Path:

@@ -1,5 +1,7 @@
 """Builds the orders service from its configuration. Importing it has no side effect."""
 
+from typing import Annotated
+
 import msgspec
 
 from souk_chassis.config import read_config
@@ -8,7 +10,7 @@ from souk_chassis.runtimes.instance import Foundation, Instance
 from souk_chassis.storage.group_commit import GroupCommit
 from souk_chassis.storage.opening import open_store
 from souk_contracts.products import Currency
-from souk_orders.backlog import Backlog
+from souk_orders.backlog import MAX_OPEN_ORDERS, MOST_OPEN_ORDERS, Backlog
 from souk_orders.consumers import ask_after_overdue
 from souk_orders.domain import Draft, Placed
 from souk_orders.manifest import service
@@ -21,16 +23,18 @@ from souk_orders.storage.postgres_reads import PostgresOrderStore
 
 
 class OrdersConfig(msgspec.Struct, frozen=True):
-    """Settings: `SOUK_CURRENCY`."""
+    """Settings: `SOUK_CURRENCY`, and `SOUK_MAX_OPEN_ORDERS`, the orders that may be on their way at once."""
 
     currency: Currency = "GBP"
+    max_open_orders: Annotated[int, msgspec.Meta(ge=1, le=MOST_OPEN_ORDERS)] = MAX_OPEN_ORDERS
 
 
 async def build(base: Foundation) -> Instance:
     """The service, ready to be served."""
     config = read_config(OrdersConfig, base.environment)
     store = await _store(base)
-    backlog = Backlog(store)
+    log = Log(service.label)
+    backlog = Backlog(store, log, config.max_open_orders)
     placing: GroupCommit[Draft, Placed] = GroupCommit(store.place, weigh=lambda draft: len(draft.lines))
     deps = Orders(store, base.key, config.currency, placing, backlog, LastKnownPrices())
     return Instance(
@@ -38,9 +42,9 @@ async def build(base: Foundation) -> Instance:
         deps,
         store,
         base.clock,
-        Log(service.label),
-        background=[backlog.watch, ask_after_overdue],
-        closers=[placing.close],
+        log,
+        background=[ask_after_overdue],
+        closers=[placing.close, backlog.close],
     )
 
 

@@ -36,6 +36,11 @@ def data_dir_option(command: F) -> F:
     )(command)
 
 
+def process_counts(name: str, variable: str, help: str) -> Callable[[F], F]:  # noqa: A002 - click's own word
+    """An option that may be repeated, else its variable: how many processes of a service."""
+    return click.option(name, multiple=True, envvar=variable, metavar="SERVICE=N", help=help)
+
+
 def url_option(command: F) -> F:
     """`--url`, for a shop elsewhere."""
     return click.option("--url", help="A shop elsewhere; its token is in SOUK_TOKEN.")(command)

@@ -5,13 +5,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from souk_topologies.cli.options import FoundWrongError, UsedWronglyError, data_dir_option
+from souk_chassis.config import ConfigError
+from souk_topologies.cli.options import FoundWrongError, UsedWronglyError, data_dir_option, process_counts
 from souk_topologies.places import DataDir, has_ended
-from souk_topologies.settings import DEFAULT_PORT, Settings, Topology
+from souk_topologies.settings import DEFAULT_PORT, Settings, Topology, read_counts, read_switches
+from souk_topologies.shop import GATEWAY, SERVICES
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
@@ -24,10 +27,30 @@ EXIT_TIMEOUT_S = 3.0
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--empty", is_flag=True, help="Start without the sample catalogue.")
 @click.option("--detach", is_flag=True, help="Return when the shop takes orders, and leave it running.")
+@process_counts("--replicas", "SOUK_REPLICAS", help="Processes that serve, such as orders=2,gateway=2.")
+@process_counts("--workers", "SOUK_WORKERS", help="Processes that only work on queues, such as orders=1.")
 @data_dir_option
-def up(topology: str, port: int, host: str, empty: bool, detach: bool, data_dir: Path) -> None:
+def up(
+    topology: str,
+    port: int,
+    host: str,
+    empty: bool,
+    detach: bool,
+    replicas: Sequence[str],
+    workers: Sequence[str],
+    data_dir: Path,
+) -> None:
     """Run the shop. Its data is kept in the data directory."""
-    settings = Settings(data_dir.absolute(), Topology(topology), host, port, sample=not empty)
+    settings = Settings(
+        data_dir.absolute(),
+        Topology(topology),
+        host,
+        port,
+        not empty,
+        _counts(replicas, "--replicas", (*SERVICES, GATEWAY)),
+        _counts(workers, "--workers", SERVICES),
+    )
+    _check(settings)
     data = DataDir(settings.data_dir)
     if detach:
         _detach(settings, data)
@@ -37,12 +60,34 @@ def up(topology: str, port: int, host: str, empty: bool, detach: bool, data_dir:
     serve(settings, data)
 
 
+def _counts(given: Sequence[str], option: str, names: Sequence[str]) -> dict[str, int]:
+    try:
+        return read_counts(given, names)
+    except ConfigError as error:
+        raise UsedWronglyError(f"{option}: {error}") from None
+
+
+def _check(settings: Settings) -> None:
+    """Raises UsedWronglyError for settings that are no shop."""
+    if settings.topology is Topology.PROCESS and (settings.replicas or settings.workers):
+        raise UsedWronglyError("several processes of a service need --topology processes")
+    try:
+        switches = read_switches(settings.environment)
+    except ConfigError as error:
+        raise UsedWronglyError(str(error)) from None
+    if not switches.serves:
+        raise UsedWronglyError("SOUK_SERVE=off is for a process of one service: a shop gets such by --workers")
+
+
 def _detach(settings: Settings, data: DataDir) -> None:
     if data.is_locked():
         raise UsedWronglyError(f"a shop runs on {settings.data_dir} already: stop it with souk down")
     data.create()
     command = [sys.executable, "-m", "souk_topologies", "up", "--topology", settings.topology.value]
     command += [] if settings.sample else ["--empty"]
+    for option, counts in (("--replicas", settings.replicas), ("--workers", settings.workers)):
+        for name, count in counts.items():
+            command += [option, f"{name}={count}"]
     command += ["--host", settings.host, "--port", str(settings.port), "--data-dir", str(settings.data_dir)]
     data.remove_state()
     with data.log.open("ab") as log:

@@ -15,9 +15,10 @@ from souk_topologies import one_process, processes
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError
 from souk_topologies.cli.tokens import OPERATOR_ADMIN, make_token
 from souk_topologies.client import ShopAwayError, ShopError
+from souk_topologies.listening import ListenError
 from souk_topologies.places import AlreadyRunningError, DataDir, ShopState
 from souk_topologies.postgres import EmbeddedPostgresError, ProvisionError
-from souk_topologies.runner import ListenError, run
+from souk_topologies.runner import run
 from souk_topologies.sample import load_catalogue
 from souk_topologies.server import ShopServer
 from souk_topologies.settings import Settings, Topology

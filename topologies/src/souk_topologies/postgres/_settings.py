@@ -11,7 +11,6 @@ MAX_CONNECTIONS = 120
 _SETTINGS: tuple[tuple[str, str, str], ...] = (
     ("listen_addresses", "", "no network port: the socket alone, which file permissions guard"),
     ("unix_socket_permissions", "0700", "only the server's OS user and root may connect, password or not"),
-    ("max_connections", str(MAX_CONNECTIONS), "five services and the bus at their role limits, and some to spare"),
     ("shared_buffers", "192MB", "holds a shop's hot tables, and still fits a laptop"),
     ("huge_pages", "off", "needs set-up by root; start the same everywhere"),
     ("fsync", "on", "an acknowledged order outlives a power cut"),
@@ -34,12 +33,14 @@ _SETTINGS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def settings_text(socket_folder: Path, *, lz4: bool) -> str:
+def settings_text(socket_folder: Path, *, lz4: bool, further_connections: int = 0) -> str:
     """The settings file for a server that listens in `socket_folder`; `lz4` says whether the build has it."""
+    connections = str(MAX_CONNECTIONS + further_connections)
     wal_compression = ("lz4", "half the WAL for little work") if lz4 else ("off", "no lz4 here; pglz costs more CPU")
     chosen = (
         ("unix_socket_directories", f'"{socket_folder}"', "short enough for a socket's path"),
         ("wal_compression", *wal_compression),
+        ("max_connections", connections, "the services and the bus at their role limits, and some to spare"),
         *_SETTINGS,
     )
     lines = (f"{name} = '{_quoted(value)}'  # {reason}" for name, value, reason in chosen)

@@ -86,8 +86,9 @@ class EmbeddedPostgres:
     Every method may be called from several processes at once: a lock in `data_dir` puts them in a row.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, further_connections: int = 0) -> None:
         self.data_dir = data_dir.expanduser().resolve()
+        self._further_connections = further_connections
         self.log_file = self.data_dir / "postgres.log"
         self._cluster = self.data_dir / "cluster"
         self._secret_file = self.data_dir / "superuser.secret"
@@ -244,7 +245,8 @@ class EmbeddedPostgres:
         lz4 = (await run_aside(account, probe, cwd=self.data_dir, timeout_s=10)).output == "lz4"
         folder = self._socket_folder(account)
         check_reach(account, folder, "set TMPDIR to another folder")
-        write_private(self._cluster / SETTINGS_FILE, settings_text(folder, lz4=lz4), account.own)
+        settings = settings_text(folder, lz4=lz4, further_connections=self._further_connections)
+        write_private(self._cluster / SETTINGS_FILE, settings, account.own)
         if self.log_file.exists() and self.log_file.stat().st_size > _LOG_BYTES:
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
         logged_before = self._log_size()

@@ -14,6 +14,7 @@ import re
 import secrets as randomness
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
@@ -24,9 +25,14 @@ BUS_ROLE = "souk_bus"
 """Carries events into each service's database, by the one function that the service's migration grants it."""
 
 SERVICE_CONNECTION_LIMIT = 14
-"""Connections a service's role may hold, over all its processes."""
+"""Connections a service's role may hold, for each of its processes."""
 BUS_CONNECTION_LIMIT = 40
 """Connections of the bus: two for each pair of services. With five services' own these are 110 of the server's 120."""
+FURTHER_BUS_CONNECTIONS = 8
+"""What the bus may hold more for each further process of a service."""
+
+NONE_FURTHER: Mapping[str, int] = MappingProxyType({})
+"""One process a service."""
 
 OLDEST_VERSION = 150000  # before 15, everyone could create tables in every database's schema `public`
 _LOCK_KEY = 0x534F554B  # "SOUK"
@@ -87,25 +93,36 @@ def dsn_on(admin_dsn: str, database: str, user: str, password: str) -> str:
     return urlunsplit((parts.scheme, f"{login}@{hosts}", f"/{quote(database, safe='')}", options, ""))
 
 
-async def provision(admin_dsn: str, services: Sequence[str], secrets: Mapping[str, str]) -> None:
-    """Make what each service needs: a role, a database of its own, the bus's way in. Repeating it changes nothing
-    but passwords that differ from `secrets`. Several processes may do it at once.
+def further_connections(further: Mapping[str, int]) -> int:
+    """The connections that so many further processes of each service may hold together."""
+    return sum(further.values()) * (SERVICE_CONNECTION_LIMIT + FURTHER_BUS_CONNECTIONS)
 
-    `admin_dsn` is a superuser's, or of a role with CREATEDB and CREATEROLE, on PostgreSQL 15 or later.
+
+async def provision(
+    admin_dsn: str, services: Sequence[str], secrets: Mapping[str, str], further: Mapping[str, int] = NONE_FURTHER
+) -> None:
+    """Make what each service needs: a role, a database of its own, the bus's way in. Repeating it changes nothing
+    but passwords that differ from `secrets`, and the roles' limits. Several processes may do it at once.
+
+    `admin_dsn` is a superuser's, or of a role with CREATEDB and CREATEROLE, on PostgreSQL 15 or later. `further` says
+    by service how many processes it has beside the first.
 
     Raises:
         ProvisionError: a right or a secret is missing, or a database of that name is someone else's.
         OSError, asyncpg.PostgresError: the server cannot be reached.
     """
     passwords = {name: _password(secrets, name) for name in secret_names(services)}
+    bus_limit = BUS_CONNECTION_LIMIT + sum(further.values()) * FURTHER_BUS_CONNECTIONS
     async with _admin(admin_dsn) as connection:
         await _check_rights(connection)
         # Held by the session: CREATE DATABASE cannot run in a transaction.
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK_KEY)
-        await _ensure_role(connection, BUS_ROLE, passwords[BUS_ROLE], BUS_CONNECTION_LIMIT)
+        await _ensure_role(connection, BUS_ROLE, passwords[BUS_ROLE], bus_limit)
         for service in services:
             role = role_name(service)
-            await _ensure_role(connection, role, passwords[role], SERVICE_CONNECTION_LIMIT)
+            await _ensure_role(
+                connection, role, passwords[role], SERVICE_CONNECTION_LIMIT * (1 + further.get(service, 0))
+            )
             await _ensure_membership(connection, role)
             await _ensure_database(connection, database_name(service), role)
 

@@ -1,0 +1,161 @@
+"""Bills worked out by hand from the shipped prices and assumptions, for 1,000,000 orders a month if not told otherwise.
+
+Who changes a price or an assumption works them out anew.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from souk_topologies.cost import TOPOLOGIES, Assumptions, Estimate, Load
+from souk_topologies.cost.load import HOURS, spans
+from souk_topologies.cost.parts import Part, cents
+
+Bill = Callable[..., tuple[Estimate, dict[str, Part]]]
+
+
+def money(parts: dict[str, Part], name: str) -> str:
+    return str(cents(parts[name].usd))
+
+
+def test_requests_of_the_shop_on_lambda(bill: Bill) -> None:
+    _, parts = bill("lambda")
+    # Placing 1, shipping and delivering 2, signing in 0.2, reading 20: 23.2 an order, at 1.00 a million.
+    assert parts["API Gateway: HTTP requests"].quantity == 23_200_000
+    assert money(parts, "API Gateway: HTTP requests") == "23.20"
+    # Those, the quote 1, the authorizer 1; 7.2 events heard: OrderCreated 1, StockReserved 2, PaymentCaptured 1,
+    # OrderConfirmed 1, OrderShipped 1, OrderDelivered 1, OrderReturned 3 x 0.05, RefundOwed 0.05; and an invocation
+    # for each of 6.15 events published. 23.2 + 2 + 7.2 + 6.15 = 38.55 an order, at 0.20 a million.
+    assert parts["Lambda: requests"].quantity == 38_550_000
+    assert money(parts, "Lambda: requests") == "7.71"
+
+
+def test_the_time_of_one_function(bill: Bill) -> None:
+    _, parts = bill("lambda")
+    # 512 MB is 512/1769 of a core: 1 ms of a core takes 3.455 ms. Each invocation carries 1 % of 400 ms of cold starts.
+    # payments hears StockReserved: (1 + 2 calls) x 3.455 + 2 x 8 + 500 of the provider + 4 = 530.4, billed as 531.
+    # RefundOwed asks the provider too: 0.05 x 531 = 26.55. OrderReturned does not: 30.4, billed as 31, x 0.05 = 1.55.
+    # It publishes 1.1 events: (1 + 1) x 3.455 + 8 + 4 = 18.9, billed as 19, x 1.1 = 20.9.
+    # 580 ms an order x 0.5 GB = 290,000 GB-s, at 0.0000133334.
+    assert parts["Lambda: payments"].quantity == 290_000
+    assert money(parts, "Lambda: payments") == "3.87"
+
+
+def test_dynamodb(bill: Bill) -> None:
+    _, parts = bill("lambda")
+    # An order of three lines is 600 + 3 x 120 = 960 bytes: 1 KB. Placing, shipping, delivering: 3 x (1 + 3 of indexes),
+    # so 12. In transactions, which double, each with an inbox entry: products 2 x (1 + 4) = 10; orders twice
+    # 2 x (1 + 1) + 3, so 14; payments 2 x (1 + 1) + 1 = 5; three mails 15; a return 0.05 x (10 + 4 + 5) = 0.95;
+    # a refund 0.05 x 5 = 0.25.
+    # 12 + 10 + 14 + 5 + 15 + 0.95 + 0.25 = 57.2 WRU an order, at 0.625 a million.
+    assert parts["DynamoDB: writes"].quantity == 57_200_000
+    assert money(parts, "DynamoDB: writes") == "35.75"
+    # Prices 3 x 0.5, a look-up for each of 7.2 events and 2 of the staff's requests, reads 20 x 0.85, sign-ins 0.2:
+    # 27.9 RRU, at 0.125 a million.
+    assert parts["DynamoDB: reads"].quantity == 27_900_000
+    assert money(parts, "DynamoDB: reads") == "3.49"
+    # 12 months x 1,000,000 x 6,000 bytes = 67.055 GB at 0.25, and at 0.20.
+    assert (money(parts, "DynamoDB: storage"), money(parts, "DynamoDB: point-in-time recovery")) == ("16.76", "13.41")
+
+
+def test_messages_and_mails(bill: Bill) -> None:
+    _, parts = bill("lambda")
+    # 6.15 events an order, each below 64 KB, at 0.50 a million = 3.075.
+    assert money(parts, "SNS: events published") == "3.08"
+    # 7.2 heard, each sent, received and deleted: 21.6 requests an order at 0.40 a million.
+    assert money(parts, "SQS: events sent, received, deleted") == "8.64"
+    # 20 queues x 5 pollers x 2,628,000 s / 20 s = 13,140,000 empty looks at 0.40 a million.
+    assert money(parts, "SQS: looks at empty queues") == "5.26"
+    # Confirmed, shipped, delivered, and one in twenty returned: 3.05 mails at 0.00016.
+    assert money(parts, "SES: mails") == "488.00"
+
+
+def test_containers_at_rest(bill: Bill) -> None:
+    _, parts = bill("ecs")
+    # The gateway and five services, two tasks each: 12 x 730 h x 0.25 vCPU = 2,190 at 0.04048, x 0.5 GB = 4,380 at
+    # 0.004445.
+    assert (money(parts, "Fargate: processors"), money(parts, "Fargate: memory")) == ("88.65", "19.47")
+    assert money(parts, "Load balancer") == "16.43"  # 730 h x 0.0225 = 16.425
+    # PostgreSQL needs little: the smallest instance, and its standby: 1,460 h x 0.032.
+    assert (parts["RDS: PostgreSQL, Multi-AZ"].price.name, money(parts, "RDS: PostgreSQL, Multi-AZ")) == (
+        "rds_t4g_small_hour",
+        "46.72",
+    )
+    # 12 months x 1,000,000 x 10,000 bytes x 1.3 = 145.29 GB at 0.23.
+    assert money(parts, "RDS: storage") == "33.42"
+    assert money(parts, "NAT: gateways") == "65.70"  # 2 x 730 h x 0.045
+
+
+def test_kubernetes_at_rest(bill: Bill) -> None:
+    _, parts = bill("eks")
+    # 12 pods x 0.25 = 3 vCPU on nodes with 2 x 0.85 = 1.7: two nodes, 1,460 h x 0.09576 = 139.8096.
+    assert (money(parts, "EKS: cluster"), money(parts, "EC2: nodes")) == ("73.00", "139.81")
+    assert money(parts, "EBS: the nodes' disks") == "3.20"  # 2 x 20 GB x 0.08
+
+
+def test_containers_at_work(bill: Bill) -> None:
+    """100,000,000 orders: 38.05 a second on average, 152.2 in four hours of the day, 15.22 in the others."""
+    load = Load(Decimal(100_000_000))
+    busy, quiet = spans(load, Decimal(4))
+    assert (round(busy.orders_per_s, 1), round(quiet.orders_per_s, 2)) == (Decimal("152.2"), Decimal("15.22"))
+    assert busy.hours + quiet.hours == HOURS
+    _, parts = bill("ecs", load)
+    # Microseconds of a core an order with its reads and sign-ins: gateway 1,450 + 20 x 325 + 80 = 8,030; users 43,200;
+    # products 5,600; orders 3,500; payments 270; notifications 650. A task gives 0.25 x 0.6 = 0.15; idle work is 0.01.
+    # In the busy hours: gateway 1.232 cores: 9 tasks; users 6.585: 44; products 0.862: 6; orders 0.543: 4;
+    # payments 0.051 and notifications 0.109: 2 each. 67 tasks. In the quiet ones: users 0.667: 5; the others 2: 15.
+    # 67 x 121.667 h + 15 x 608.333 h = 17,276.67 task-hours x 0.25.
+    assert round(parts["Fargate: processors"].quantity, 2) == Decimal("4319.17")
+    # PostgreSQL: 2,900 + 20 x 150 + 0.2 x 500 = 6,000 us an order: 0.913 cores at the peak, 0.228 on average.
+    # A db.t4g.medium lasts at 0.4 x 0.6 = 0.24, and does 1.2 at the peak: 1,460 h x 0.065.
+    assert money(parts, "RDS: PostgreSQL, Multi-AZ") == "94.90"
+
+
+def test_money_in_sum(bill: Bill) -> None:
+    for topology in TOPOLOGIES:
+        made, parts = bill(topology)
+        assert made.usd == sum(part.usd for part in parts.values())
+        assert made.per_thousand_orders_usd == made.usd / 1000
+        idle, _ = bill(topology, Load(Decimal(0)))
+        assert (idle.usd, idle.per_thousand_orders_usd) == (made.idle_usd, None)
+
+
+def test_what_an_idle_shop_pays_for(bill: Bill) -> None:
+    idle, parts = bill("lambda", Load(Decimal(0)))
+    # Looks at 20 empty queues 5.256; 50 alarms 5.00; 5 keys 5.00; (5 keys + 20 queues) x 24 x 730 requests 1.314;
+    # 10 secrets 4.00 and 10,000 requests 0.05.
+    assert str(cents(idle.usd)) == "20.62"
+    assert {name for name, part in parts.items() if part.usd} == {
+        "SQS: looks at empty queues",
+        "CloudWatch: alarms",
+        "KMS: keys",
+        "KMS: requests",
+        "Secrets Manager: secrets",
+        "Secrets Manager: requests",
+    }
+
+
+def test_wide_events_are_several_publishes(bill: Bill) -> None:
+    # 700 + 2,000 x 60 bytes are two chunks of 64 KB.
+    _, parts = bill("lambda", Load(Decimal(1_000_000), lines=2_000))
+    assert parts["SNS: events published"].quantity == 2 * 6_150_000
+
+
+def test_other_ways_to_build_it(bill: Bill) -> None:
+    _, rest = bill("lambda", assumed=replace(Assumptions(), api="rest"))
+    assert money(rest, "API Gateway: REST requests") == "81.20"  # 23.2 million at 3.50
+    endpoints = replace(Assumptions(), nat_gateways=Decimal(0), interface_endpoints=Decimal(6))
+    _, private = bill("ecs", assumed=endpoints)
+    assert "NAT: bytes" not in private
+    assert money(private, "VPC: endpoints") == "87.60"  # 6 in each of 2 zones x 730 h x 0.01
+    _, aws_bus = bill("ecs", assumed=replace(Assumptions(), events_on_sns=True))
+    assert money(aws_bus, "SNS: events published") == "3.08"
+
+
+@pytest.mark.parametrize("peak", [1, 4, 6, 7, 1000])
+def test_a_day_holds_all_orders(peak: int) -> None:
+    load = Load(Decimal(1_000_000), peak=Decimal(peak))
+    placed = sum(span.hours * 3600 * span.orders_per_s for span in spans(load, Decimal(4)))
+    assert round(placed, 6) == load.orders

@@ -1,0 +1,133 @@
+"""How many processes, and what each does: read from options and variables, and refused in one line."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from souk_chassis.config import ConfigError
+from souk_topologies.cli import running
+from souk_topologies.cli.main import souk
+from souk_topologies.cli.options import UsedWronglyError
+from souk_topologies.settings import MAX_REPLICAS, Settings, Topology, read_counts, read_switches
+
+NAMES = ("users", "orders", "gateway")
+
+
+@pytest.mark.parametrize(
+    ("given", "counts"),
+    [
+        ([], {}),
+        ([""], {}),
+        (["orders=2"], {"orders": 2}),
+        (["orders=2", "gateway=1"], {"orders": 2, "gateway": 1}),
+        (["orders=2,gateway=1"], {"orders": 2, "gateway": 1}),
+        (["orders=2, gateway=1,", f"users={MAX_REPLICAS}"], {"orders": 2, "gateway": 1, "users": MAX_REPLICAS}),
+    ],
+)
+def test_counts_that_are_read(given: list[str], counts: Mapping[str, int]) -> None:
+    assert read_counts(given, NAMES) == counts
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["orders"],
+        ["orders="],
+        ["=2"],
+        ["orders=0"],
+        ["orders=-1"],
+        ["orders=1.5"],
+        ["orders=\u00b2"],
+        ["orders=\u0662"],
+        [f"orders={MAX_REPLICAS + 1}"],
+        ["orders=" + "9" * 5000],
+        ["orders==2"],
+        ["moon=2"],
+        ["orders=2", "orders=2"],
+        ["orders=2,orders=3"],
+    ],
+)
+def test_counts_that_can_not_be(given: list[str]) -> None:
+    with pytest.raises(ConfigError) as error:
+        read_counts(given, NAMES)
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "serves", "works"),
+    [
+        ({}, True, True),
+        ({"SOUK_WORK": ""}, True, True),
+        ({"SOUK_WORK": "on", "SOUK_SERVE": "on"}, True, True),
+        ({"SOUK_WORK": "off"}, True, False),
+        ({"SOUK_SERVE": "off"}, False, True),
+    ],
+)
+def test_what_a_process_does(environment: Mapping[str, str], serves: bool, works: bool) -> None:
+    switches = read_switches(environment)
+    assert (switches.serves, switches.works) == (serves, works)
+
+
+@pytest.mark.parametrize("environment", [{"SOUK_WORK": "0"}, {"SOUK_SERVE": "no"}, {"SOUK_WORK": "OFF"}])
+def test_a_switch_is_on_or_off(environment: Mapping[str, str]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(environment))):
+        read_switches(environment)
+
+
+def test_a_process_that_would_do_nothing() -> None:
+    with pytest.raises(ConfigError, match="SOUK_SERVE and SOUK_WORK"):
+        read_switches({"SOUK_WORK": "off", "SOUK_SERVE": "off"})
+
+
+def test_processes_are_counted() -> None:
+    settings = Settings(Path(), Topology.PROCESSES, replicas={"orders": 3}, workers={"orders": 2, "users": 1})
+    assert [settings.process_count(name) for name in ("orders", "users", "payments")] == [5, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "said"),
+    [
+        (["--replicas", "orders=99"], {}, "--replicas"),
+        (["--replicas", "moon=1"], {}, "--replicas"),
+        (["--workers", "gateway=1"], {}, "--workers"),
+        ([], {"SOUK_REPLICAS": "orders"}, "--replicas"),
+        ([], {"SOUK_WORKERS": "orders=two"}, "--workers"),
+        (["--topology", "process", "--replicas", "orders=2"], {}, "--topology processes"),
+        (["--topology", "process"], {"SOUK_REPLICAS": "orders=2"}, "--topology processes"),
+        ([], {"SOUK_SERVE": "off"}, "SOUK_SERVE"),
+        ([], {"SOUK_WORK": "maybe"}, "SOUK_WORK"),
+    ],
+)
+def test_used_wrongly(
+    options: list[str], environment: Mapping[str, str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _environment(monkeypatch, environment)
+    with pytest.raises(UsedWronglyError, match=said):
+        _up(tmp_path, *options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_options_go_before_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Settings] = []
+    monkeypatch.setattr(running, "_detach", lambda settings, _: seen.append(settings))
+    _environment(monkeypatch, {"SOUK_REPLICAS": "orders=2,gateway=2", "SOUK_WORKERS": "orders=1 users=2"})
+    _up(tmp_path, "--detach")
+    _up(tmp_path, "--detach", "--replicas", "users=3", "--replicas", "orders=4")
+    assert [(dict(each.replicas), dict(each.workers)) for each in seen] == [
+        ({"orders": 2, "gateway": 2}, {"orders": 1, "users": 2}),
+        ({"users": 3, "orders": 4}, {"orders": 1, "users": 2}),
+    ]
+
+
+def _environment(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
+    for name in ("SOUK_REPLICAS", "SOUK_WORKERS", "SOUK_SERVE", "SOUK_WORK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
+def _up(data_dir: Path, *options: str) -> None:
+    chosen = [] if "--topology" in options else ["--topology", "processes"]
+    arguments = ["up", *chosen, *options, "--data-dir", str(data_dir)]
+    souk(arguments, standalone_mode=False)
