@@ -28,14 +28,14 @@ async def place_in_unit(store: Database[OrdersUnit], drafts: Sequence[Draft]) ->
 INSERT_ORDERS = """
 INSERT INTO orders (order_id, customer_id, email, total_amount, currency, payment_method, prices_cached, fingerprint,
                     created_at, updated_at, units, status, history)
-SELECT id, customer, mail, (minor::numeric / 100)::numeric(10, 2), cur, method, cached, print, at, at, units,
+SELECT id, customer, mail, (minor * 0.01)::numeric(10, 2), cur, method, cached, print, at, at, units,
        'PENDING', history::jsonb
 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bool[], $8::bytea[],
             $9::timestamptz[], $10::bigint[], $11::text[])
      AS given (id, customer, mail, minor, cur, method, cached, print, at, units, history)
-ORDER BY id ON CONFLICT DO NOTHING RETURNING order_id
+ORDER BY id ON CONFLICT DO NOTHING RETURNING order_id, created_at
 """
-_PRICE = "(minor::numeric / 100)::numeric(10, 2)"
+_PRICE = "(minor * 0.01)::numeric(10, 2)"
 INSERT_LINES = f"""
 INSERT INTO order_items (order_id, item_id, product_id, quantity, unit_price)
 SELECT id, number, product, quantity, {_PRICE}
@@ -46,6 +46,7 @@ FROM unnest(${}::text[], ${}::int[], ${}::text[], ${}::int[], ${}::bigint[])
 """
 PLACE = f"""
 WITH fresh AS ({INSERT_ORDERS}),
+opened AS (INSERT INTO open_orders SELECT order_id, created_at FROM fresh),
 lines AS ({INSERT_LINES} {LINES_GIVEN.format(12, 13, 14, 15, 16)} JOIN fresh ON fresh.order_id = id),
 events AS (
     INSERT INTO outbox (event_id, type, event, events)

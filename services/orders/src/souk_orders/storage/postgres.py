@@ -34,16 +34,27 @@ _FREE_KEYS = """
 DELETE FROM order_keys USING unnest($1::text[], $2::text[]) AS given (scope, key)
 WHERE order_keys.scope = given.scope AND order_keys.key = given.key
 """
+_INSERT_ORDERS = f"""
+WITH fresh AS ({INSERT_ORDERS}), opened AS (INSERT INTO open_orders SELECT order_id, created_at FROM fresh)
+SELECT order_id FROM fresh
+"""
 _INSERT_ITEMS = f"{INSERT_LINES} {LINES_GIVEN.format(1, 2, 3, 4, 5)}"
 # Rows are locked in the order of their ids, so that two batches can't lock each other out.
 _LOCK = f"""
 SELECT {HEAD} FROM orders WHERE order_id = ANY($1) AND status = ANY($2::text[]) ORDER BY order_id FOR NO KEY UPDATE
 """
 _MOVE = """
+WITH given AS MATERIALIZED (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[])
+        AS given (id, status, at, step, short)
+), ended AS (
+    DELETE FROM open_orders USING given WHERE order_id = id AND status NOT IN ('PENDING', 'RESERVED')
+), going_on AS (
+    UPDATE open_orders SET since = at FROM given WHERE order_id = id AND status IN ('PENDING', 'RESERVED')
+)
 UPDATE orders SET status = given.status, updated_at = given.at, history = history || given.step::jsonb,
     short_items = coalesce(given.short::jsonb, short_items)
-FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[]) AS given (id, status, at, step, short)
-WHERE order_id = given.id
+FROM given WHERE order_id = given.id
 """
 _RETURN_LINES = """
 UPDATE order_items SET returned = returned + given.back
@@ -63,10 +74,11 @@ SELECT return_id, (refund_amount * 100)::bigint, status, created_at, fingerprint
 WHERE order_id = $1 AND key = $2
 """
 _OVERDUE = f"""
-UPDATE orders SET looked_at = $2 WHERE order_id IN (
-    SELECT order_id FROM orders WHERE status IN ('PENDING', 'RESERVED')
-    AND greatest(updated_at, coalesce(looked_at, updated_at)) < $1 ORDER BY order_id LIMIT $3 FOR UPDATE SKIP LOCKED)
-RETURNING {HEAD}, payment_method
+WITH late AS (
+    UPDATE open_orders SET since = $2 WHERE order_id IN (
+        SELECT order_id FROM open_orders WHERE since < $1 ORDER BY order_id LIMIT $3 FOR UPDATE SKIP LOCKED)
+    RETURNING order_id)
+SELECT {HEAD}, payment_method FROM orders WHERE order_id IN (SELECT order_id FROM late)
 """
 
 
@@ -141,7 +153,7 @@ class PostgresOrdersUnit(PostgresUnit):
     async def _insert(self, drafts: Sequence[Draft]) -> set[str]:
         if not drafts:
             return set()
-        rows = await self.connection.fetch(INSERT_ORDERS, *order_columns(drafts))
+        rows = await self.connection.fetch(_INSERT_ORDERS, *order_columns(drafts))
         fresh = {row[0] for row in rows}
         if fresh:
             new = [draft for draft in drafts if draft.order_id in fresh]

@@ -30,7 +30,7 @@ SELECT order_id, status, (total_amount * 100)::bigint, (returned_amount * 100)::
        extract(epoch FROM $3 - created_at)::float8, extract(epoch FROM $3 - updated_at)::float8
 FROM orders WHERE order_id > $1 ORDER BY order_id LIMIT $2
 """
-_COUNT_OPEN = "SELECT count(*) FROM (SELECT 1 FROM orders WHERE status IN ('PENDING', 'RESERVED') LIMIT $1) AS open"
+_COUNT_OPEN = "SELECT count(*) FROM (SELECT 1 FROM open_orders LIMIT $1) AS open"
 
 
 class PostgresOrderStore(PostgresDatabase[PostgresOrdersUnit]):

@@ -1,0 +1,175 @@
+# ruff: noqa: S608 - the statements are put together of this file's own words
+"""A shop with years behind it: finished orders written straight into the five databases, as the services would have.
+
+    fill(server, 10_000_000)
+
+Orders of three lines, confirmed, paid and mailed, of a million customers, over the year before now. Ids are UUIDv7 of
+their times. Books agree: the audit of such a shop holds.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import asyncpg
+
+from souk_topologies.postgres import ServerAddress
+
+CUSTOMERS = 1_000_000
+PRODUCTS = 1_000
+"""Named p0 to p999; they must be there, and the number of orders must be a multiple of theirs."""
+CHUNK = 500_000
+"""Orders in one transaction."""
+AT_ONCE = 2
+"""Tables that are filled at once: one a core."""
+
+# The time of order i, a span of 3 s after that of the one before; its id; its customer; the product of its line n.
+_AT = "($4::timestamptz - make_interval(secs => 3.0 * ($3::bigint - i)))"
+_AGES = f"SELECT i, {_AT} AS at FROM generate_series($1::bigint, $2::bigint) AS i"
+_NAMED = f"""
+SELECT i, at, substr(ms, 1, 8) || '-' || substr(ms, 9, 4) || '-7' || substr(h, 1, 3) || '-8' || substr(h, 4, 3) || '-'
+       || substr(h, 7, 12) AS id, 'c' || (hashint8(i) & 2147483647) % {CUSTOMERS} AS customer
+FROM (SELECT i, at, lpad(to_hex(floor(extract(epoch FROM at) * 1000)::bigint), 12, '0') AS ms, md5(i::text) AS h
+      FROM ({_AGES}) AS ages) AS hashed
+"""
+
+
+# The same for all: a benchmark does not read it, and to make one costs as much as to store it.
+_STEPS = [{"status": status, "at": "2026-01-01T00:00:00Z"} for status in ("PENDING", "RESERVED", "CONFIRMED")]
+_HISTORY = f"'{json.dumps(_STEPS)}'::jsonb"
+
+
+def _product(line: str) -> str:
+    return f"'p' || (i + {line}) % {PRODUCTS}"
+
+
+@dataclass(frozen=True)
+class _Table:
+    """How one table is filled. `indexes` are dropped before and made again after: sorting once is cheaper."""
+
+    database: str
+    name: str
+    insert: str
+
+
+_TABLES = (
+    _Table(
+        "souk_orders",
+        "order_items",
+        f"""
+INSERT INTO order_items (item_id, order_id, product_id, quantity, unit_price)
+SELECT n, id, {_product("n")}, 1, 2.55 FROM ({_NAMED}) AS named, generate_series(1, 3) AS n
+""",
+    ),
+    _Table(
+        "souk_orders",
+        "orders",
+        f"""
+INSERT INTO orders (order_id, customer_id, total_amount, status, created_at, updated_at, currency, payment_method,
+                    prices_cached, fingerprint, history, units)
+SELECT id, customer, 7.65, 'CONFIRMED', at, at, 'GBP', 'tok_ok', false, decode(md5(id), 'hex'),
+       {_HISTORY}, 3
+FROM ({_NAMED}) AS named
+""",
+    ),
+    _Table(
+        "souk_products",
+        "reservations",
+        f"""
+INSERT INTO reservations (order_id, state, held_units, wanted, created_at, updated_at)
+SELECT id, 'HELD', 3, json_build_object({_product("1")}, 1, {_product("2")}, 1, {_product("3")}, 1), at, at
+FROM ({_NAMED}) AS named
+""",
+    ),
+    _Table(
+        "souk_payments",
+        "payments",
+        f"""
+INSERT INTO payments (order_id, payment_id, state, captured_minor, currency, method, created_at, updated_at)
+SELECT id, 'sbx_' || id, 'CAPTURED', 765, 'GBP', 'tok_ok', at, at FROM ({_NAMED}) AS named
+""",
+    ),
+    _Table(
+        "souk_payments",
+        "sandbox.charges",
+        f"""
+INSERT INTO sandbox.charges (order_id, charge_key, payment_id, amount_minor, currency, method, created_at)
+SELECT id, id, 'sbx_' || id, 765, 'GBP', 'tok_ok', at FROM ({_NAMED}) AS named
+""",
+    ),
+    _Table(
+        "souk_notifications",
+        "mails",
+        f"""
+INSERT INTO mails (mail_id, mail_key, kind, order_id, customer_id, subject, body, status, created_at)
+SELECT id::uuid, 'order:' || id || ':confirmed', 'confirmed', id, customer, 'Your order ' || id || ' is confirmed',
+       E'Thank you for your order ' || id || E'.\\n\\nIt is confirmed and paid: 7.65 GBP.\\n\\nYour shop\\n',
+       'NO_ADDRESS', at FROM ({_NAMED}) AS named
+""",
+    ),
+)
+_SOLD = """
+UPDATE stock SET start = start + $1, sold = sold + $1 WHERE product_id IN
+    (SELECT 'p' || n FROM generate_series(0, $2::int - 1) AS n)
+"""
+# What an index is made of again: its own definition, or that of the constraint that it keeps.
+_INDEXES = """
+SELECT i.relname, c.conname, pg_get_indexdef(i.oid), pg_get_constraintdef(c.oid)
+FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+LEFT JOIN pg_constraint c ON c.conindid = i.oid AND c.contype IN ('p', 'u')
+WHERE x.indrelid = $1::regclass AND NOT EXISTS
+    (SELECT FROM pg_constraint f WHERE f.confrelid = x.indrelid AND f.contype = 'f' AND f.conindid = i.oid)
+"""
+
+
+async def _without_indexes(connection: asyncpg.Connection, table: str) -> list[str]:
+    """Drop a table's indexes, but those that a foreign key stands on. Returns the statements that make them again."""
+    again = []
+    for index, constraint, index_sql, constraint_sql in await connection.fetch(_INDEXES, table):
+        if constraint is None:
+            schema = table.partition(".")[0] + "." if "." in table else ""
+            await connection.execute(f'DROP INDEX {schema}"{index}"')
+            again.append(index_sql)
+        else:
+            await connection.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{constraint}"')
+            again.append(f'ALTER TABLE {table} ADD CONSTRAINT "{constraint}" {constraint_sql}')
+    return again
+
+
+async def _fill_table(server: ServerAddress, table: _Table, orders: int, now: datetime) -> None:
+    connection = await asyncpg.connect(server.dsn(table.database))
+    try:
+        await connection.execute("SET synchronous_commit = off; SET maintenance_work_mem = '1GB'")
+        indexes = await _without_indexes(connection, table.name)
+        for first in range(1, orders + 1, CHUNK):
+            await connection.execute(table.insert, first, min(first + CHUNK - 1, orders), orders, now)
+        for statement in indexes:
+            await connection.execute(statement)
+        # What the server would do sooner or later by itself, in the middle of a measurement.
+        await connection.execute(f"VACUUM (FREEZE, ANALYZE) {table.name}")
+    finally:
+        await connection.close()
+
+
+async def _fill(server: ServerAddress, orders: int) -> None:
+    free, now = asyncio.Semaphore(AT_ONCE), datetime.now(UTC)
+
+    async def one(table: _Table) -> None:
+        async with free:
+            await _fill_table(server, table, orders, now)
+
+    async with asyncio.TaskGroup() as group:
+        for table in _TABLES:
+            group.create_task(one(table))
+    connection = await asyncpg.connect(server.dsn("souk_products"))
+    await connection.execute(_SOLD, 3 * orders // PRODUCTS, PRODUCTS)
+    await connection.execute("CHECKPOINT")
+    await connection.close()
+
+
+def fill(server: ServerAddress, orders: int) -> None:
+    """Write so many finished orders into the databases of a shop that has the products, and no worker at work."""
+    if orders % PRODUCTS:
+        raise ValueError(f"{orders} orders are no multiple of {PRODUCTS}")
+    asyncio.run(_fill(server, orders))
