@@ -7,6 +7,8 @@ import pytest
 from souk_chassis.auth.identity import Caller
 from souk_chassis.context import RemoteCallInUnitError, internal_call
 from souk_chassis.errors import ErrorKind, SoukError
+from souk_chassis.observability.spans import SpanKind, recorder
+from souk_chassis.observability.trace import trace_id
 from souk_chassis.operation import Access, Nothing, Operation
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
 from souk_chassis.testing.clock import ManualClock
@@ -22,7 +24,10 @@ async def test_a_call_carries_identity_trace_and_deadline(clock: ManualClock) ->
     assert await ctx.call(Ask, Nothing()) == Nothing()
     [made] = others.calls
     assert made.call.caller == Caller(customer("c1"), "test")
-    assert (made.call.traceparent, made.call.deadline) == (TRACEPARENT, ctx.call_info.deadline)
+    assert made.call.deadline is ctx.call_info.deadline
+    [span] = [span for span in recorder.recent(trace_id(ctx.traceparent)) if span.traceparent == made.call.traceparent]
+    assert (span.name, span.service, span.kind) == ("ask", "test-service", SpanKind.CLIENT)
+    assert (span.parent, span.status) == (ctx.traceparent, "ok")
 
 
 async def test_no_call_inside_a_unit(clock: ManualClock) -> None:

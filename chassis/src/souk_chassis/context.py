@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar, cast
 
+import msgspec
+
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity
 from souk_chassis.clock import Clock
 from souk_chassis.errors import forbidden
 from souk_chassis.observability.logs import Log
+from souk_chassis.observability.spans import CLIENT, recorder
 from souk_chassis.observability.trace import new_traceparent
 from souk_chassis.operation import AnyOperation, Operation, Req, Res
 from souk_chassis.resilience import Deadline
@@ -20,13 +23,18 @@ unit_is_open: ContextVar[bool] = ContextVar("unit_is_open", default=False)
 """True while this task has a unit of work open. `Context.call` refuses then: no remote call inside one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """The circumstances of one call, passed on from service to service."""
+# A Struct, not a dataclass: see Deadline. Several are made for each call.
+class Call(msgspec.Struct, frozen=True):
+    """The circumstances of one call, passed on from service to service.
+
+    `traceparent` names the span that the callee's work is part of. `cut_off`: whoever made this call ends it at its
+    deadline, so that the callee need not watch the time, too.
+    """
 
     caller: Caller
     traceparent: str
     deadline: Deadline
+    cut_off: bool = False
 
 
 class Dispatcher(Protocol):
@@ -83,8 +91,9 @@ class Context(Generic[D]):
         if unit_is_open.get():
             raise RemoteCallInUnitError(f"{self.service} called {operation.name} inside a unit of work")
         info = self.call_info
-        passed_on = Call(Caller(info.caller.identity, self.service), info.traceparent, info.deadline)
-        return cast("Res", await self.dispatcher.dispatch(operation, request, passed_on))
+        with recorder.span(operation.name, self.log.service, CLIENT, info.traceparent) as span:
+            passed_on = Call(Caller(info.caller.identity, self.service), span.traceparent, info.deadline)
+            return cast("Res", await self.dispatcher.dispatch(operation, request, passed_on))
 
 
 def internal_call(clock: Clock, timeout_s: float, service: str | None = None, traceparent: str = "") -> Call:

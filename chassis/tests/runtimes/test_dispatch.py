@@ -10,11 +10,13 @@ from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity
 from souk_chassis.context import Call, Context
 from souk_chassis.errors import ErrorKind, SoukError, unavailable
 from souk_chassis.money import Money
+from souk_chassis.observability.spans import Span, SpanKind, recorder
+from souk_chassis.observability.trace import new_traceparent, trace_id
 from souk_chassis.operation import GET, POST, Access, AnyOperation, Created, Nothing, Operation
 from souk_chassis.resilience import Deadline, Pipeline, Policy
 from souk_chassis.runtimes.dispatch import LocalDispatcher, ResilientDispatcher, RoutingDispatcher
 from souk_chassis.runtimes.instance import Instance
-from souk_chassis.testing.contexts import ADMIN, TRACEPARENT, customer, guest
+from souk_chassis.testing.contexts import ADMIN, customer, guest
 from souk_chassis.testing.dispatch import FakeDispatcher
 from souk_chassis.wire import Message
 
@@ -37,7 +39,12 @@ PRICE = Price(amount=Money(255), tags=("a",))
 
 
 def call(identity: Identity = ANONYMOUS, service: str | None = None, timeout_s: float = 10.0) -> Call:
-    return Call(Caller(identity, service), TRACEPARENT, Deadline.after(timeout_s))
+    return Call(Caller(identity, service), new_traceparent(), Deadline.after(timeout_s))
+
+
+def spans_under(given: Call) -> list[Span]:
+    """The spans that have ended, of which the call is the parent."""
+    return [span for span in recorder.recent(trace_id(given.traceparent)) if span.parent == given.traceparent]
 
 
 async def echo(_ctx: Context[Any], request: Price) -> Price:
@@ -110,7 +117,42 @@ async def test_the_implementation_gets_its_context(offering: Callable[..., Local
     await offering({Echo: look}, way_out=way_out).dispatch(Echo, PRICE, call(customer("c")))
     [ctx] = seen
     assert (ctx.deps, ctx.service, ctx.identity) == ("deps of prices", "prices", customer("c"))
-    assert (ctx.dispatcher, ctx.traceparent) == (way_out, TRACEPARENT)
+    assert ctx.dispatcher is way_out
+
+
+async def test_an_operation_is_a_span_and_what_it_does_is_part_of_it(offering: Callable[..., LocalDispatcher]) -> None:
+    seen: list[str] = []
+
+    async def look(ctx: Context[Any], request: Price) -> Price:
+        seen.append(ctx.traceparent)
+        return request
+
+    given = call(customer("c"))
+    await offering({Echo: look}).dispatch(Echo, PRICE, given)
+    [span] = spans_under(given)
+    assert (span.name, span.service, span.kind, span.status) == ("echo", "prices-service", SpanKind.SERVER, "ok")
+    assert seen == [span.traceparent]
+
+
+async def test_a_refused_call_is_a_span_too(offering: Callable[..., LocalDispatcher]) -> None:
+    guarded = operation("guarded", Access.ADMIN)
+    given = call(customer("c"))
+    with pytest.raises(SoukError):
+        await offering({guarded: echo}).dispatch(guarded, PRICE, given)
+    assert [span.status for span in spans_under(given)] == ["not_allowed"]
+
+
+async def test_a_stream_is_one_span(offering: Callable[..., LocalDispatcher]) -> None:
+    async def watch(ctx: Context[Any], _: Nothing) -> AsyncIterator[Price]:
+        traceparents.append(ctx.traceparent)
+        yield PRICE
+        yield PRICE
+
+    traceparents: list[str] = []
+    given = call(ADMIN)
+    async for _ in offering({Watch: watch}).stream(Watch, Nothing(), given):
+        assert spans_under(given) == []
+    assert [span.traceparent for span in spans_under(given)] == traceparents
 
 
 @pytest.mark.parametrize("made", [False, True])
@@ -187,6 +229,36 @@ async def test_resilient_calls_repeat_what_may_be_repeated(idempotent: bool, tri
     else:
         assert isinstance(outcome, SoukError)
         assert outcome.kind is ErrorKind.TIMEOUT_UNKNOWN
+
+
+async def test_a_call_that_is_cut_off_at_its_deadline_is_not_watched_twice(
+    offering: Callable[..., LocalDispatcher],
+) -> None:
+    async def hang(ctx: Context[Any], _request: Price) -> Price:
+        left_s.append(ctx.call_info.deadline.remaining_s)
+        await asyncio.sleep(60)
+        return PRICE
+
+    left_s: list[float] = []
+    slow = operation("slow", idempotent=False)
+    pipeline = Pipeline("prices", Policy(timeout_s=0.05))
+    with pytest.raises(SoukError) as caught:
+        await ResilientDispatcher(offering({slow: hang}), {"prices": pipeline}).dispatch(slow, PRICE, call())
+    assert (caught.value.kind, caught.value.code) == (ErrorKind.TIMEOUT_UNKNOWN, "no_answer_in_time")
+    assert 0 < left_s[0] <= 0.05
+    assert pipeline.snapshot().timed_out == 1
+
+
+async def test_an_operations_own_limit_holds_within_a_longer_call(offering: Callable[..., LocalDispatcher]) -> None:
+    async def hang(_ctx: Context[Any], _request: Price) -> Price:
+        await asyncio.sleep(60)
+        return PRICE
+
+    slow = operation("slow", timeout_s=0.01)
+    pipeline = Pipeline("prices", Policy(timeout_s=5.0))
+    with pytest.raises(SoukError) as caught:
+        await ResilientDispatcher(offering({slow: hang}), {"prices": pipeline}).dispatch(slow, PRICE, call())
+    assert (caught.value.code, pipeline.snapshot().timed_out) == ("timeout", 0)
 
 
 async def test_resilient_calls_tell_the_callees_error() -> None:

@@ -84,6 +84,11 @@ class Log:
         self._service = service
         self._writer = to or writer
 
+    @property
+    def service(self) -> str:
+        """The service's label, such as `order-service`."""
+        return self._service
+
     def info(self, message: str, traceparent: str = "", **facts: Any) -> None:
         """Something that happened as it should."""
         self._write("info", message, traceparent, facts)

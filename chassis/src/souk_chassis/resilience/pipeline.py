@@ -8,7 +8,7 @@ from typing import TypeVar
 from souk_chassis.clock import Clock
 from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown, unavailable
 from souk_chassis.resilience.attempt import Abandoned, OverrunError, Work, run_until
-from souk_chassis.resilience.breaker import Breaker, Verdict
+from souk_chassis.resilience.breaker import ANSWERED, FAILED, SILENT, Breaker, Verdict
 from souk_chassis.resilience.bulkhead import Bulkhead
 from souk_chassis.resilience.deadline import SYSTEM_CLOCK, Deadline
 from souk_chassis.resilience.policy import Policy
@@ -145,24 +145,24 @@ class Pipeline:
         permit = self._take_permit(limit)
         self._counters.sent += 1
         sent_s = self._clock.monotonic()
-        verdict = Verdict.SILENT
+        verdict: Verdict = SILENT
         try:
             result = await run_until(limit, work, self._bulkhead.leave, self._abandoned)
-            verdict = Verdict.ANSWERED
+            verdict = ANSWERED
         except OverrunError:
             self._counters.timed_out += 1
             # Given less time than a call may rightly take, the dependency is not to blame.
             if not short or limit.at_s - sent_s >= policy.slow_call_s:
-                verdict = Verdict.FAILED
+                verdict = FAILED
             raise timeout_unknown("no_answer_in_time", f"{self.name} gave no answer in time.") from None
         except SoukError as error:
-            verdict = Verdict.FAILED if error.rule.breaker_counts else Verdict.ANSWERED
+            verdict = FAILED if error.rule.breaker_counts else ANSWERED
             raise
         except (ConnectionError, TimeoutError) as error:
-            verdict = Verdict.FAILED
+            verdict = FAILED
             raise self._lost(error) from error
         except Exception:
-            verdict = Verdict.FAILED
+            verdict = FAILED
             raise
         finally:
             self._settle(permit, verdict, sent_s)
@@ -196,9 +196,9 @@ class Pipeline:
             raise _NotSentError(refusal) from None
 
     def _settle(self, permit: int, verdict: Verdict, sent_s: float) -> None:
-        if verdict is Verdict.ANSWERED:
+        if verdict is ANSWERED:
             self._counters.answered += 1
-        elif verdict is Verdict.FAILED:
+        elif verdict is FAILED:
             self._counters.failed += 1
         self._breaker.settle(permit, verdict, self._clock.monotonic() - sent_s)
 

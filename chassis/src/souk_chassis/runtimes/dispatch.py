@@ -1,14 +1,15 @@
 """The ways to an operation: in this process, elsewhere, or whichever fits; and the resilience around calls."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
 from typing import Any
 
 from souk_chassis import wire
 from souk_chassis.auth.access import check_access
 from souk_chassis.context import Call, Dispatcher
-from souk_chassis.errors import timeout_unknown, unavailable
+from souk_chassis.errors import timeout_unknown
 from souk_chassis.manifest import Implementation
+from souk_chassis.observability.spans import SERVER, recorder
 from souk_chassis.operation import AnyOperation, Created
 from souk_chassis.resilience import Deadline, Pipeline
 from souk_chassis.runtimes.instance import Instance
@@ -37,27 +38,33 @@ class LocalDispatcher:
 
     async def dispatch(self, operation: AnyOperation, request: Any, call: Call) -> Any:
         """See `souk_chassis.context.Dispatcher`."""
-        check_access(operation, call.caller, self._callers.get(operation.name, ()))
         instance, implementation, way_out = self._bound[operation.name]
-        if self._serialise:
-            request = wire.decode(wire.encode(request), operation.request)
-        timeout_s = min(operation.timeout_s, call.deadline.remaining_s)
-        if timeout_s <= 0:
-            raise unavailable("deadline_exceeded", "There was no time left to begin.")
-        try:
-            async with asyncio.timeout(timeout_s):
-                response = await implementation(instance.context(way_out, call), request)
-        except TimeoutError as error:
-            raise timeout_unknown("timeout", f"{operation.name} took longer than {timeout_s:.1f} s.") from error
-        return self._crossed(operation, response) if self._serialise else response
+        with recorder.span(operation.name, instance.log.service, SERVER, call.traceparent) as span:
+            check_access(operation, call.caller, self._callers.get(operation.name, ()))
+            if self._serialise:
+                request = wire.decode(wire.encode(request), operation.request)
+            limit = call.deadline.tighten(operation.timeout_s)
+            context = instance.context(way_out, Call(call.caller, span.traceparent, limit))
+            try:
+                if call.cut_off and limit is call.deadline:
+                    response = await implementation(context, request)
+                else:
+                    limit.check(sent=False)
+                    async with asyncio.timeout(limit.remaining_s):
+                        response = await implementation(context, request)
+            except TimeoutError as error:
+                most = f"{operation.timeout_s:g} s, and no longer than its caller waits"
+                raise timeout_unknown("timeout", f"{operation.name} took too long: it may take {most}.") from error
+            return self._crossed(operation, response) if self._serialise else response
 
     async def stream(self, operation: AnyOperation, request: Any, call: Call) -> AsyncIterator[Any]:
         """See `souk_chassis.context.Dispatcher`. The operation's time-out bounds the whole stream."""
-        check_access(operation, call.caller, self._callers.get(operation.name, ()))
         instance, implementation, way_out = self._bound[operation.name]
-        bounded = Call(call.caller, call.traceparent, call.deadline.tighten(operation.timeout_s))
-        async for response in implementation(instance.context(way_out, bounded), request):
-            yield self._crossed(operation, response) if self._serialise else response
+        with recorder.span(operation.name, instance.log.service, SERVER, call.traceparent) as span:
+            check_access(operation, call.caller, self._callers.get(operation.name, ()))
+            bounded = Call(call.caller, span.traceparent, call.deadline.tighten(operation.timeout_s))
+            async for response in implementation(instance.context(way_out, bounded), request):
+                yield self._crossed(operation, response) if self._serialise else response
 
     def _crossed(self, operation: AnyOperation, response: Any) -> Any:
         if isinstance(response, Created):
@@ -94,8 +101,9 @@ class ResilientDispatcher:
     async def dispatch(self, operation: AnyOperation, request: Any, call: Call) -> Any:
         """See `souk_chassis.context.Dispatcher`."""
 
-        async def attempt(deadline: Deadline) -> Any:
-            return await self._inner.dispatch(operation, request, Call(call.caller, call.traceparent, deadline))
+        def attempt(deadline: Deadline) -> Awaitable[Any]:
+            limited = Call(call.caller, call.traceparent, deadline, cut_off=True)
+            return self._inner.dispatch(operation, request, limited)
 
         pipeline = self._pipelines[operation.service]
         return await pipeline.call(attempt, deadline=call.deadline, idempotent=operation.idempotent)
