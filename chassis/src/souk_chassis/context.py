@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar, cast
 
@@ -51,8 +50,7 @@ class RemoteCallInUnitError(RuntimeError):
     """A remote call was tried while a unit of work was open: it would hold locks for as long as the callee takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context(Generic[D]):
+class Context(msgspec.Struct, Generic[D], frozen=True):
     """Given to every operation and handler. `deps` is what the service's bootstrap built."""
 
     deps: D

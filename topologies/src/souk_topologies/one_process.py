@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from souk_chassis.auth.keys import PublicKeys, jwks, load_or_create_keys
 from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.observability.logs import Log
+from souk_chassis.observability.tracing import start_tracing
 from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.storage.ports import Subscriptions
@@ -30,6 +31,7 @@ async def serve(settings: Settings, urls: DatabaseUrls, ready: "asyncio.Future[s
     """Run the shop until SIGINT or SIGTERM. `ready` gets the address once it takes orders."""
     stopping = stop_event()
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(start_tracing(settings.environment, Log("shop")))
         listener = listen(settings.host, settings.port)
         stack.callback(listener.close)
         keys = load_or_create_keys(DataDir(settings.data_dir).keys, ISSUERS)

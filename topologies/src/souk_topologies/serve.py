@@ -18,6 +18,7 @@ from souk_chassis.auth.tokens import CallTokens, TokenVerifier
 from souk_chassis.config import ConfigError
 from souk_chassis.http.client import HttpDispatcher
 from souk_chassis.observability.logs import Log
+from souk_chassis.observability.tracing import start_tracing
 from souk_chassis.runtimes.asgi import Check, app, internal_route, operation_routes
 from souk_chassis.runtimes.dispatch import LocalDispatcher, RoutingDispatcher
 from souk_chassis.runtimes.instance import Foundation
@@ -52,6 +53,7 @@ async def serve_service(config: ProcessConfig, listener: socket.socket, environm
     stopping = stop_event()
     switches = read_switches(environment)
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(start_tracing(environment, Log(config.name)))
         keys = Path(config.keys)
         key = load_key(keys / f"{config.name}.pem")
         public = PublicKeys.from_jwks(_jwks(keys))
@@ -77,10 +79,11 @@ async def serve_service(config: ProcessConfig, listener: socket.socket, environm
         await stopping.wait()
 
 
-async def serve_gateway(config: ProcessConfig, listener: socket.socket) -> None:
+async def serve_gateway(config: ProcessConfig, listener: socket.socket, environment: Mapping[str, str]) -> None:
     """Serve the gateway until SIGTERM."""
     stopping = stop_event()
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(start_tracing(environment, Log(GATEWAY)))
         keys = Path(config.keys)
         public = _jwks(keys)
         remote = HttpDispatcher(config.urls, CallTokens(load_key(keys / f"{GATEWAY}.pem")))
@@ -139,7 +142,7 @@ def main() -> None:
     listener = socket.socket(fileno=int(sys.argv[1]))
     _end_with(config.keeper)
     is_gateway = config.name == GATEWAY
-    work_to_do = serve_gateway(config, listener) if is_gateway else serve_service(config, listener, environment)
+    work_to_do = (serve_gateway if is_gateway else serve_service)(config, listener, environment)
     try:
         run(work_to_do, config.name)
     except ConfigError as error:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 
 class Role(StrEnum):
     """What a caller is."""
@@ -41,8 +43,7 @@ class Identity:
 ANONYMOUS = Identity(Role.ANONYMOUS)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """A verified token: the identity, and the service that passed the call on (None for a call from outside)."""
 
     identity: Identity

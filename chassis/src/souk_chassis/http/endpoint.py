@@ -18,7 +18,8 @@ from souk_chassis.errors import SoukError, unauthenticated
 from souk_chassis.http.binding import MAX_BODY, Binding
 from souk_chassis.http.problem import EdgeError, refuse, render
 from souk_chassis.observability.logs import Log
-from souk_chassis.observability.trace import accept_traceparent
+from souk_chassis.observability.spans import SERVER, recorder
+from souk_chassis.observability.trace import accept_traceparent, incoming_traceparent
 from souk_chassis.operation import AnyOperation, Created
 from souk_chassis.resilience import Deadline
 from souk_chassis.time_limit import TimeLimit
@@ -137,7 +138,8 @@ def _unforeseen() -> EdgeError:
 class _Guarded(ABC):
     """What both endpoints share: every failure becomes problem+json, and what is unforeseen is logged."""
 
-    def __init__(self, dispatcher: Dispatcher, verifier: TokenVerifier, clock: Clock, log: Log) -> None:
+    def __init__(self, span_name: str, dispatcher: Dispatcher, verifier: TokenVerifier, clock: Clock, log: Log) -> None:
+        self.span_name = span_name
         self.dispatcher = dispatcher
         self.verifier = verifier
         self.clock = clock
@@ -145,10 +147,12 @@ class _Guarded(ABC):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = headers_of(scope)
-        traceparent = accept_traceparent(headers.get("traceparent"))
+        span = recorder.span(self.span_name, self.log.service, SERVER, incoming_traceparent(headers.get("traceparent")))
+        traceparent = span.traceparent
         try:
-            check_headers(headers)
-            await self.handle(scope, headers, traceparent, receive, send)
+            with span:
+                check_headers(headers)
+                await self.handle(scope, headers, traceparent, receive, send)
         except (SoukError, EdgeError) as error:
             status, head, body = render(error, traceparent)
             if status >= 500:
@@ -171,7 +175,9 @@ class PublicEndpoint(_Guarded):
     def __init__(
         self, binding: Binding, dispatcher: Dispatcher, verifier: TokenVerifier, clock: Clock, log: Log
     ) -> None:
-        super().__init__(dispatcher, verifier, clock, log)
+        route = binding.operation.route
+        span_name = f"{route.method} {route.path}" if route else binding.operation.name
+        super().__init__(span_name, dispatcher, verifier, clock, log)
         self.binding = binding
         self.operation: AnyOperation = binding.operation
         fields = {field.encode_name: field.name for field in msgspec.structs.fields(binding.operation.response)}
@@ -216,7 +222,7 @@ class InternalEndpoint(_Guarded):
         clock: Clock,
         log: Log,
     ) -> None:
-        super().__init__(dispatcher, verifier, clock, log)
+        super().__init__("POST /operations/{name}", dispatcher, verifier, clock, log)
         self.operations = operations
 
     async def handle(

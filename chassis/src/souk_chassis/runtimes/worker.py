@@ -13,6 +13,7 @@ from souk_chassis.context import Context, Dispatcher, internal_call
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.events.event import Delivery, Event, traceparent_of, unpack
 from souk_chassis.manifest import Consumer
+from souk_chassis.observability.spans import recorder
 from souk_chassis.runtimes.instance import Background, Instance
 from souk_chassis.storage.ports import COLLISION, Subscriptions, Waiting
 
@@ -264,7 +265,7 @@ class Worker:
     async def _answers(self, hearing: Hearing, asked: Sequence[_Asked]) -> Sequence[Any]:
         """What was answered to each, or the exception. Where asking for all raises, each is asked for alone."""
         try:
-            return await self._ask(hearing.consumer, [one.delivery for one in asked])
+            return await self._ask(hearing, [one.delivery for one in asked])
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, its event goes to a retry
             if len(asked) == 1:
                 return [error]
@@ -280,10 +281,12 @@ class Worker:
         kept = [(one, answer) for one, answer in zip(asked, answers, strict=True) if one.delivery.event_id in own]
         return [replace(one, waiting=own[one.delivery.event_id]) for one, _ in kept], [answer for _, answer in kept]
 
-    async def _ask(self, consumer: Consumer, deliveries: Sequence[Delivery[Any]]) -> Sequence[Any]:
+    async def _ask(self, hearing: Hearing, deliveries: Sequence[Delivery[Any]]) -> Sequence[Any]:
+        consumer = hearing.consumer
         assert consumer.ask is not None  # noqa: S101 - only leased consumers come here
-        async with asyncio.timeout(consumer.ask_s):
-            answers: Sequence[Any] = await consumer.ask(self._context(deliveries[0].traceparent), deliveries)
+        with recorder.handling(hearing.queue, self._instance.log.service, deliveries) as handled:
+            async with asyncio.timeout(consumer.ask_s):
+                answers: Sequence[Any] = await consumer.ask(self._context(handled[0].traceparent), handled)
         if len(answers) != len(deliveries):
             raise TypeError(f"{len(answers)} answers to {len(deliveries)} events")
         return answers
@@ -319,9 +322,10 @@ class Worker:
                 await self._record(hearing, [one])
 
     async def _apply(self, hearing: Hearing, unit: Any, deliveries: Sequence[Delivery[Any]], *answer: Any) -> None:
-        context = self._context(deliveries[0].traceparent)
-        for _ in range(self._deliveries):
-            await hearing.consumer.apply(context, unit, deliveries, *answer)
+        with recorder.handling(hearing.queue, self._instance.log.service, deliveries) as handled:
+            context = self._context(handled[0].traceparent)
+            for _ in range(self._deliveries):
+                await hearing.consumer.apply(context, unit, handled, *answer)
 
     def _read(self, hearing: Hearing, waiting: Sequence[Waiting]) -> list[Delivery[Any]]:
         return [each for one in waiting for each in unpack(one.json, hearing.event, one.attempts + 1)]

@@ -6,8 +6,10 @@ whose order still waits are told again, and looked at again in the next round.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from souk_chassis.context import Context, internal_call
 from souk_chassis.errors import SoukError
@@ -90,7 +92,7 @@ async def _next_batch(ctx: Context[Payments]) -> int:
 
 async def _compare(ctx: Context[Payments], payments: Sequence[Payment]) -> Compared:
     # The loop's own context is as old as the process: its deadline has long passed.
-    fresh = replace(ctx, call_info=internal_call(ctx.clock, CALL_TIMEOUT_S, ctx.service))
+    fresh = msgspec.structs.replace(ctx, call_info=internal_call(ctx.clock, CALL_TIMEOUT_S, ctx.service))
     query = OrderStatesQuery(order_ids=tuple(payment.order_id for payment in payments))
     answer = await fresh.call(FindOrderStates, query)
     states = {state.order_id: state.status for state in answer.items}

@@ -6,8 +6,9 @@ Those whose order has not ended are watched, and looked at again each round.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
+
+import msgspec
 
 from souk_chassis.context import Context, internal_call
 from souk_chassis.errors import SoukError
@@ -54,7 +55,7 @@ async def reconcile(ctx: Context[Products]) -> int:
 
 async def _check(ctx: Context[Products], order_ids: Sequence[str], upto: Checkpoint | None) -> int:
     """Ask for the orders' states, then release, watch and advance in one unit of work."""
-    fresh = replace(ctx, call_info=internal_call(ctx.clock, CALL_TIMEOUT_S, ctx.service))
+    fresh = msgspec.structs.replace(ctx, call_info=internal_call(ctx.clock, CALL_TIMEOUT_S, ctx.service))
     found = await fresh.call(FindOrderStates, OrderStatesQuery(order_ids=tuple(order_ids)))
     states = {each.order_id: each.status for each in found.items}
     still_open = [order_id for order_id in order_ids if states.get(order_id) in _OPEN]
