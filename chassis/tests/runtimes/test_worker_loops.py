@@ -256,3 +256,18 @@ async def test_old_ids_are_forgotten(store: MemoryDatabase[MemoryUnit], clock: M
     start()
     await until(lambda: len(store.tables["inbox_received"]) < 2)
     assert list(store.tables["inbox_received"]) == [(QUEUE, young)]
+
+
+@on_memory
+async def test_housekeeping_outlives_a_failure(start: Start, lines: RecordedLines) -> None:
+    done = asyncio.Event()
+
+    async def fail(_: Context[Any]) -> None:
+        raise ZeroDivisionError
+
+    async def tidy(_: Context[Any]) -> None:
+        done.set()
+
+    start(housekeeping=[fail, tidy])
+    await within_10_s(done.wait())
+    assert [line["message"] for line in lines.lines if line["level"] == "error"] == ["housekeeping failed"]

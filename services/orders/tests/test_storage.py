@@ -383,3 +383,14 @@ async def test_times_are_kept_to_the_microsecond(store: OrderStore, draft: Any) 
     found = await store.find_placed("o1", None)
     assert found is not None
     assert found.created_at == at
+
+
+async def test_old_keys_are_forgotten_and_their_orders_are_not(store: OrderStore, draft: Any) -> None:
+    await place(
+        store, *(draft(f"o{n}", key=("user:ada", f"k{n}"), created_at=NOW + timedelta(days=n)) for n in range(4))
+    )
+    before = NOW + timedelta(days=3)
+    assert [await store.forget_keys(before, 2) for _ in range(3)] == [2, 1, 0]
+    found = [await store.find_placed(None, ("user:ada", f"k{n}")) for n in range(4)]
+    assert [placed.order_id if placed else None for placed in found] == [None, None, None, "o3"]
+    assert await store.find_placed("o0", None) is not None

@@ -35,6 +35,8 @@ class Instance:
     clock: Clock
     log: Log
     background: Sequence[Background] = ()
+    housekeeping: Sequence[Background] = ()
+    """What is done at the start and once an hour, such as forgetting what nobody asks for any more."""
     closers: Sequence[Callable[[], Awaitable[None]]] = field(default_factory=tuple)
 
     def context(self, dispatcher: Dispatcher, call: Call) -> Context[Any]:

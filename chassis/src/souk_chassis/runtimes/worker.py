@@ -29,6 +29,7 @@ RETRY_CAP_S = 60.0
 RECEIVED_KEPT = timedelta(days=7)
 """How long the ids of received events are remembered. No relay repeats itself after so long."""
 HOUSEKEEPING_S = 3600.0
+"""How often a worker forgets what is over."""
 CALLS_TIMEOUT_S = 30.0
 """How long the calls of a handler or of a background round may take together."""
 STOP_GRACE_S = 10.0
@@ -353,6 +354,8 @@ class Worker:
                 self._instance.database.forget_received(self._instance.clock.now() - RECEIVED_KEPT),
                 "housekeeping failed",
             )
+            for work in self._instance.housekeeping:
+                await self._guarded(work(self._context("")), "housekeeping failed")
             await asyncio.sleep(HOUSEKEEPING_S)
 
     async def _forever(self, background: Background) -> None:

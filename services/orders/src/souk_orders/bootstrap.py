@@ -14,7 +14,7 @@ from souk_orders.backlog import MAX_OPEN_ORDERS, MOST_OPEN_ORDERS, Backlog
 from souk_orders.consumers import ask_after_overdue
 from souk_orders.domain import Draft, Placed
 from souk_orders.manifest import service
-from souk_orders.placing import Orders
+from souk_orders.placing import Orders, forget_old_keys
 from souk_orders.ports import OrderStore
 from souk_orders.pricing import LastKnownPrices
 from souk_orders.storage.memory import MemoryOrderStore, MemoryOrdersUnit
@@ -44,6 +44,7 @@ async def build(base: Foundation) -> Instance:
         base.clock,
         log,
         background=[ask_after_overdue],
+        housekeeping=[forget_old_keys],
         closers=[placing.close, backlog.close],
     )
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import msgspec
 
@@ -34,6 +35,10 @@ from souk_orders.pricing import LastKnownPrices, Prices, ask_prices
 
 GUEST_TOKEN_S = 30 * 24 * 3600
 """How long a guest may follow his order, in seconds."""
+KEYS_KEPT = timedelta(days=30)
+"""How long an Idempotency-Key makes a repeat safe. An order's `id` does so for as long as the order is kept."""
+KEYS_FORGOTTEN = 10_000
+"""Keys that are forgotten in one statement."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,13 @@ async def place_order(ctx: Context[Orders], request: NewOrder) -> OrderReceipt:
             total=str(Money(placed.total_minor)),
         )
     return _receipt(deps, ctx.identity, placed, fingerprint)
+
+
+async def forget_old_keys(ctx: Context[Orders]) -> None:
+    """Housekeeping: forget the keys that nobody repeats any more."""
+    forgotten = KEYS_FORGOTTEN
+    while forgotten == KEYS_FORGOTTEN:
+        forgotten = await ctx.deps.store.forget_keys(ctx.now - KEYS_KEPT, KEYS_FORGOTTEN)
 
 
 def _customer(identity: Identity, request: NewOrder) -> str | None:

@@ -93,5 +93,8 @@ class OrderStore(Database[OrdersUnit], Protocol):
     async def books(self, after: str, limit: int, now: datetime) -> Sequence[OrderBook]:
         """The orders' books by id, from `after` on."""
 
+    async def forget_keys(self, before: datetime, limit: int) -> int:
+        """Forget idempotency keys that were first used before that time, up to `limit`. Returns how many."""
+
     async def count_open(self, at_most: int) -> int:
         """How many orders are open; counting ends at `at_most`."""

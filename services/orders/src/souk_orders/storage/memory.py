@@ -56,13 +56,13 @@ class MemoryOrdersUnit(MemoryUnit):
 
     def _place(self, draft: Draft) -> Placed:
         known = self.get("order_keys", draft.key) if draft.key else None
-        row: _Row | None = self.get("orders", known or draft.order_id)
+        row: _Row | None = self.get("orders", known[0] if known else draft.order_id)
         if row is not None:
             return row.placed(fresh=False)
         row = _Row(draft, draft.lines, (Step(OrderStatus.PENDING, draft.created_at),), draft.created_at)
         self.put("orders", draft.order_id, row)
         if draft.key:
-            self.put("order_keys", draft.key, draft.order_id)
+            self.put("order_keys", draft.key, (draft.order_id, draft.created_at))
         return row.placed(fresh=True)
 
     async def lock(self, order_ids: Collection[str], states: Collection[OrderStatus] = ALL) -> Mapping[str, Head]:
@@ -139,7 +139,7 @@ class MemoryOrderStore(MemoryDatabase[MemoryOrdersUnit]):
         await self.ping()
         row = self._row(order_id) if order_id is not None else None
         if row is None and key is not None:
-            row = self._row(self.tables["order_keys"].get(key, ""))
+            row = self._row(self.tables["order_keys"].get(key, ("",))[0])
         return row.placed(fresh=False) if row else None
 
     async def details(self, order_id: str) -> tuple[Head, OrderDetails] | None:
@@ -232,6 +232,15 @@ class MemoryOrderStore(MemoryDatabase[MemoryOrdersUnit]):
             for row in self._rows()
             if row.draft.order_id > after
         ][:limit]
+
+    async def forget_keys(self, before: datetime, limit: int) -> int:
+        """See the port."""
+        await self.ping()
+        keys = self.tables["order_keys"]
+        old = [key for key, (_, created_at) in keys.items() if created_at < before][:limit]
+        for key in old:
+            del keys[key]
+        return len(old)
 
     async def count_open(self, at_most: int) -> int:
         """See the port."""

@@ -1,4 +1,4 @@
-"""Orders in PostgreSQL: the reads outside a unit of work."""
+"""Orders in PostgreSQL: the statements outside a unit of work, most of them reads."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,6 +7,7 @@ from datetime import datetime
 from souk_chassis import wire
 from souk_chassis.events.event import MAX_EVENTS, pack
 from souk_chassis.money import Money
+from souk_chassis.storage.postgres import translated
 from souk_chassis.storage.postgres_queues import PostgresDatabase
 from souk_contracts.order_books import OrderBook, OrderState
 from souk_contracts.order_status import OrderStatus
@@ -29,6 +30,9 @@ _BOOKS = """
 SELECT order_id, status, (total_amount * 100)::bigint, (returned_amount * 100)::bigint, units, returned_units,
        extract(epoch FROM $3 - created_at)::float8, extract(epoch FROM $3 - updated_at)::float8
 FROM orders WHERE order_id > $1 ORDER BY order_id LIMIT $2
+"""
+_FORGET_KEYS = """
+DELETE FROM order_keys WHERE (scope, key) IN (SELECT scope, key FROM order_keys WHERE created_at < $1 LIMIT $2)
 """
 _COUNT_OPEN = "SELECT count(*) FROM (SELECT 1 FROM open_orders LIMIT $1) AS open"
 
@@ -181,6 +185,12 @@ class PostgresOrderStore(PostgresDatabase[PostgresOrdersUnit]):
             )
             for row in rows
         ]
+
+    async def forget_keys(self, before: datetime, limit: int) -> int:
+        """See the port."""
+        with translated():
+            status = await self.pool.execute(_FORGET_KEYS, before, limit)
+        return int(status.rsplit(" ", 1)[1])
 
     async def count_open(self, at_most: int) -> int:
         """See the port."""
