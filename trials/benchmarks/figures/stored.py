@@ -1,0 +1,81 @@
+"""Whether an order costs more when many are stored.
+
+`stored_orders.fill(server, orders)` stores orders that have ended, with all that their services keep of them, until
+there are so many, and returns when it is done. What it stores must pass the audit.
+
+The loads can't alternate between few and many, so each is measured beside pgbench, and what is compared is the shop's
+throughput as a share of pgbench's.
+"""
+
+import asyncio
+import importlib
+import importlib.util
+
+from trials.benchmarks.bare_sql import BareSql, settle
+from trials.benchmarks.books import MAILS, ORDERS
+from trials.benchmarks.findings import Findings, StoredPoint
+from trials.benchmarks.generator import three_lines
+from trials.benchmarks.loads import WholeWay, saga
+from trials.benchmarks.report import compared
+from trials.benchmarks.settings import Settings
+from trials.benchmarks.spread import median, ratios
+from trials.benchmarks.trial_shop import TrialShop, trial_shop
+
+NAME = "stored_orders"
+NAMES = (NAME,)
+MODULE = "trials.benchmarks.stored_orders"
+AUDITED = 200_000
+"""The most stored orders that are audited: with more it takes minutes, so it comes before they are stored."""
+
+
+async def measure(settings: Settings, findings: Findings) -> None:
+    """Add this group's figure."""
+    if importlib.util.find_spec(MODULE) is None:
+        return
+    fill = importlib.import_module(MODULE).fill
+    shares: dict[int, list[float]] = {}
+    ways: dict[int, list[WholeWay]] = {}
+    async with trial_shop() as shop:
+        sql = BareSql(shop.server)
+        await sql.create()
+        audited = False
+        for number in settings.stored:
+            if number > AUDITED and not audited:
+                await shop.audit()
+                audited = True
+            await asyncio.to_thread(fill, shop.server, number)
+            await settle(shop.server, ORDERS, MAILS)
+            shares[number], ways[number] = await _rounds(shop, sql, settings)
+            findings.stored.append(_point(number, ways[number]))
+        if not audited:
+            await shop.audit()
+    few, many = settings.stored[0], settings.stored[-1]
+    findings.figures.append(
+        compared(
+            NAME,
+            "of bare SQL",
+            shares[many],
+            shares[few],
+            baseline=f"the shop with {few:,} orders stored; the share of pgbench beside it",
+            at_least=0.9,
+            stretch=0.97,
+            note=f"{many:,} stored: {_per_s(ways[many]):,.0f} orders/s, {few:,} stored: {_per_s(ways[few]):,.0f}.",
+        )
+    )
+
+
+async def _rounds(shop: TrialShop, sql: BareSql, settings: Settings) -> tuple[list[float], list[WholeWay]]:
+    bare: list[float] = []
+    ways: list[WholeWay] = []
+    for seed in range(settings.stored_rounds):
+        bare.append(await sql.per_s("order", settings.seconds))
+        ways.append(await saga(shop, settings, three_lines(seed)))
+    return ratios([way.span.sustained_per_s for way in ways], bare), ways
+
+
+def _per_s(ways: list[WholeWay]) -> float:
+    return median([way.span.sustained_per_s for way in ways])
+
+
+def _point(stored: int, ways: list[WholeWay]) -> StoredPoint:
+    return StoredPoint(stored, _per_s(ways), median([way.cpu_us + way.postgres_cpu_us for way in ways]))
