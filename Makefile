@@ -7,7 +7,7 @@ MEMBERS := chassis contracts services/users services/products services/orders se
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
-.PHONY: install up down test test-pages test-pages-tools bench simulate chaos check format lock clean
+.PHONY: install up down test test-pages test-pages-tools bench bench-tools simulate chaos check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -37,8 +37,11 @@ test-pages: install test-pages-tools ## try the pages in a real browser
 test-pages-tools: ## install Debian's chromium, which make test-pages needs
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
 
-bench: install ## small orders over HTTP beside bare SQL, in the same run
-	@$(BIN)/python -W ignore trials/benchmarks/small_orders.py $(BENCH_ARGS)
+bench: install bench-tools ## the shop beside bare SQL and its peers (QUICK=1, ONLY=placing,saga, HISTORY="FILE...")
+	@QUICK=$(QUICK) $(BIN)/python -W ignore -m trials.benchmarks.run $(if $(ONLY),--only $(ONLY)) $(if $(HISTORY),--history $(HISTORY))
+
+bench-tools: install ## install what make bench needs besides
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r trials/benchmarks/requirements.lock
 
 simulate: install ## play SEEDS seeded runs of the whole shop in memory, with faults, repeats and events in any order
 	@SOUK_SEEDS=$(or $(SEEDS),1000) $(BIN)/python -m pytest -q -p no:randomly -n 2 tests/saga/test_any_order.py
@@ -63,6 +66,8 @@ lock: install ## write requirements.lock anew from the members' needs
 		pyproject.toml --group check --group test --group pages \
 		$(addprefix --no-emit-package ,souk-chassis souk-contracts souk-users souk-products souk-orders souk-payments souk-notifications souk-topologies) \
 		-o requirements.lock
+	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
+		trials/benchmarks/requirements.in -c requirements.lock -o trials/benchmarks/requirements.lock
 
 clean: ## remove what was installed and built (the shop's data in .souk stays)
 	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

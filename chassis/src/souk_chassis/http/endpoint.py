@@ -1,5 +1,6 @@
 """ASGI endpoints: one for an operation's public route, one for the calls of other services."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -22,7 +23,6 @@ from souk_chassis.observability.spans import SERVER, recorder
 from souk_chassis.observability.trace import accept_traceparent, incoming_traceparent
 from souk_chassis.operation import AnyOperation, Created
 from souk_chassis.resilience import Deadline
-from souk_chassis.time_limit import TimeLimit
 
 DEADLINE_HEADER = "souk-deadline-ms"
 """How long the caller still waits, in milliseconds, on calls between services."""
@@ -52,7 +52,7 @@ async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> by
     """The whole body. Raises EdgeError 413 as soon as it is known to be over `limit` bytes, and 408 where it does not
     come within `BODY_TIMEOUT_S`."""
     try:
-        with TimeLimit(BODY_TIMEOUT_S):
+        async with asyncio.timeout(BODY_TIMEOUT_S):
             return await _read_body(headers, receive, limit)
     except TimeoutError:
         raise EdgeError(408, "body_too_slow", f"The body did not come within {BODY_TIMEOUT_S:.0f} s.") from None

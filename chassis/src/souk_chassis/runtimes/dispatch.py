@@ -1,5 +1,6 @@
 """The ways to an operation: in this process, elsewhere, or whichever fits; and the resilience around calls."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
 from typing import Any
 
@@ -12,7 +13,6 @@ from souk_chassis.observability.spans import SERVER, recorder
 from souk_chassis.operation import AnyOperation, Created
 from souk_chassis.resilience import Deadline, Pipeline
 from souk_chassis.runtimes.instance import Instance
-from souk_chassis.time_limit import TimeLimit
 
 
 class LocalDispatcher:
@@ -50,7 +50,7 @@ class LocalDispatcher:
                     response = await implementation(context, request)
                 else:
                     limit.check(sent=False)
-                    with TimeLimit(limit.remaining_s):
+                    async with asyncio.timeout(limit.remaining_s):
                         response = await implementation(context, request)
             except TimeoutError as error:
                 most = f"{operation.timeout_s:g} s, and no longer than its caller waits"
