@@ -63,12 +63,15 @@ class Products:
         self.prices = {"apple": 25, "pear": 130, "free": 0}
         self.failure: SoukError | None = None
         self.asked: list[tuple[str, ...]] = []
+        self.before_answer: Callable[[], Awaitable[Any]] | None = None
 
     async def dispatch(self, operation: AnyOperation, request: Any, call: Call) -> Any:
         assert operation is Quote
         assert call.caller.service == "orders"
         assert isinstance(request, QuoteRequest)
         self.asked.append(request.product_ids)
+        if self.before_answer is not None:
+            await self.before_answer()
         if self.failure is not None:
             raise self.failure
         known = [product_id for product_id in request.product_ids if product_id in self.prices]

@@ -184,7 +184,7 @@ async def test_a_repeat_gets_its_first_answer_when_prices_have_changed(
         del desk.products.prices["apple"]
     else:
         desk.products.failure = unavailable("away", "Products are away.")
-        desk.deps.last_known._prices.clear()
+        desk.deps.pricing.last_known._prices.clear()
     assert await desk.place(ADA, **body) == first
     assert desk.published() == []
     changed = {**body, "items": (item(quantity=9),), "total": Money(1)}

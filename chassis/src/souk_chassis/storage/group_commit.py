@@ -2,6 +2,9 @@
 
 There is no lingering. What waits when the last flight lands is the next batch: alone, a call pays nothing; in a crowd
 the batch grows by itself. One flight at a time holds row locks least (measured: docs/explanation/performance.md).
+
+Questions to other services are gathered in the same way. They hold no locks, and their answers may be slow in coming:
+with `patience_s` the next flight leaves without waiting any longer.
 """
 
 import asyncio
@@ -20,6 +23,8 @@ MAX_WAITING = 2_000
 """Items that wait; one more is refused with `too_many`."""
 MAX_WEIGHT = 4_000
 """What the items of one flight weigh together, such as their order lines. One item may weigh more, and flies alone."""
+MAX_FLIGHTS = 16
+"""Flights at once, where a flight need not wait for the last to land."""
 
 
 class GroupCommit(Generic[Item, Answer]):
@@ -38,6 +43,7 @@ class GroupCommit(Generic[Item, Answer]):
         max_waiting: int = MAX_WAITING,
         weigh: Callable[[Item], int] = lambda _: 1,
         max_weight: int = MAX_WEIGHT,
+        patience_s: float | None = None,
     ) -> None:
         self._write = write
         self._max_batch = max_batch
@@ -45,7 +51,9 @@ class GroupCommit(Generic[Item, Answer]):
         self._weigh = weigh
         self._max_weight = max_weight
         self._waiting: deque[tuple[Item, int, asyncio.Future[Answer]]] = deque()
+        self._patience_s = patience_s
         self._flight: asyncio.Task[None] | None = None
+        self._in_the_air: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def __call__(self, item: Item) -> Answer:
@@ -69,17 +77,29 @@ class GroupCommit(Generic[Item, Answer]):
         self._closed = True
         if self._flight is not None:
             await self._flight
+        if self._in_the_air:
+            await asyncio.wait(self._in_the_air)
 
     async def _fly(self) -> None:
         try:
             while self._waiting:
                 batch = self._next_batch()
-                if batch:
+                if batch and self._patience_s is None:
                     await self._write_batch(batch)
+                elif batch:
+                    await self._depart(batch, self._patience_s)
         finally:
             self._flight = None
             while self._waiting:  # only where this task was cancelled
                 self._waiting.popleft()[2].cancel()
+
+    async def _depart(self, batch: list[tuple[Item, asyncio.Future[Answer]]], patience_s: float | None) -> None:
+        flight = asyncio.create_task(self._write_batch(batch), name="group-commit-flight")
+        self._in_the_air.add(flight)
+        flight.add_done_callback(self._in_the_air.discard)
+        await asyncio.wait([flight], timeout=patience_s)
+        if len(self._in_the_air) >= MAX_FLIGHTS:
+            await asyncio.wait(self._in_the_air, return_when=asyncio.FIRST_COMPLETED)
 
     def _next_batch(self) -> list[tuple[Item, asyncio.Future[Answer]]]:
         batch: list[tuple[Item, asyncio.Future[Answer]]] = []

@@ -16,7 +16,7 @@ from souk_orders.domain import Draft, Placed
 from souk_orders.manifest import service
 from souk_orders.placing import Orders, forget_old_keys
 from souk_orders.ports import OrderStore
-from souk_orders.pricing import LastKnownPrices
+from souk_orders.pricing import Pricing
 from souk_orders.storage.memory import MemoryOrderStore, MemoryOrdersUnit
 from souk_orders.storage.postgres import PostgresOrdersUnit
 from souk_orders.storage.postgres_reads import PostgresOrderStore
@@ -36,7 +36,8 @@ async def build(base: Foundation) -> Instance:
     log = Log(service.label)
     backlog = Backlog(store, log, config.max_open_orders)
     placing: GroupCommit[Draft, Placed] = GroupCommit(store.place, weigh=lambda draft: len(draft.lines))
-    deps = Orders(store, base.key, config.currency, placing, backlog, LastKnownPrices())
+    pricing = Pricing()
+    deps = Orders(store, base.key, config.currency, placing, backlog, pricing)
     return Instance(
         service,
         deps,
@@ -45,7 +46,7 @@ async def build(base: Foundation) -> Instance:
         log,
         background=[ask_after_overdue],
         housekeeping=[forget_old_keys],
-        closers=[placing.close, backlog.close],
+        closers=[pricing.close, placing.close, backlog.close],
     )
 
 

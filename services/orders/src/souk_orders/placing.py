@@ -31,7 +31,7 @@ from souk_contracts.orders import (
 from souk_orders.backlog import Backlog
 from souk_orders.domain import Draft, Line, Placed
 from souk_orders.ports import OrderStore
-from souk_orders.pricing import LastKnownPrices, Prices, ask_prices
+from souk_orders.pricing import Prices, Pricing
 
 GUEST_TOKEN_S = 30 * 24 * 3600
 """How long a guest may follow his order, in seconds."""
@@ -50,7 +50,7 @@ class Orders:
     currency: str
     placing: GroupCommit[Draft, Placed]
     backlog: Backlog
-    last_known: LastKnownPrices
+    pricing: Pricing
 
 
 async def place_order(ctx: Context[Orders], request: NewOrder) -> OrderReceipt:
@@ -143,7 +143,7 @@ async def _priced(ctx: Context[Orders], request: NewOrder) -> tuple[tuple[Line, 
     """The lines with their prices. An administrator's own prices stand; others must be the prices now."""
     may_set = ctx.identity.is_admin
     asked = {item.product_id: None for item in request.items if not (may_set and item.unit_price is not None)}
-    prices = await ask_prices(ctx, tuple(asked), ctx.deps.last_known) if asked else Prices({})
+    prices = await ctx.deps.pricing.ask(ctx, tuple(asked)) if asked else Prices({})
     lines = []
     for number, item in enumerate(request.items):
         price = item.unit_price

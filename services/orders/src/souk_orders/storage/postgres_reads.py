@@ -68,7 +68,12 @@ class PostgresOrderStore(PostgresDatabase[PostgresOrdersUnit]):
             async with self.reading() as connection:
                 rows = await connection.fetch(f"SELECT {PLACED} FROM orders WHERE order_id = ANY($1)", repeated)
             stored |= {row[0]: placed(row) for row in rows}
-        return [replace(stored[d.order_id], fresh=stored[d.order_id].fresh and new[d.order_id] is d) for d in drafts]
+        answers = []
+        for draft in drafts:
+            answer = stored[draft.order_id]
+            again = answer.fresh and new[draft.order_id] is not draft
+            answers.append(replace(answer, fresh=False) if again else answer)
+        return answers
 
     async def find_placed(self, order_id: str | None, key: tuple[str, str] | None) -> Placed | None:
         """See the port."""
