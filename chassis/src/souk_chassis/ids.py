@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from souk_chassis.entropy import random_bytes
+from souk_chassis.entropy import random_hex
 
 ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}(?!\n)$"
 """Ids of orders, customers and products: a shop brings the ids it has."""
@@ -13,6 +13,8 @@ ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}(?!\n)$"
 Id = Annotated[str, msgspec.Meta(pattern=ID_PATTERN, max_length=64, description="1 to 64 characters of A-Za-z0-9._-")]
 
 _last_ns = 0
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""Two random bits behind the two that tell the layout of RFC 9562."""
 
 
 def uuid7() -> str:
@@ -26,7 +28,6 @@ def uuid7() -> str:
         now_ns = _last_ns + 250  # one step of the 12-bit fraction is 244 ns
     _last_ns = now_ns
     millis, fraction_ns = divmod(now_ns, 1_000_000)
-    head = (millis << 16) | 0x7000 | (fraction_ns * 4096 // 1_000_000)
-    tail = (int.from_bytes(random_bytes(8), "big") & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000
-    text = f"{head:016x}{tail:016x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    head = f"{millis:012x}{0x7000 | (fraction_ns * 4096 // 1_000_000):04x}"
+    tail = random_hex(16)
+    return f"{head[:8]}-{head[8:12]}-{head[12:]}-{_VARIANT[tail[0]]}{tail[1:4]}-{tail[4:]}"

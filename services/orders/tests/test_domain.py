@@ -101,7 +101,9 @@ def test_a_return_of_more_than_is_left_is_refused_by_name(wanted: dict[str, int]
 
 
 _lines = st.lists(
-    st.builds(Line, st.sampled_from("abc"), st.integers(1, 5), st.integers(1, 10_000)), min_size=1, max_size=6
+    st.builds(Line, st.sampled_from("abc"), st.integers(1, 5), st.integers(1, 10_000), st.just(0)),
+    min_size=1,
+    max_size=6,
 )
 _wishes = st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(1, 6), min_size=1), max_size=8)
 

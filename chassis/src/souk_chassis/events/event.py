@@ -7,7 +7,6 @@ message in the batch format of CloudEvents: a row of an outbox or a queue costs 
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar
@@ -62,8 +61,8 @@ class Envelope(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     traceparent: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+# Structs, not dataclasses: see Deadline. Each event becomes several of them.
+class Stored(msgspec.Struct, frozen=True):
     """A message as outboxes hold it: an event, or several of one type as a JSON array. Its id is that of the first."""
 
     event_id: str
@@ -72,8 +71,7 @@ class Stored:
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery(Generic[E]):
+class Delivery(msgspec.Struct, Generic[E], frozen=True):
     """An event as a handler gets it. `attempt` counts from 1."""
 
     event_id: str

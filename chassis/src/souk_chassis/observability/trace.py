@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from souk_chassis.entropy import random_bytes
+from souk_chassis.entropy import random_hex
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]([0-9a-f])")
 TRACEPARENT_LENGTH: Final = 55
@@ -62,9 +62,9 @@ def sample(sampler: Sampler) -> None:
 
 def new_traceparent() -> str:
     """A new trace with its first span."""
-    trace, span = random_bytes(16), random_bytes(8)
-    sampled = _sampler.samples(int.from_bytes(trace[9:], "big"))
-    return f"00-{trace.hex()}-{span.hex()}-{'01' if sampled else '00'}"
+    trace = random_hex(32)
+    sampled = _sampler.samples(int(trace[18:], 16))
+    return f"00-{trace}-{random_hex(16)}-{'01' if sampled else '00'}"
 
 
 def incoming_traceparent(header: str | None) -> str:
@@ -77,7 +77,7 @@ def incoming_traceparent(header: str | None) -> str:
 
 def child_traceparent(parent: str) -> str:
     """A new span in the trace of `parent`."""
-    return f"{parent[:36]}{random_bytes(8).hex()}{parent[52:]}"
+    return f"{parent[:36]}{random_hex(16)}{parent[52:]}"
 
 
 def accept_traceparent(header: str | None) -> str:

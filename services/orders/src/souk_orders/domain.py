@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import TooManyReturned
@@ -54,8 +55,8 @@ def check_transition(status: OrderStatus, to: OrderStatus) -> None:
         raise IllegalTransitionError(f"an order that is {status} can't become {to}")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+# What each order passes through is a NamedTuple: as frozen as a dataclass, and made in half the time.
+class Line(NamedTuple):
     """A line of an order, with the price agreed for one unit. A product may stand in several lines."""
 
     product_id: str
@@ -64,8 +65,7 @@ class Line:
     returned: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """An order that is to be placed. `fingerprint` tells whether a repeat asks for the same."""
 
     order_id: str
@@ -83,8 +83,7 @@ class Draft:
     """The scope and the idempotency key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """What the first answer to an order was made of. `fresh` is False for a repeat."""
 
     order_id: str
@@ -96,8 +95,7 @@ class Placed:
     fresh: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """An order without its lines."""
 
     order_id: str
@@ -108,8 +106,7 @@ class Head:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One entry of an order's history."""
 
     status: OrderStatus
@@ -117,8 +114,7 @@ class Step:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """The steps that an order takes at once."""
 
     order_id: str

@@ -95,7 +95,7 @@ class MemoryOrdersUnit(MemoryUnit):
         """See the port."""
         row: _Row = self.get("orders", order_id)
         lines = tuple(
-            replace(line, returned=line.returned + by_line.get(number, 0)) for number, line in enumerate(row.lines)
+            line._replace(returned=line.returned + by_line.get(number, 0)) for number, line in enumerate(row.lines)
         )
         returned = replace(row, lines=lines, returned_minor=row.returned_minor + refund_minor, updated_at=at)
         self.put("orders", order_id, returned)

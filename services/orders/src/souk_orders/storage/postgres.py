@@ -1,7 +1,7 @@
 """Orders in PostgreSQL: the writes, each one statement for the whole batch."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from souk_chassis import wire
@@ -108,7 +108,7 @@ class PostgresOrdersUnit(PostgresUnit):
             rows = await self.connection.fetch(f"SELECT {PLACED} FROM orders WHERE order_id = ANY($1)", others)
             stored |= {row[0]: placed(row) for row in rows}
         answers = [
-            replace(stored[order_id], fresh=order_id in fresh and new[order_id] is draft)
+            stored[order_id]._replace(fresh=order_id in fresh and new[order_id] is draft)
             for order_id, draft in zip(ids, drafts, strict=True)
         ]
         for place, answer in await self._place_again(drafts, claims, stored):

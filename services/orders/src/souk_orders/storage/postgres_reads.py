@@ -1,7 +1,6 @@
 """Orders in PostgreSQL: the statements outside a unit of work, most of them reads."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from souk_chassis import wire
@@ -72,7 +71,7 @@ class PostgresOrderStore(PostgresDatabase[PostgresOrdersUnit]):
         for draft in drafts:
             answer = stored[draft.order_id]
             again = answer.fresh and new[draft.order_id] is not draft
-            answers.append(replace(answer, fresh=False) if again else answer)
+            answers.append(answer._replace(fresh=False) if again else answer)
         return answers
 
     async def find_placed(self, order_id: str | None, key: tuple[str, str] | None) -> Placed | None:
