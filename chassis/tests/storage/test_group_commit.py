@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from souk_chassis.errors import ErrorKind, SoukError, conflict, timeout_unknown, unavailable
-from souk_chassis.storage.group_commit import GroupCommit
+from souk_chassis.storage.group_commit import MAX_FLIGHTS, GroupCommit
+from souk_chassis.testing.waiting import until
 
 
 class Writer:
@@ -176,3 +177,29 @@ async def test_close_finishes_what_was_taken_and_takes_no_more() -> None:
     await closing
     assert await outcomes(tasks) == [2, 4]
     await group.close()
+
+
+async def test_with_patience_a_slow_flight_holds_up_nobody_else() -> None:
+    writer = Writer(open_gate=False)
+    group = GroupCommit(writer, patience_s=0.01)
+    slow = calls(group, 1)
+    await writer.started.wait()
+    later = calls(group, 2)
+    await until(lambda: len(writer.flights) == 2)
+    assert [task.done() for task in (*slow, *later)] == [False, False]
+    writer.gate.set()
+    assert await outcomes([*slow, *later]) == [2, 4]
+    await group.close()
+
+
+async def test_so_many_flights_are_in_the_air_and_no_more() -> None:
+    writer = Writer(open_gate=False)
+    group = GroupCommit(writer, max_batch=1, patience_s=0.0)
+    tasks = calls(group, *range(MAX_FLIGHTS + 2))
+    await until(lambda: len(writer.flights) == MAX_FLIGHTS)
+    await asyncio.sleep(0.02)
+    assert len(writer.flights) == MAX_FLIGHTS
+    closing = asyncio.create_task(group.close())
+    writer.gate.set()
+    assert await outcomes(tasks) == [2 * item for item in range(MAX_FLIGHTS + 2)]
+    await asyncio.wait_for(closing, 10)

@@ -1,5 +1,6 @@
 """What the tests of the products service share: stores of both kinds, contexts, deliveries."""
 
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -11,14 +12,23 @@ from souk_chassis.context import Context, internal_call
 from souk_chassis.errors import unavailable
 from souk_chassis.events.event import Delivery, Event
 from souk_chassis.ids import uuid7
+from souk_chassis.money import Money
 from souk_chassis.observability.logs import Log
+from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.dynamodb.client import DynamoClient, RetryingClient
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.consumers import events_in
+from souk_chassis.testing.dynamodb_model import DynamoModel, Limits
 from souk_contracts.order_books import OrderState, OrderStates
 from souk_contracts.order_status import OrderStatus
+from souk_contracts.products import StockReserved
+from souk_products.domain import ReservationState
 from souk_products.operations import Products, make_products
-from souk_products.ports import ProductsStore
+from souk_products.ports import ProductRecord, ProductsStore
+from souk_products.stock_movements import reserve
+from souk_products.storage.dynamodb import DynamoProductsStore
+from souk_products.storage.dynamodb_rows import TABLES
 from souk_products.storage.memory import MemoryProductsStore
 from souk_products.storage.postgres import PostgresProductsStore
 
@@ -85,6 +95,63 @@ class Service:
         return self.store.tables["outbox"]
 
 
+class Dynamo:
+    """What tests of DynamoDB's store make of it: processes on a model, units of work, looks at the books."""
+
+    @staticmethod
+    def unmetered() -> DynamoModel:
+        """Empty tables, whose capacity never ends."""
+        return DynamoModel(TABLES, Limits(metered=False))
+
+    @staticmethod
+    def on(client: DynamoClient, clock: ManualClock | None = None, seed: int = 1) -> DynamoProductsStore:
+        """Another process on the same tables."""
+        return DynamoProductsStore(client, clock or ManualClock(), random.Random(seed))
+
+    @staticmethod
+    async def put(store: DynamoProductsStore, shards: int = 1, **stock: int) -> None:
+        """Make products with this stock in so many shards."""
+        now = store.clock.now()
+        async with store.unit() as unit:
+            await unit.put_products([ProductRecord(key, key, "", Money(1), now) for key in stock], stock)
+        if shards > 1:
+            for product_id in stock:
+                await store.spread_stock(product_id, shards)
+
+    @staticmethod
+    async def in_unit(store: DynamoProductsStore, work: Any, argument: Any) -> Any:
+        """Run `work(unit, argument)` as a worker does, again where it collides; tell what was reserved."""
+
+        async def once() -> Any:
+            async with store.unit() as unit:
+                done = await work(unit, argument)
+                for each in done if work is reserve else ():
+                    if each.state is ReservationState.HELD:
+                        order = {"order_id": each.order_id, "total_minor": 1}
+                        unit.publish(StockReserved(**order, currency="GBP", payment_method="t"), "")
+            return done
+
+        return await until_kept(once)
+
+    @staticmethod
+    async def now(store: DynamoProductsStore) -> dict[str, int]:
+        """Stock by product, after a look at every ledger."""
+        books = await store.stock_books("", 5_000)
+        assert all(book.start + book.corrected - book.sold + book.returned == book.now >= 0 for book in books)
+        return {book.product_id: book.now for book in books}
+
+    @staticmethod
+    async def held(store: DynamoProductsStore) -> dict[str, int]:
+        """Units by order."""
+        return {book.order_id: book.units for book in await store.reservation_books("", 5_000)}
+
+
+@pytest.fixture(scope="session")
+def dynamo() -> type[Dynamo]:
+    """The above."""
+    return Dynamo
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     """A clock that tests set."""
@@ -99,17 +166,33 @@ def service(clock: ManualClock) -> Service:
 
 @pytest.fixture(params=["memory", "postgres"])
 def make_database(request: pytest.FixtureRequest) -> Callable[[], Awaitable[str]] | None:
-    """What makes a database for the store, or None for the one in memory. Not async: it asks for an async fixture."""
+    """What makes a database for the service, or None for the one in memory. Not async: it asks for an async fixture."""
     return request.getfixturevalue("new_database") if request.param == "postgres" else None
 
 
+@pytest.fixture(params=["memory", "postgres", "dynamodb"])
+def make_store(request: pytest.FixtureRequest, clock: ManualClock) -> Callable[[], Awaitable[ProductsStore]]:
+    """What makes an empty store of each kind. Not async: it asks for an async fixture."""
+    if request.param == "postgres":
+        new_database = request.getfixturevalue("new_database")
+
+        async def make() -> Any:
+            return await open_store(await new_database(), "souk_products", "products", clock, PostgresProductsStore)
+
+        return make
+
+    async def make_in_memory() -> Any:
+        if request.param == "memory":
+            return MemoryProductsStore(clock)
+        return DynamoProductsStore(RetryingClient(DynamoModel(TABLES, Limits(metered=False))), clock)
+
+    return make_in_memory
+
+
 @pytest.fixture
-async def store(make_database: Callable[[], Awaitable[str]] | None, clock: ManualClock) -> AsyncIterator[ProductsStore]:
+async def store(make_store: Callable[[], Awaitable[ProductsStore]]) -> AsyncIterator[ProductsStore]:
     """An empty store of each kind."""
-    if make_database is None:
-        yield MemoryProductsStore(clock)
-        return
-    opened = await open_store(await make_database(), "souk_products", "products", clock, PostgresProductsStore)
+    opened = await make_store()
     yield opened
     await opened.close()
 

@@ -27,7 +27,7 @@ DRIVERS = {
     "botocore": _AWS,
     "starlette": _EDGE,
     "uvicorn": _EDGE,
-    "aiohttp": r"souk_chassis\.(http|observability\.otlp)|souk_payments\.providers|souk_topologies",
+    "aiohttp": r"souk_chassis\.(http|observability\.otlp|storage\.dynamodb)|souk_payments\.providers|souk_topologies",
     "aiosmtplib": r"souk_notifications\.transports",
 }
 """Which modules may import a package that speaks to the outside. Imports inside functions count."""

@@ -15,6 +15,7 @@ from souk_chassis.events.event import Delivery, Event, traceparent_of, unpack
 from souk_chassis.manifest import Consumer
 from souk_chassis.observability.spans import recorder
 from souk_chassis.runtimes.instance import Background, Instance
+from souk_chassis.storage.messages import count_events
 from souk_chassis.storage.ports import COLLISION, Subscriptions, Waiting
 
 T = TypeVar("T")
@@ -371,11 +372,6 @@ class Worker:
         instance = self._instance
         call = internal_call(instance.clock, CALLS_TIMEOUT_S, instance.manifest.name, traceparent)
         return instance.context(self._way_out, call)
-
-
-def count_events(messages: Iterable[Waiting]) -> int:
-    """How many events these messages hold together."""
-    return sum(message.count for message in messages)
 
 
 def pace(found: int) -> float:

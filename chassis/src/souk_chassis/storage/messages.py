@@ -1,11 +1,16 @@
-"""Messages taken apart again: what every queue needs where one event of several must go its own way."""
+"""Messages as what they hold: counted, and taken apart again where one event of several must go its own way."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from souk_chassis import wire
 from souk_chassis.events.event import events_of
 from souk_chassis.storage.ports import Waiting
+
+
+def count_events(messages: Iterable[Waiting]) -> int:
+    """How many events these messages hold together."""
+    return sum(message.count for message in messages)
 
 
 def parts_of(messages: Sequence[Waiting]) -> tuple[list[tuple[Waiting, Waiting]], list[Waiting]]:

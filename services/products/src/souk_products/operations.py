@@ -8,6 +8,7 @@ from souk_chassis.clock import Clock
 from souk_chassis.context import Context
 from souk_chassis.errors import SoukError, invalid
 from souk_chassis.operation import Created
+from souk_chassis.storage.collisions import until_kept
 from souk_chassis.storage.group_commit import GroupCommit
 from souk_contracts.products import (
     InventoryChange,
@@ -45,7 +46,8 @@ class Products:
 
 def make_products(store: ProductsStore, currency: str, clock: Clock) -> Products:
     """The dependencies of the operations, on this store."""
-    puts = GroupCommit[ProductContent, PutAnswer](put_writer(store, currency, clock))
+    write = put_writer(store, currency, clock)
+    puts = GroupCommit[ProductContent, PutAnswer](lambda contents: until_kept(lambda: write(contents)))
     quotes = GroupCommit[QuoteRequest, Quotation](
         quote_reader(store, currency), weigh=lambda request: len(request.product_ids)
     )
@@ -84,11 +86,15 @@ async def put_product(ctx: Context[Products], request: ProductContent) -> PutAns
 async def adjust_inventory(ctx: Context[Products], request: InventoryChange) -> InventoryNow:
     """Correct the stock by a difference."""
     product_id = request.product_id
-    async with ctx.deps.store.unit() as unit:
-        on_hand = (await unit.lock_stock([product_id])).get(product_id)
-        after = check_correction(on_hand, request.delta)
-        await unit.move_stock([Movement(product_id, corrected=request.delta)])
-    return InventoryNow(product_id=product_id, inventory=after)
+
+    async def adjust() -> InventoryNow:
+        async with ctx.deps.store.unit() as unit:
+            on_hand = (await unit.lock_stock([product_id])).get(product_id)
+            after = check_correction(on_hand, request.delta)
+            await unit.move_stock([Movement(product_id, corrected=request.delta)])
+        return InventoryNow(product_id=product_id, inventory=after)
+
+    return await until_kept(adjust)
 
 
 async def quote(ctx: Context[Products], request: QuoteRequest) -> Quotation:

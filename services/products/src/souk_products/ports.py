@@ -30,15 +30,14 @@ class Listed:
     on_hand: int
 
 
-class ProductsUnit(Unit, Protocol):
-    """One unit of work of the products service.
+class StockUnit(Protocol):
+    """What moving stock needs of a unit of work: the part that no queue belongs to, so that a store whose queues are
+    another system's has it whole.
 
     Locks are taken on reservations first, then on stock by product id, then by inserting reservations: whoever keeps
-    to that never waits in a circle.
+    to that never waits in a circle. A store may look at the end whether what it would have locked is unchanged, and
+    raise SoukError COLLISION where it is not.
     """
-
-    async def put_products(self, products: Sequence[ProductRecord], start: Mapping[str, int]) -> set[str]:
-        """Insert or replace products, each id once; new ones get the stock in `start`. Returns the ids of the new."""
 
     async def lock_stock(self, product_ids: Collection[str]) -> dict[str, int]:
         """The stock on hand of those that exist, locked until the unit ends."""
@@ -63,6 +62,13 @@ class ProductsUnit(Unit, Protocol):
 
     async def note_returns(self, returns: Mapping[str, str]) -> set[str]:
         """Note returns: return id to order id. Returns the ids that were not noted before."""
+
+
+class ProductsUnit(StockUnit, Unit, Protocol):
+    """One unit of work of the products service."""
+
+    async def put_products(self, products: Sequence[ProductRecord], start: Mapping[str, int]) -> set[str]:
+        """Insert or replace products, each id once; new ones get the stock in `start`. Returns the ids of the new."""
 
     async def advance_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Remember how far the reconciler is. An older checkpoint than the stored one is passed over."""

@@ -12,10 +12,11 @@ import msgspec
 
 from souk_chassis.context import Context, internal_call
 from souk_chassis.errors import SoukError
+from souk_chassis.storage.collisions import until_kept
 from souk_contracts.order_books import OrderStatesQuery
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import FindOrderStates
-from souk_products.domain import Checkpoint
+from souk_products.domain import Checkpoint, Reservation
 from souk_products.operations import Products
 from souk_products.stock_movements import release
 
@@ -60,12 +61,17 @@ async def _check(ctx: Context[Products], order_ids: Sequence[str], upto: Checkpo
     states = {each.order_id: each.status for each in found.items}
     still_open = [order_id for order_id in order_ids if states.get(order_id) in _OPEN]
     gone = [order_id for order_id in order_ids if states.get(order_id) is None or states[order_id] in _HOLDS_NOTHING]
-    async with ctx.deps.store.unit() as unit:
-        released = await release(unit, gone) if gone else []
-        await unit.unwatch(set(order_ids).difference(still_open))
-        await unit.watch(still_open)
-        if upto is not None:
-            await unit.advance_checkpoint(upto)
+
+    async def settle() -> list[Reservation]:
+        async with ctx.deps.store.unit() as unit:
+            released = await release(unit, gone) if gone else []
+            await unit.unwatch(set(order_ids).difference(still_open))
+            await unit.watch(still_open)
+            if upto is not None:
+                await unit.advance_checkpoint(upto)
+        return released
+
+    released = await until_kept(settle)
     for reservation in released:
         status = states.get(reservation.order_id)
         ctx.log.warning("stuck stock released", orderId=reservation.order_id, status=status or "unknown")

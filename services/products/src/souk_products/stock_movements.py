@@ -9,12 +9,12 @@
 from collections.abc import Collection, Mapping
 
 from souk_products.domain import Reservation, ReservationState, Units, add_units, allocate, movements, sum_held
-from souk_products.ports import ProductsUnit
+from souk_products.ports import StockUnit
 
 HELD, CANCELLED = ReservationState.HELD, ReservationState.CANCELLED
 
 
-async def reserve(unit: ProductsUnit, orders: Mapping[str, Units]) -> list[Reservation]:
+async def reserve(unit: StockUnit, orders: Mapping[str, Units]) -> list[Reservation]:
     """Reserve for those orders that have no reservation yet, in their sequence. Returns what was decided for them."""
     known = await unit.known_orders(orders)
     fresh = {order_id: wanted for order_id, wanted in orders.items() if order_id not in known} if known else orders
@@ -32,12 +32,12 @@ async def reserve(unit: ProductsUnit, orders: Mapping[str, Units]) -> list[Reser
     return [reservation for reservation in reservations if reservation.order_id in kept]
 
 
-async def release(unit: ProductsUnit, order_ids: Collection[str]) -> list[Reservation]:
+async def release(unit: StockUnit, order_ids: Collection[str]) -> list[Reservation]:
     """Give back what these orders hold. Returns the reservations that were HELD."""
     return await _release(unit, await unit.lock_reservations(order_ids))
 
 
-async def cancel(unit: ProductsUnit, order_ids: Collection[str]) -> list[Reservation]:
+async def cancel(unit: StockUnit, order_ids: Collection[str]) -> list[Reservation]:
     """Release these orders, and leave a tombstone for those that have no reservation. Returns what was HELD."""
     released: list[Reservation] = []
     waiting = set(order_ids)
@@ -51,7 +51,7 @@ async def cancel(unit: ProductsUnit, order_ids: Collection[str]) -> list[Reserva
     return released
 
 
-async def restock(unit: ProductsUnit, returns: Mapping[str, tuple[str, Units]]) -> set[str]:
+async def restock(unit: StockUnit, returns: Mapping[str, tuple[str, Units]]) -> set[str]:
     """Take back returned items: order id and units by return id. Returns the ids of the returns that were restocked.
 
     What an order does not hold is not restocked: a cancellation may have come first and given everything back.
@@ -69,7 +69,7 @@ async def restock(unit: ProductsUnit, returns: Mapping[str, tuple[str, Units]]) 
     return set(restocked)
 
 
-async def _release(unit: ProductsUnit, found: Mapping[str, Reservation]) -> list[Reservation]:
+async def _release(unit: StockUnit, found: Mapping[str, Reservation]) -> list[Reservation]:
     held = [reservation for reservation in found.values() if reservation.state is HELD]
     if held:
         await unit.move_stock(movements(sum_held(held), sold=-1))

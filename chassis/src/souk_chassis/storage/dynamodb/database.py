@@ -1,0 +1,125 @@
+"""Units of work on DynamoDB: what is read is remembered, what is written is staged, and the end of the block commits
+it by a transaction whose conditions say what was read. Nothing is locked; who came second gets a COLLISION.
+
+The queues of `souk_chassis.storage.ports` are not here: on AWS they are SQS's. A consumer that SQS hands an event to
+asks `first_time` instead of taking it.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
+
+from souk_chassis.clock import Clock
+from souk_chassis.context import unit_is_open
+from souk_chassis.events.event import Event, Stored, pack
+from souk_chassis.storage.dynamodb.errors import ConditionFailedError, TransactionCancelledError, collision
+from souk_chassis.storage.dynamodb.outbox import inbox_key, inbox_write, outbox_writes, relay, waiting
+from souk_chassis.storage.dynamodb.schema import Table
+from souk_chassis.storage.dynamodb.tables import Tables
+from souk_chassis.storage.dynamodb.writes import Write
+from souk_chassis.storage.ports import Subscriptions
+from souk_chassis.storage.signals import wait_and_clear
+
+
+class DynamoUnit:
+    """One unit of work. A service's unit derives from it, reads through `tables` and stages writes.
+
+    A unit that fits one transaction (100 items, 4 MB) is kept whole or not at all. A service that may stage more says
+    in its own unit what is kept together.
+    """
+
+    def __init__(self, tables: Tables, events: Table, service: str, clock: Clock, dice: random.Random) -> None:
+        self.tables = tables
+        self.events = events
+        self.service = service
+        self.clock = clock
+        self.dice = dice
+        self.published: list[tuple[str, Stored]] = []
+        """Events with their subjects."""
+        self.writes: list[Write] = []
+        """What `commit` writes, each on an item of its own."""
+        self._heard: dict[tuple[str, str], Write] = {}
+
+    def publish(self, event: Event, traceparent: str) -> None:
+        """Put an event into the outbox when this unit commits."""
+        stored = pack(event, source=self.service, time=self.clock.now(), traceparent=traceparent)
+        self.published.append((event.subject, stored))
+
+    async def first_time(self, consumer: str, event_ids: Collection[str]) -> set[str]:
+        """Which of these events the consumer has not had: from this unit's commit on, it has had them."""
+        keys = {event_id: inbox_key(consumer, event_id) for event_id in event_ids}
+        had = await self.tables.get_many(self.events, keys.values())
+        fresh = {event_id for event_id, key in keys.items() if key not in had and key not in self._heard}
+        now = self.clock.now()
+        self._heard.update({keys[each]: inbox_write(self.events, consumer, each, now) for each in fresh})
+        return fresh
+
+    async def commit(self) -> None:
+        """Keep what was staged. Raises SoukError COLLISION where something read has changed meanwhile."""
+        await self.transact(self.writes, [stored for _, stored in self.published], self.heard())
+
+    def heard(self) -> list[Write]:
+        """What keeps that events have been had. It goes with the last of several transactions: a repeat of the others
+        must do nothing twice by itself."""
+        return list(self._heard.values())
+
+    async def transact(self, writes: Sequence[Write], events: Sequence[Stored], more: Sequence[Write] = ()) -> None:
+        """All of this in one transaction."""
+        await self.tables.transact([*writes, *outbox_writes(self.events, events, self.dice), *more])
+
+
+U = TypeVar("U", bound=DynamoUnit)
+
+
+class DynamoDatabase(Generic[U]):
+    """A service's store on DynamoDB: the part of `souk_chassis.storage.ports.Database` without queues."""
+
+    def __init__(self, tables: Tables, events: Table, clock: Clock, make_unit: Callable[[], U]) -> None:
+        self.tables = tables
+        self.events = events
+        self.clock = clock
+        self._make_unit = make_unit
+        self._published = asyncio.Event()
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[U]:
+        """Open a unit of work: it commits at the end of the block, and stages in vain on an exception.
+
+        Raises SoukError COLLISION where another writer came in between: doing the same again at once is right.
+        """
+        unit = self._make_unit()
+        mark = unit_is_open.set(True)
+        try:
+            yield unit
+            await unit.commit()
+        except (ConditionFailedError, TransactionCancelledError) as error:
+            raise collision() from error
+        finally:
+            unit_is_open.reset(mark)
+            if unit.published:
+                self._published.set()
+
+    async def outbox_size(self) -> int:
+        """How many events wait in the outbox. It reads them all: for audits, not for metrics."""
+        return sum(len(row["events"]) for row in await waiting(self.tables, self.events))
+
+    async def relay(self, subscriptions: Subscriptions, limit: int) -> int:
+        """Hand events from the outbox to their subscribers. Returns how many left the outbox.
+
+        Two relays at once may hand on an event twice; consumers ask `first_time`.
+        """
+        return await relay(self.tables, self.events, subscriptions, limit)
+
+    async def ping(self) -> None:
+        """Raise SoukError `unavailable` where the store can't be reached."""
+        await self.tables.get(self.events, "ping", "ping")
+
+    async def wait_published(self, timeout_s: float) -> None:
+        """Return when a unit of this process published something since the last call, or after `timeout_s`."""
+        await wait_and_clear(self._published, timeout_s)
+
+    async def close(self) -> None:
+        """Release connections."""
+        await self.tables.client.close()

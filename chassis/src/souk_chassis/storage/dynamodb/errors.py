@@ -1,0 +1,105 @@
+"""DynamoDB's errors in ours (its API reference, "Common Errors", and "Error handling with DynamoDB").
+
+A failed condition and a cancelled transaction are told apart from throttling and from a collision of transactions:
+the first two are answers, the others pass.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown, unavailable
+from souk_chassis.storage.ports import COLLISION
+
+THROTTLED = "database_throttled"
+"""The code of `unavailable` where a table, a partition or the account has used up its capacity for the moment."""
+ANSWER_LOST = "database_answer_lost"
+"""The code of `timeout_unknown` where DynamoDB failed or fell silent after it had got the request."""
+
+CONDITION = "ConditionalCheckFailed"
+CONFLICT = "TransactionConflict"
+_THROTTLING_REASONS = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})
+_THROTTLING = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "LimitExceededException",
+    }
+)
+_COLLIDING = frozenset({"TransactionConflictException", "TransactionInProgressException"})
+_FAILED_INSIDE = frozenset({"InternalServerError", "InternalServerErrorException"})
+_PASSING = frozenset({"ServiceUnavailable", "ServiceUnavailableException", "ExpiredTokenException"})
+
+
+class ConditionFailedError(SoukError):
+    """The condition of a single write did not hold. Nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__(ErrorKind.CONFLICT, "condition_failed", "The item is not as it was expected to be.")
+
+
+class TransactionCancelledError(SoukError):
+    """Conditions of a transaction did not hold. Nothing was written.
+
+    `reasons` has DynamoDB's code for each action, in their order: "None" for those that were not to blame.
+    """
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__(ErrorKind.CONFLICT, "transaction_cancelled", "Items are not as they were expected to be.")
+        self.reasons = tuple(reasons)
+
+
+class TransactionCollidedError(SoukError):
+    """Other transactions had items of this one in hand. Nothing was written. `reasons` as above."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__(ErrorKind.UNAVAILABLE, COLLISION, "Another writer came in between.")
+        self.reasons = tuple(reasons)
+
+
+class RequestRefusedError(RuntimeError):
+    """DynamoDB understood the request and refused it for good: a fault of this program or of its permissions."""
+
+
+def collision() -> SoukError:
+    """Somebody else wrote at the same moment. Nothing was written, and doing the same again at once is right."""
+    return unavailable(COLLISION, "Another writer came in between.")
+
+
+def throttled() -> SoukError:
+    """There is no capacity left for the moment. Nothing happened."""
+    return unavailable(THROTTLED, "The database is busier than it may be.")
+
+
+def answer_lost() -> SoukError:
+    """It may have happened."""
+    return timeout_unknown(ANSWER_LOST, "The database gave no whole answer.")
+
+
+def translate(body: Mapping[str, Any], status: int = 400) -> Exception:
+    """The exception for an error answer of DynamoDB: a SoukError, or `RequestRefusedError` for what no retry mends."""
+    kind = str(body.get("__type", "")).rpartition("#")[2]
+    if kind == "TransactionCanceledException":
+        return _cancelled(body)
+    if kind == "ConditionalCheckFailedException":
+        return ConditionFailedError()
+    if kind in _COLLIDING:
+        return collision()
+    if kind in _THROTTLING:
+        return throttled()
+    if kind in _PASSING:
+        return unavailable("database_unavailable", "The database can't be reached just now.")
+    if kind in _FAILED_INSIDE or status >= 500:
+        return answer_lost()
+    return RequestRefusedError(f"{kind or status}: {body.get('message') or body.get('Message') or ''}")
+
+
+def _cancelled(body: Mapping[str, Any]) -> Exception:
+    reasons = [reason.get("Code", "None") for reason in body.get("CancellationReasons", ())]
+    if CONDITION in reasons:
+        return TransactionCancelledError(reasons)
+    if CONFLICT in reasons:
+        return TransactionCollidedError(reasons)
+    if _THROTTLING_REASONS.intersection(reasons):
+        return throttled()
+    return RequestRefusedError(f"TransactionCanceledException: {body.get('message') or body.get('Message') or reasons}")

@@ -1,0 +1,54 @@
+"""How a table is keyed: what the adapters agree on with whoever makes the tables, Terraform or a test."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A global secondary index. Items that lack one of its two keys are not in it. `whole` projects all attributes."""
+
+    name: str
+    hash_key: str
+    range_key: str
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: its name, its keys (strings all), its indexes, and the attribute by which DynamoDB lets items expire."""
+
+    name: str
+    hash_key: str
+    range_key: str | None = None
+    indexes: tuple[Index, ...] = ()
+    expires: str | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names of the key attributes."""
+        return (self.hash_key,) if self.range_key is None else (self.hash_key, self.range_key)
+
+    def create_request(self) -> dict[str, Any]:
+        """What CreateTable is given, with on-demand capacity."""
+        named = {*self.keys, *(key for index in self.indexes for key in (index.hash_key, index.range_key))}
+        request: dict[str, Any] = {
+            "TableName": self.name,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in sorted(named)],
+            "KeySchema": _key_schema(*self.keys),
+        }
+        if self.indexes:
+            request["GlobalSecondaryIndexes"] = [
+                {
+                    "IndexName": index.name,
+                    "KeySchema": _key_schema(index.hash_key, index.range_key),
+                    "Projection": {"ProjectionType": "ALL" if index.whole else "KEYS_ONLY"},
+                }
+                for index in self.indexes
+            ]
+        return request
+
+
+def _key_schema(*names: str) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=False)]

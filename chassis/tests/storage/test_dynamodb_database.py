@@ -1,0 +1,156 @@
+"""Units of work on DynamoDB, with their outbox and inbox, on the model."""
+# ruff: noqa: PT012 - units of work fail in their blocks
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from souk_chassis.context import unit_is_open
+from souk_chassis.errors import SoukError, unavailable
+from souk_chassis.events.event import Stored, unpack
+from souk_chassis.storage.dynamodb.database import DynamoDatabase, DynamoUnit
+from souk_chassis.storage.dynamodb.outbox import BUNDLE_BYTES, events_table
+from souk_chassis.storage.dynamodb.schema import Table
+from souk_chassis.storage.dynamodb.tables import Tables
+from souk_chassis.storage.dynamodb.writes import insert
+from souk_chassis.storage.ports import COLLISION, Subscriptions
+from souk_chassis.testing.clock import ManualClock
+from souk_chassis.testing.contexts import TRACEPARENT
+from souk_chassis.testing.dynamodb_model import DynamoModel
+from souk_chassis.testing.queues import Noted
+
+NOTES = Table("Notes", "id")
+EVENTS = events_table("NotesEvents")
+
+
+class Reader:
+    """A subscriber that remembers what it got, and is down for the first `failures` deliveries."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.got: list[str] = []
+        self.failures = failures
+
+    async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise unavailable("subscriber_down", "The subscriber can't be reached.")
+        self.got += [each.data.note for _, event in queue_events for each in unpack(event.json, Noted)]
+
+    def subscriptions(self) -> Subscriptions:
+        return Subscriptions({Noted.type_name(): [("reader", "reader-noted")]}, {"reader": self})
+
+
+@pytest.fixture
+def model() -> DynamoModel:
+    return DynamoModel([NOTES, EVENTS])
+
+
+@pytest.fixture
+def store(model: DynamoModel) -> DynamoDatabase[DynamoUnit]:
+    tables, clock, dice = Tables(model), ManualClock(), random.Random(3)
+    return DynamoDatabase(tables, EVENTS, clock, lambda: DynamoUnit(tables, EVENTS, "notes", clock, dice))
+
+
+async def publish(store: DynamoDatabase[DynamoUnit], *notes: str) -> None:
+    async with store.unit() as unit:
+        for note in notes:
+            unit.publish(Noted(note=note), TRACEPARENT)
+
+
+async def test_effect_and_event_are_kept_together_or_not_at_all(store: DynamoDatabase[DynamoUnit]) -> None:
+    async with store.unit() as unit:
+        assert unit_is_open.get()
+        unit.writes.append(insert(NOTES, {"id": "a"}))
+        unit.publish(Noted(note="a"), TRACEPARENT)
+    assert not unit_is_open.get()
+    assert await store.outbox_size() == 1
+    with pytest.raises(SoukError) as collided:
+        async with store.unit() as unit:
+            unit.writes += [insert(NOTES, {"id": "b"}), insert(NOTES, {"id": "a"})]
+            unit.publish(Noted(note="b"), TRACEPARENT)
+    assert collided.value.code == COLLISION
+    with pytest.raises(ZeroDivisionError):
+        async with store.unit() as unit:
+            unit.writes.append(insert(NOTES, {"id": "b"}))
+            raise ZeroDivisionError
+    assert await store.outbox_size() == 1
+    assert await store.tables.get(NOTES, "b") is None
+
+
+async def test_an_event_is_had_once(store: DynamoDatabase[DynamoUnit]) -> None:
+    async with store.unit() as unit:
+        assert await unit.first_time("reader", ["e1", "e2"]) == {"e1", "e2"}
+        assert await unit.first_time("reader", ["e2"]) == set()
+    with pytest.raises(ZeroDivisionError):
+        async with store.unit() as unit:
+            assert await unit.first_time("reader", ["e2", "e3"]) == {"e3"}
+            raise ZeroDivisionError
+    async with store.unit() as unit:
+        assert await unit.first_time("reader", ["e3"]) == {"e3"}
+        assert await unit.first_time("other", ["e1"]) == {"e1"}
+
+
+async def test_two_who_have_an_event_at_once_do_its_effect_once(store: DynamoDatabase[DynamoUnit]) -> None:
+    with pytest.raises(SoukError) as collided:
+        async with store.unit() as first:
+            await first.first_time("reader", ["e1"])
+            first.writes.append(insert(NOTES, {"id": "late"}))
+            async with store.unit() as second:
+                await second.first_time("reader", ["e1"])
+    assert collided.value.code == COLLISION
+    assert await store.tables.get(NOTES, "late") is None
+
+
+async def test_the_relay_hands_on_the_oldest_first_and_removes_them(store: DynamoDatabase[DynamoUnit]) -> None:
+    reader = Reader()
+    for notes in ("ab", "c", "def"):
+        await publish(store, *notes)
+    assert await store.relay(reader.subscriptions(), 4) == 4
+    assert await store.outbox_size() == 2
+    assert [await store.relay(reader.subscriptions(), 4) for _ in range(2)] == [2, 0]
+    assert reader.got == list("abcdef")
+
+
+async def test_a_failed_relay_loses_nothing(store: DynamoDatabase[DynamoUnit]) -> None:
+    reader = Reader(failures=1)
+    await publish(store, "a", "b")
+    with pytest.raises(SoukError):
+        await store.relay(reader.subscriptions(), 10)
+    assert await store.outbox_size() == 2
+    assert await store.relay(reader.subscriptions(), 10) == 2
+    assert reader.got == ["a", "b"]
+
+
+async def test_events_of_a_transaction_share_an_item_as_far_as_it_goes(
+    store: DynamoDatabase[DynamoUnit], model: DynamoModel
+) -> None:
+    await publish(store, *(f"n{number}" for number in range(50)))
+    assert len(model.tables["NotesEvents"].items) == 1
+    await publish(store, *("x" * (BUNDLE_BYTES // 2) for _ in range(3)))
+    assert len(model.tables["NotesEvents"].items) == 4
+    reader = Reader()
+    await store.relay(reader.subscriptions(), 100)
+    assert reader.got[:50] == [f"n{number}" for number in range(50)]
+    assert len(reader.got) == 53
+
+
+async def test_a_waiting_relay_is_woken(store: DynamoDatabase[DynamoUnit]) -> None:
+    await publish(store, "a")
+    await store.wait_published(60.0)
+
+
+async def test_a_store_that_is_away_says_so() -> None:
+    class Away:
+        async def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+            raise unavailable("database_unavailable", "The database can't be reached just now.")
+
+        async def close(self) -> None:
+            """There is nothing to release."""
+
+    tables, clock, dice = Tables(Away()), ManualClock(), random.Random(3)
+    store = DynamoDatabase(tables, EVENTS, clock, lambda: DynamoUnit(tables, EVENTS, "notes", clock, dice))
+    with pytest.raises(SoukError):
+        await store.ping()
+    await store.close()

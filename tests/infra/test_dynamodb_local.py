@@ -1,0 +1,191 @@
+"""The products store on Amazon's own DynamoDB Local, over the real signed client: the same suite as on the model.
+
+`make test-infra` installs it. SOUK_DYNAMODB_LOCAL names another folder that has DynamoDBLocal.jar.
+"""
+
+import asyncio
+import importlib.util
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from souk_chassis.errors import SoukError
+from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.dynamodb.client import DynamoClient, RetryingClient
+from souk_chassis.storage.dynamodb.errors import (
+    CONDITION,
+    ConditionFailedError,
+    RequestRefusedError,
+    TransactionCancelledError,
+)
+from souk_chassis.storage.dynamodb.http_client import HttpDynamoClient
+from souk_chassis.storage.dynamodb.tables import Tables
+from souk_chassis.storage.dynamodb.writes import insert, update
+from souk_chassis.testing.clock import ManualClock
+from souk_chassis.testing.waiting import until
+from souk_products.domain import ReservationState
+from souk_products.stock_movements import cancel, reserve
+from souk_products.storage.dynamodb import DynamoProductsStore
+from souk_products.storage.dynamodb_rows import EVENTS, PRODUCTS, TABLES
+
+ROOT = Path(__file__).resolve().parents[2]
+INSTALLED = ROOT / "build/dynamodb-local/node_modules/amplify-dynamodb-simulator/emulator"
+
+
+def contract(name: str) -> ModuleType:
+    """A test module of the products service."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"services/products/tests/{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_storage = contract("test_storage")
+globals().update({name: test for name, test in vars(_storage).items() if name.startswith("test_")})
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def local_url() -> Iterator[str]:
+    """DynamoDB Local, in memory, for the run."""
+    folder = Path(os.environ.get("SOUK_DYNAMODB_LOCAL", INSTALLED))
+    if not (folder / "DynamoDBLocal.jar").exists():
+        pytest.fail(f"DynamoDB Local is not in {folder}: run `make test-infra`, or name it by SOUK_DYNAMODB_LOCAL.")
+    if shutil.which("java") is None:
+        pytest.fail("DynamoDB Local needs Java 17 or newer, and there is no `java` in the path.")
+    port = free_port()
+    command = ["java", f"-Djava.library.path={folder}/DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar", "-inMemory"]
+    server = subprocess.Popen([*command, "-port", str(port)], cwd=folder, stdout=subprocess.DEVNULL)
+    try:
+        asyncio.run(until(lambda: answers(port), 60.0))
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def client(local_url: str) -> AsyncIterator[DynamoClient]:
+    """A client with empty tables: DynamoDB Local keeps those of each access key apart."""
+    from botocore.credentials import Credentials
+
+    from souk_chassis.storage.dynamodb.signing import Signer
+
+    signer = Signer("eu-west-1", credentials=Credentials(f"test{secrets.token_hex(8)}", "secret"))
+    made = RetryingClient(HttpDynamoClient("eu-west-1", signer, local_url))
+    for table in TABLES:
+        await made.call("CreateTable", table.create_request())
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def store(client: DynamoClient, clock: ManualClock) -> DynamoProductsStore:
+    return DynamoProductsStore(client, clock)
+
+
+async def put(store: DynamoProductsStore, **stock: int) -> None:
+    async with store.unit() as unit:
+        await unit.put_products([_storage.record(product_id) for product_id in stock], stock)
+
+
+async def in_unit(store: DynamoProductsStore, work: Any, argument: Any) -> Any:
+    async def once() -> Any:
+        async with store.unit() as unit:
+            return await work(unit, argument)
+
+    return await until_kept(once)
+
+
+async def test_failures_are_told_apart(client: DynamoClient) -> None:
+    tables = Tables(client)
+    await tables.write(insert(PRODUCTS, {"productId": "a", "onHand": 1}))
+    with pytest.raises(ConditionFailedError):
+        await tables.write(insert(PRODUCTS, {"productId": "a"}))
+    taken = update(PRODUCTS, {"productId": "a"}, adds={"onHand": -2}, when=[("onHand", ">=", 2)])
+    with pytest.raises(TransactionCancelledError) as cancelled:
+        await tables.transact([insert(PRODUCTS, {"productId": "b"}), taken])
+    assert cancelled.value.reasons == ("None", CONDITION)
+    assert await tables.get(PRODUCTS, "b") is None
+    with pytest.raises(RequestRefusedError, match="ValidationException"):
+        await client.call("UpdateItem", {"TableName": "Products", "Key": {"productId": {"N": "1"}}})
+    with pytest.raises(RequestRefusedError, match="ResourceNotFoundException"):
+        await client.call("GetItem", {"TableName": "None", "Key": {"productId": {"S": "1"}}})
+
+
+async def test_a_repeated_transaction_is_done_once(client: DynamoClient) -> None:
+    tables = Tables(client)
+    await tables.write(insert(PRODUCTS, {"productId": "a", "onHand": 5}))
+    taken = update(PRODUCTS, {"productId": "a"}, adds={"onHand": -2}, when=[("onHand", ">=", 2)])
+    request = {"TransactItems": [taken.action], "ClientRequestToken": secrets.token_hex(16)}
+    for _ in range(2):
+        await client.call("TransactWriteItems", request)
+    assert await tables.get(PRODUCTS, "a") == {"productId": "a", "onHand": 3}
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+async def test_sixteen_writers_oversell_nothing(store: DynamoProductsStore, shards: int) -> None:
+    await put(store, hot=100, other=1_000)
+    await store.spread_stock("hot", shards)
+    batches = [{f"o{writer // 2}-{n}": {"hot": 1, "other": 2} for n in range(20)} for writer in range(16)]
+    decided = await asyncio.gather(*(in_unit(store, reserve, batch) for batch in batches))
+    held = [each for reservations in decided for each in reservations if each.state is ReservationState.HELD]
+    books = {book.product_id: book for book in await store.stock_books("", 10)}
+    assert (books["hot"].sold, books["hot"].now) == (100, 0)
+    assert (books["other"].sold, books["other"].now) == (200, 800)
+    assert len(held) == 100
+    assert len(await store.reservation_books("", 1_000)) == 160
+
+
+@pytest.mark.parametrize("lines", [101, 1_114])
+async def test_a_wide_order_is_reserved_and_undone(store: DynamoProductsStore, lines: int) -> None:
+    ids = [f"p{number:04}" for number in range(lines)]
+    await put(store, **dict.fromkeys(ids, 10))
+    wanted = dict.fromkeys(ids, 3)
+    [reservation] = await in_unit(store, reserve, {"wide": wanted})
+    assert reservation.state is ReservationState.HELD
+    assert [(book.units, book.state) for book in await store.reservation_books("", 10)] == [(3 * lines, "HELD")]
+    assert {book.now for book in await store.stock_books("", 5_000)} == {7}
+    [released] = await in_unit(store, cancel, ["wide"])
+    assert released.held == wanted
+    assert {(book.now, book.sold) for book in await store.stock_books("", 5_000)} == {(10, 0)}
+
+
+async def test_what_the_store_needs_is_there_or_said(store: DynamoProductsStore) -> None:
+    await store.ping()
+    assert await store.outbox_size() == 0
+    with pytest.raises(SoukError):
+        await DynamoProductsStore(HttpDynamoClient("eu-west-1", NoSigner(), "http://127.0.0.1:1/"), store.clock).ping()
+    assert EVENTS.expires == "expiresAt"
+
+
+class NoSigner:
+    """Signs nothing."""
+
+    async def headers(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, str]:
+        return headers
