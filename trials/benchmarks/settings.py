@@ -55,7 +55,7 @@ def thorough(history: tuple[Path, ...], only: frozenset[str]) -> Settings:
         seconds=2.0,
         warm_s=1.5,
         curve=(0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
-        stored=(10_000, 100_000, 1_000_000, 10_000_000),
+        stored=(10_000, 1_000_000, 10_000_000),
         stored_rounds=3,
         history=history,
         only=only,

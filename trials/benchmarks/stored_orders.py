@@ -3,14 +3,14 @@
 
     fill(server, 10_000_000)
 
-Orders of three lines, confirmed, paid and mailed, of a million customers, over the year before now. Ids are UUIDv7 of
+Orders of three lines, confirmed, paid and mailed, of a million customers, over the time before the oldest that is there. Ids are UUIDv7 of
 their times. Books agree: the audit of such a shop holds.
 """
 
 import asyncio
 import json
+import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import asyncpg
 
@@ -18,30 +18,28 @@ from souk_topologies.postgres import ServerAddress
 
 CUSTOMERS = 1_000_000
 PRODUCTS = 1_000
-"""Named p0 to p999; they must be there, and the number of orders must be a multiple of theirs."""
+"""Named 1 to 1000; they must be there. Each is sold as often as the others."""
 CHUNK = 500_000
 """Orders in one transaction."""
 AT_ONCE = 2
 """Tables that are filled at once: one a core."""
+STEP_MS = 3_000
+"""Between one order and the next: ten million in a year."""
 
-# The time of order i, a span of 3 s after that of the one before; its id; its customer; the product of its line n.
-_AT = "($4::timestamptz - make_interval(secs => 3.0 * ($3::bigint - i)))"
-_AGES = f"SELECT i, {_AT} AS at FROM generate_series($1::bigint, $2::bigint) AS i"
+# The time of order i in milliseconds; its id; its customer.
+_TIMES = f"SELECT i, $4::bigint - {STEP_MS} * ($3::bigint - i) AS ms FROM generate_series($1::bigint, $2::bigint) AS i"
 _NAMED = f"""
-SELECT i, at, substr(ms, 1, 8) || '-' || substr(ms, 9, 4) || '-7' || substr(h, 1, 3) || '-8' || substr(h, 4, 3) || '-'
-       || substr(h, 7, 12) AS id, 'c' || (hashint8(i) & 2147483647) % {CUSTOMERS} AS customer
-FROM (SELECT i, at, lpad(to_hex(floor(extract(epoch FROM at) * 1000)::bigint), 12, '0') AS ms, md5(i::text) AS h
-      FROM ({_AGES}) AS ages) AS hashed
+SELECT i, to_timestamp(ms / 1000.0) AS at, 'c' || (i * 7919) % {CUSTOMERS} AS customer,
+       left('0' || to_hex(ms), 8) || '-' || right(to_hex(ms), 4) || '-7000-8000-' || to_hex((1::bigint << 44) + i) AS id
+FROM ({_TIMES}) AS timed
 """
-
-
 # The same for all: a benchmark does not read it, and to make one costs as much as to store it.
 _STEPS = [{"status": status, "at": "2026-01-01T00:00:00Z"} for status in ("PENDING", "RESERVED", "CONFIRMED")]
 _HISTORY = f"'{json.dumps(_STEPS)}'::jsonb"
 
 
 def _product(line: str) -> str:
-    return f"'p' || (i + {line}) % {PRODUCTS}"
+    return f"((i + {line}) % {PRODUCTS} + 1)::text"
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ SELECT id::uuid, 'order:' || id || ':confirmed', 'confirmed', id, customer, 'You
 )
 _SOLD = """
 UPDATE stock SET start = start + $1, sold = sold + $1 WHERE product_id IN
-    (SELECT 'p' || n FROM generate_series(0, $2::int - 1) AS n)
+    (SELECT n::text FROM generate_series(1, $2::int) AS n)
 """
 # What an index is made of again: its own definition, or that of the constraint that it keeps.
 _INDEXES = """
@@ -137,13 +135,13 @@ async def _without_indexes(connection: asyncpg.Connection, table: str) -> list[s
     return again
 
 
-async def _fill_table(server: ServerAddress, table: _Table, orders: int, now: datetime) -> None:
+async def _fill_table(server: ServerAddress, table: _Table, orders: int, before_ms: int) -> None:
     connection = await asyncpg.connect(server.dsn(table.database))
     try:
         await connection.execute("SET synchronous_commit = off; SET maintenance_work_mem = '1GB'")
         indexes = await _without_indexes(connection, table.name)
         for first in range(1, orders + 1, CHUNK):
-            await connection.execute(table.insert, first, min(first + CHUNK - 1, orders), orders, now)
+            await connection.execute(table.insert, first, min(first + CHUNK - 1, orders), orders, before_ms)
         for statement in indexes:
             await connection.execute(statement)
         # What the server would do sooner or later by itself, in the middle of a measurement.
@@ -152,24 +150,34 @@ async def _fill_table(server: ServerAddress, table: _Table, orders: int, now: da
         await connection.close()
 
 
+async def _missing(server: ServerAddress, orders: int) -> tuple[int, int]:
+    """How many orders are to be added, and the time of the last one, in milliseconds since 1970: before all others."""
+    connection = await asyncpg.connect(server.dsn("souk_orders"))
+    stored, oldest = await connection.fetchrow("SELECT count(*), min(created_at) FROM orders")
+    await connection.close()
+    before_ms = int(oldest.timestamp() * 1000) if oldest else time.time_ns() // 1_000_000
+    return max(0, (orders - stored) // PRODUCTS * PRODUCTS), before_ms - STEP_MS
+
+
 async def _fill(server: ServerAddress, orders: int) -> None:
-    free, now = asyncio.Semaphore(AT_ONCE), datetime.now(UTC)
+    missing, before_ms = await _missing(server, orders)
+    if not missing:
+        return
+    free = asyncio.Semaphore(AT_ONCE)
 
     async def one(table: _Table) -> None:
         async with free:
-            await _fill_table(server, table, orders, now)
+            await _fill_table(server, table, missing, before_ms)
 
     async with asyncio.TaskGroup() as group:
         for table in _TABLES:
             group.create_task(one(table))
     connection = await asyncpg.connect(server.dsn("souk_products"))
-    await connection.execute(_SOLD, 3 * orders // PRODUCTS, PRODUCTS)
+    await connection.execute(_SOLD, 3 * missing // PRODUCTS, PRODUCTS)
     await connection.execute("CHECKPOINT")
     await connection.close()
 
 
 def fill(server: ServerAddress, orders: int) -> None:
-    """Write so many finished orders into the databases of a shop that has the products, and no worker at work."""
-    if orders % PRODUCTS:
-        raise ValueError(f"{orders} orders are no multiple of {PRODUCTS}")
+    """Write finished orders, older than all others, until there are so many (to the nearest thousand below)."""
     asyncio.run(_fill(server, orders))
