@@ -3,8 +3,8 @@
 
     fill(server, 10_000_000)
 
-Orders of three lines, confirmed, paid and mailed, of a million customers, over the time before the oldest that is there. Ids are UUIDv7 of
-their times. Books agree: the audit of such a shop holds.
+Orders of three lines, confirmed, paid and mailed, of a million customers, before the oldest that is there. Ids are
+UUIDv7 of their times. Books agree: the audit of such a shop holds.
 """
 
 import asyncio
@@ -153,7 +153,7 @@ async def _fill_table(server: ServerAddress, table: _Table, orders: int, before_
 async def _missing(server: ServerAddress, orders: int) -> tuple[int, int]:
     """How many orders are to be added, and the time of the last one, in milliseconds since 1970: before all others."""
     connection = await asyncpg.connect(server.dsn("souk_orders"))
-    stored, oldest = await connection.fetchrow("SELECT count(*), min(created_at) FROM orders")
+    [(stored, oldest)] = await connection.fetch("SELECT count(*), min(created_at) FROM orders")
     await connection.close()
     before_ms = int(oldest.timestamp() * 1000) if oldest else time.time_ns() // 1_000_000
     return max(0, (orders - stored) // PRODUCTS * PRODUCTS), before_ms - STEP_MS
