@@ -1,4 +1,4 @@
-"""Services with several processes: orders go on whichever dies, and the books agree."""
+"""Services, and whole shops, with several processes: orders go on whichever dies, and the books agree."""
 
 import asyncio
 import os
@@ -12,11 +12,13 @@ import psutil
 import pytest
 
 from souk_topologies.places import DataDir
-from tests.topology.client import ANONYMOUS, Client, guest_order
+from tests.topology.client import ANONYMOUS, Answer, Client, guest_order
 from tests.topology.running import Shop, data_dir, processes_of, souk
 
 ORDERS = 48
 PLACERS = 8
+PAUSE_S = 0.02
+"""Between two orders of a placer: the process that starts needs its time too."""
 PASSING = {429, 503, 504}
 
 
@@ -60,12 +62,57 @@ async def place(shop: Client, body: dict[str, object]) -> None:
     """Place an order, with another try where an answer was lost: its id makes that safe."""
     deadline = time.monotonic() + 20
     while True:
-        answer = await shop.ask("POST", "/orders", body, token=ANONYMOUS)
-        if answer.status == 201:
-            return
-        assert answer.status in PASSING, answer
+        answer: Answer | str
+        try:
+            answer = await shop.ask("POST", "/orders", body, token=ANONYMOUS)
+            if answer.status == 201:
+                return
+            assert answer.status in PASSING, answer
+        except aiohttp.ClientConnectionError as error:
+            answer = str(error)  # whoever held the connection was killed
         assert time.monotonic() < deadline, answer
         await asyncio.sleep(0.02)
+
+
+async def sell_out(shop: Client) -> None:
+    """Place many orders at once for what half of them can have."""
+    lamp = await shop.new_product("1.00", ORDERS // 2)
+    receipts = await asyncio.gather(*(shop.place(guest_order((lamp, 1)), token=ANONYMOUS) for _ in range(ORDERS)))
+    orders = await asyncio.gather(*(shop.until(r["orderId"], "CONFIRMED", "REJECTED") for r in receipts))
+    assert [order["status"] for order in orders].count("CONFIRMED") == ORDERS // 2
+    assert await shop.stock(lamp) == 0
+
+
+async def kill_while_orders_go_on(shop: Shop, client: Client, victim: str, other: str) -> None:
+    """They go on until the new process and the one that stayed have callers. All that were placed are confirmed."""
+    lamp = await client.new_product("1.00", 100_000)
+    await client.confirmed(guest_order((lamp, 1)))  # its price is known to one of them at least
+    before = pids(shop)
+    placed: list[str] = []
+    ended = asyncio.Event()
+
+    async def go_on() -> None:
+        while not ended.is_set():
+            order_id = f"o-{secrets.token_hex(6)}"
+            await place(client, guest_order((lamp, 1), id=order_id))
+            placed.append(order_id)
+            await asyncio.sleep(PAUSE_S)
+
+    placers = [asyncio.create_task(go_on()) for _ in range(PLACERS)]
+    os.kill(before[victim], signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while pids(shop)[victim] == before[victim] or not all(callers(pids(shop)[name]) for name in (victim, other)):
+        assert time.monotonic() < deadline, "nothing new, or nothing for it to do"
+        assert not any(task.done() for task in placers)
+        await asyncio.sleep(0.05)
+    ended.set()
+    await asyncio.gather(*placers)
+    after = pids(shop)
+    assert {name for name in before if after[name] != before[name]} == {victim}
+    assert len(placed) > PLACERS
+    for order_id in placed:
+        await client.until(order_id, "CONFIRMED")
+    assert await client.stock(lamp) == 100_000 - 1 - len(placed)
 
 
 async def test_processes_that_share_the_work(wide_shop: Shop, wide: Client) -> None:
@@ -76,11 +123,7 @@ async def test_processes_that_share_the_work(wide_shop: Shop, wide: Client) -> N
     }
     told = souk("status", at=wide_shop.folder)
     assert (told.status, "ready" in told.out) == (0, True), told
-    lamp = await wide.new_product("1.00", ORDERS // 2)
-    receipts = await asyncio.gather(*(wide.place(guest_order((lamp, 1)), token=ANONYMOUS) for _ in range(ORDERS)))
-    orders = await asyncio.gather(*(wide.until(r["orderId"], "CONFIRMED", "REJECTED") for r in receipts))
-    assert [order["status"] for order in orders].count("CONFIRMED") == ORDERS // 2
-    assert await wide.stock(lamp) == 0
+    await sell_out(wide)
     # A connection goes to either with the same chance: that one of the two gets none of so many is no chance at all.
     for name in ("orders-1", "orders-2", "gateway-1", "gateway-2"):
         assert callers(pids(wide_shop)[name]), name
@@ -88,42 +131,17 @@ async def test_processes_that_share_the_work(wide_shop: Shop, wide: Client) -> N
 
 async def test_one_of_two_is_killed_while_orders_go_on(wide_shop: Shop, wide: Client) -> None:
     """The other serves on; the new one gets its share of the connections that were kept."""
-    lamp = await wide.new_product("1.00", 100_000)
-    await wide.confirmed(guest_order((lamp, 1)))  # its price is known to one of them at least
-    before = pids(wide_shop)
-    placed: list[str] = []
-    ended = asyncio.Event()
-
-    async def go_on() -> None:
-        while not ended.is_set():
-            order_id = f"o-{secrets.token_hex(6)}"
-            await place(wide, guest_order((lamp, 1), id=order_id))
-            placed.append(order_id)
-
-    placers = [asyncio.create_task(go_on()) for _ in range(PLACERS)]
-    os.kill(before["orders-1"], signal.SIGKILL)
-    deadline = time.monotonic() + 30
-    while pids(wide_shop)["orders-1"] == before["orders-1"] or not callers(pids(wide_shop)["orders-1"]):
-        assert time.monotonic() < deadline, "nothing new, or nothing for it to do"
-        assert not any(task.done() for task in placers)
-        await asyncio.sleep(0.05)
-    ended.set()
-    await asyncio.gather(*placers)
-    after = pids(wide_shop)
-    assert {name for name in before if after[name] != before[name]} == {"orders-1"}
-    assert len(placed) > PLACERS
-    for order_id in placed:
-        await wide.until(order_id, "CONFIRMED")
-    assert await wide.stock(lamp) == 100_000 - 1 - len(placed)
+    await kill_while_orders_go_on(wide_shop, wide, "orders-1", "orders-2")
 
 
-async def test_a_shop_that_serves_and_does_not_work(session: aiohttp.ClientSession) -> None:
-    """Orders are taken, and their events wait where they are kept."""
+async def test_whole_shops(session: aiohttp.ClientSession) -> None:
+    """What one took while nobody worked, two do that serve and work side by side. Of them, either may be killed."""
     with data_dir() as folder:
         shop = Shop(folder)
         shop.environment = {"SOUK_WORK": "off"}
         shop.up()
         try:
+            assert not pids(shop), "it is one process, and nobody keeps it"
             client = Client(shop.url, shop.admin, session)
             lamp = await client.new_product("1.00", 10)
             receipts = [await client.place(guest_order((lamp, 1)), token=ANONYMOUS) for _ in range(3)]
@@ -132,5 +150,16 @@ async def test_a_shop_that_serves_and_does_not_work(session: aiohttp.ClientSessi
             for receipt in receipts:
                 await client.until(receipt["orderId"], "PENDING")
             assert await client.stock(lamp) == 10
+            shop.down()
+            shop.environment = {"SOUK_REPLICAS": "shop=2"}
+            shop.up()
+            assert set(pids(shop)) == {"shop-1", "shop-2"}
+            twins = Client(shop.url, shop.admin, session)
+            for receipt in receipts:
+                await twins.until(receipt["orderId"], "CONFIRMED")
+            await sell_out(twins)
+            await kill_while_orders_go_on(shop, twins, "shop-2", "shop-1")
+            shop.audit()
         finally:
             shop.down()
+        assert not processes_of(folder)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
@@ -12,23 +13,27 @@ import pytest
 
 from souk_chassis.auth.keys import load_or_create_keys
 from souk_chassis.config import ConfigError
+from souk_chassis.storage.postgres_queues import RELAY_CONNECTIONS
 from souk_chassis.testing.logs import RecordedLines
 from souk_topologies import processes
 from souk_topologies.listening import listen
+from souk_topologies.places import DataDir
+from souk_topologies.postgres.provision import FURTHER_BUS_CONNECTIONS
 from souk_topologies.processes import WIRING_VARIABLE, ProcessConfig
-from souk_topologies.settings import Settings
-from souk_topologies.shop import ISSUERS, wiring
+from souk_topologies.server import DatabaseUrls
+from souk_topologies.settings import Settings, Topology
+from souk_topologies.shop import ISSUERS, SERVICES, wiring
 
 HOST = "127.0.0.1"
 END_TIMEOUT_S = 30.0
 
 
 class Started:
-    """A process of the orders service, in memory, with these settings."""
+    """A process of the orders service, or of the whole shop, in memory, with these settings."""
 
-    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
+    def __init__(self, folder: Path, settings: dict[str, str], name: str) -> None:
         load_or_create_keys(folder / "keys", ISSUERS)
-        config = ProcessConfig("orders", os.getpid(), str(folder / "keys"), "", wiring(), {})
+        config = ProcessConfig(name, os.getpid(), str(folder / "keys"), "", wiring(), {})
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SOUK_")}
         self.listener = listen(HOST, 0)
         self.url = f"http://{HOST}:{self.listener.getsockname()[1]}"
@@ -60,23 +65,38 @@ class Started:
 
 
 @pytest.fixture
-def started(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Started]:
+def part() -> str:
+    """What the process is, unless the test says otherwise."""
+    return "orders"
+
+
+@pytest.fixture
+def started(tmp_path: Path, request: pytest.FixtureRequest, part: str) -> Iterator[Started]:
     """A process with the settings that the test is parametrised with."""
-    process = Started(tmp_path, request.param)
+    process = Started(tmp_path, request.param, part)
     try:
         yield process
     finally:
         process.close()
 
 
-@pytest.mark.parametrize("started", [{"SOUK_MAX_OPEN_ORDERS": "0"}, {"SOUK_WORK": "maybe"}], indirect=True)
-def test_a_process_reports_a_setting_that_can_not_be(started: Started) -> None:
+@pytest.mark.parametrize(
+    ("part", "started"),
+    [
+        ("orders", {"SOUK_MAX_OPEN_ORDERS": "0"}),
+        ("orders", {"SOUK_WORK": "maybe"}),
+        ("shop", {"SOUK_MAX_OPEN_ORDERS": "0"}),
+    ],
+    indirect=["started"],
+)
+def test_a_process_reports_a_setting_that_can_not_be(started: Started, part: str) -> None:
     said = os.read(started.report, 4096).decode()  # until it speaks, or ends
     assert said.startswith("SOUK_")
     _, error = started.process.communicate(timeout=END_TIMEOUT_S)
-    assert (started.process.returncode, error) == (1, f"orders: {said}\n")
+    assert (started.process.returncode, error) == (1, f"{part}: {said}\n")
 
 
+@pytest.mark.parametrize("part", ["orders", "shop"])
 @pytest.mark.parametrize("started", [{"SOUK_SERVE": "off"}], indirect=True)
 async def test_a_process_that_only_works_answers_for_its_readiness_alone(started: Started) -> None:
     async with aiohttp.ClientSession() as session:
@@ -119,3 +139,36 @@ def test_processes_are_named_and_counted() -> None:
     with listen(HOST, 0) as address:
         names = [processes._Group("orders", "orders", size, address, {}).labels for size in (1, 3)]
     assert names == [["orders"], ["orders-1", "orders-2", "orders-3"]]
+
+
+async def planned(settings: Settings) -> list[processes._Child]:
+    """The processes of a shop, not started."""
+    urls = DatabaseUrls({name: f"db-{name}" for name in SERVICES}, {name: f"bus-{name}" for name in SERVICES})
+    async with AsyncExitStack() as stack:
+        groups = processes._groups(settings, stack)
+        return processes._children(settings, urls, groups, DataDir(settings.data_dir))
+
+
+async def test_whole_shops_are_told_of_every_database_and_of_those_that_work(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, port=0, replicas={"shop": 2}, workers={"shop": 1})
+    worker, *shops = await planned(settings)
+    assert [child.label for child in (worker, *shops)] == ["shop-worker", "shop-1", "shop-2"]
+    for child in (worker, *shops):
+        assert child.config.name == "shop"
+        assert set(child.config.database_urls) == set(SERVICES)
+        assert len(child.config.bus_urls) * RELAY_CONNECTIONS == FURTHER_BUS_CONNECTIONS
+    assert (worker.group.environment, worker.config.workers) == ({"SOUK_SERVE": "off", "SOUK_WORK": "on"}, {})
+    for child in shops:
+        assert child.group.environment == {"SOUK_SERVE": "on", "SOUK_WORK": "off"}
+        assert set(child.config.workers) == {"shop-worker"}
+        assert child.config.shares_address
+
+
+async def test_a_service_is_told_of_its_own_database_and_the_gateway_of_none(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, Topology.PROCESSES, port=0, workers={"orders": 2})
+    told = {child.label: child.config for child in await planned(settings)}
+    assert set(told) == {*SERVICES, "gateway", "orders-worker-1", "orders-worker-2"}
+    assert told["orders"].database_urls == told["orders-worker-2"].database_urls == {"orders": "db-orders"}
+    assert (told["gateway"].database_urls, told["gateway"].bus_urls) == ({}, {})
+    assert set(told["gateway"].workers) == {"orders-worker"}
+    assert not told["orders"].workers

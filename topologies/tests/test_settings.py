@@ -9,7 +9,11 @@ from souk_chassis.config import ConfigError
 from souk_topologies.cli import running
 from souk_topologies.cli.main import souk
 from souk_topologies.cli.options import UsedWronglyError
+from souk_topologies.postgres import Further
+from souk_topologies.postgres.provision import FURTHER_BUS_CONNECTIONS, SERVICE_CONNECTION_LIMIT
+from souk_topologies.server import further_processes
 from souk_topologies.settings import MAX_REPLICAS, Settings, Topology, read_counts, read_switches
+from souk_topologies.shop import SERVICES
 
 NAMES = ("users", "orders", "gateway")
 
@@ -83,6 +87,20 @@ def test_a_process_that_would_do_nothing() -> None:
 def test_processes_are_counted() -> None:
     settings = Settings(Path(), Topology.PROCESSES, replicas={"orders": 3}, workers={"orders": 2, "users": 1})
     assert [settings.process_count(name) for name in ("orders", "users", "payments")] == [5, 2, 1]
+    assert further_processes(settings) == Further(5, dict.fromkeys(SERVICES, 0) | {"orders": 4, "users": 1})
+
+
+@pytest.mark.parametrize(
+    ("replicas", "workers", "further"), [({}, {}, 0), ({"shop": 1}, {}, 0), ({"shop": 3}, {}, 2), ({}, {"shop": 1}, 1)]
+)
+def test_whole_shops_are_counted(replicas: Mapping[str, int], workers: Mapping[str, int], further: int) -> None:
+    settings = Settings(Path(), replicas=replicas, workers=workers)
+    assert settings.process_count("shop") == 1 + further
+    assert settings.is_kept == (further > 0)
+    more = further_processes(settings)
+    assert more == Further(further, dict.fromkeys(SERVICES, further))
+    each = len(SERVICES) * SERVICE_CONNECTION_LIMIT + FURTHER_BUS_CONNECTIONS
+    assert more.connections == further * each
 
 
 @pytest.mark.parametrize(
@@ -95,6 +113,11 @@ def test_processes_are_counted() -> None:
         ([], {"SOUK_WORKERS": "orders=two"}, "--workers"),
         (["--topology", "process", "--replicas", "orders=2"], {}, "--topology processes"),
         (["--topology", "process"], {"SOUK_REPLICAS": "orders=2"}, "--topology processes"),
+        (["--topology", "process", "--replicas", "shop=2,gateway=2"], {}, "--topology processes"),
+        (["--topology", "process", "--workers", "users=1"], {}, "--topology processes"),
+        (["--replicas", "shop=2"], {}, "--topology process$"),
+        ([], {"SOUK_WORKERS": "shop=1"}, "--topology process$"),
+        (["--topology", "process", "--replicas", f"shop={MAX_REPLICAS + 1}"], {}, "--replicas"),
         ([], {"SOUK_SERVE": "off"}, "SOUK_SERVE"),
         ([], {"SOUK_WORK": "maybe"}, "SOUK_WORK"),
     ],
@@ -117,6 +140,18 @@ def test_options_go_before_variables(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert [(dict(each.replicas), dict(each.workers)) for each in seen] == [
         ({"orders": 2, "gateway": 2}, {"orders": 1, "users": 2}),
         ({"users": 3, "orders": 4}, {"orders": 1, "users": 2}),
+    ]
+
+
+def test_whole_shops_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Settings] = []
+    monkeypatch.setattr(running, "_detach", lambda settings, _: seen.append(settings))
+    _environment(monkeypatch, {"SOUK_REPLICAS": "shop=2"})
+    _up(tmp_path, "--detach", "--topology", "process")
+    _up(tmp_path, "--detach", "--topology", "process", "--replicas", "shop=3", "--workers", "shop=1")
+    assert [(dict(each.replicas), dict(each.workers)) for each in seen] == [
+        ({"shop": 2}, {}),
+        ({"shop": 3}, {"shop": 1}),
     ]
 
 

@@ -4,7 +4,8 @@ It shares the machine with the shop under trial, so it spends little: bytes made
 a parser in C. A latency is measured from the moment at which the request was meant to be made: time spent waiting for a
 free connection counts, as it does for a customer.
 
-An answer other than 201 or 429, and a lost connection, end the run with an error.
+An answer other than 201 or 429, and a lost connection, end the run with an error. One that the server closes with its
+answer is opened anew: processes that share an address do so.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ DONE, REFUSED = 201, 429
 class Connection(asyncio.Protocol):
     """One connection, with one request under way at most."""
 
-    __slots__ = ("_last", "_load", "_parser", "_transport", "intended")
+    __slots__ = ("_last", "_load", "_parser", "_transport", "ending", "intended")
 
     def __init__(self, load: "Load") -> None:
         self._load = load
@@ -46,6 +47,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._last = b""
         self.intended = 0.0
+        self.ending = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
@@ -54,7 +56,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
-        self._load.lost(exc)
+        if not self.ending:
+            self._load.lost(exc)
 
     def send(self, request: bytes, intended: float) -> None:
         """Make a request that was meant for the moment `intended`."""
@@ -70,6 +73,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Called by the parser."""
         status = self._parser.get_status_code()
+        self.ending = not self._parser.should_keep_alive()
         if status in {DONE, REFUSED}:
             self._load.answered(self, status)
         else:
@@ -94,6 +98,7 @@ class Load:
         self._pool: list[Connection] = []
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
+        self._opening: set[asyncio.Task[None]] = set()
         self._next = 0
         self._began = self._warm = self._until = 0.0
         self._answers = self._acknowledged = self._done = self._refused = self._done_in_time = 0
@@ -101,13 +106,9 @@ class Load:
 
     async def run(self) -> LoadResult:
         """Play the plan. Raises RuntimeError."""
-        address = urlsplit(self._plan.url)
         self._loop.set_exception_handler(self._broken)
         for _ in range(self._plan.connections):
-            _, connection = await self._loop.create_connection(
-                lambda: Connection(self), address.hostname or "", address.port or 0
-            )
-            self._pool.append(connection)
+            await self._connect()
         self._idle = self._pool.copy()
         cpu_s, began_at = time.process_time(), time.time()
         self._began = perf_counter()
@@ -122,6 +123,8 @@ class Load:
         finally:
             if not self._finished.done():
                 self._finished.cancel()
+            for opening in self._opening:
+                opening.cancel()
             for connection in self._pool:
                 connection.close()
 
@@ -139,6 +142,32 @@ class Load:
         elif connection.intended >= self._warm:
             self._refused += 1
         self._busy.discard(connection)
+        if connection.ending:
+            opening = self._loop.create_task(self._replace(connection, status))
+            self._opening.add(opening)
+            opening.add_done_callback(self._opening.discard)
+        else:
+            self._free(connection, status, now)
+
+    async def _connect(self) -> Connection:
+        address = urlsplit(self._plan.url)
+        _, connection = await self._loop.create_connection(
+            lambda: Connection(self), address.hostname or "", address.port or 0
+        )
+        self._pool.append(connection)
+        return connection
+
+    async def _replace(self, ended: Connection, status: int) -> None:
+        ended.close()
+        self._pool.remove(ended)
+        try:
+            connection = await self._connect()
+        except OSError as error:
+            self.fail(RuntimeError(f"a connection was not opened anew: {error}"))
+        else:
+            self._free(connection, status, perf_counter())
+
+    def _free(self, connection: Connection, status: int, now: float) -> None:
         if self._open:
             self._idle.append(connection)
             self._send_due(now)

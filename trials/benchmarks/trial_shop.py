@@ -44,9 +44,10 @@ class AuditFailedError(RuntimeError):
 class TrialShop:
     """One data directory, with a shop that runs on it now and then."""
 
-    def __init__(self, folder: Path, topology: str) -> None:
+    def __init__(self, folder: Path, topology: str, replicas: str = "") -> None:
         self._data = DataDir(folder)
         self._topology = topology
+        self._replicas = replicas
         self._runs = False
         self.url = ""
         self.token = ""
@@ -80,7 +81,8 @@ class TrialShop:
         command = [str(SOUK), "up", "--detach", "--empty", "--port", "0", "--topology", self._topology]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SOUK_")}
         place = ["--data-dir", str(self._data.path)]
-        self.url = (await run_program([*command, *place], environment=inherited | dict(environment or {}))).strip()
+        more = {"SOUK_REPLICAS": self._replicas, **(environment or {})}
+        self.url = (await run_program([*command, *place], environment=inherited | more)).strip()
         self._runs = True
         self.token = make_token(self._data.path, Identity(Role.CUSTOMER, CUSTOMER))
         self._client = await ShopClient(self.url, make_token(self._data.path, OPERATOR_ADMIN)).__aenter__()
@@ -164,12 +166,16 @@ class TrialShop:
 
 @asynccontextmanager
 async def trial_shop(
-    topology: str = "process", environment: Mapping[str, str] | None = None, *, products: bool = True
+    topology: str = "process",
+    environment: Mapping[str, str] | None = None,
+    *,
+    products: bool = True,
+    replicas: str = "",
 ) -> AsyncIterator[TrialShop]:
-    """A fresh shop; nothing of it is left."""
+    """A fresh shop; nothing of it is left. `replicas`, such as `shop=2`, are its processes whenever it is started."""
     folder = Path(tempfile.mkdtemp(prefix="souk-bench-"))
     folder.chmod(0o755)  # PostgreSQL runs as another user when we are root
-    shop = TrialShop(folder, topology)
+    shop = TrialShop(folder, topology, replicas)
     try:
         await shop.start(environment)
         if products:

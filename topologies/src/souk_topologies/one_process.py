@@ -1,12 +1,18 @@
 """The whole shop in one process: the gateway calls operations as functions, and workers share the loop."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from souk_chassis.auth.keys import PublicKeys, jwks, load_or_create_keys
+from starlette.types import ASGIApp
+
+from souk_chassis.auth.keys import PublicKeys, SigningKey, jwks, load_or_create_keys
 from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.tracing import start_tracing
+from souk_chassis.runtimes.asgi import Check, app
 from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.storage.ports import Subscriptions
@@ -16,6 +22,7 @@ from souk_topologies.places import DataDir
 from souk_topologies.runner import (
     CLOCK,
     checks,
+    look_often,
     open_targets,
     serve_app,
     stop_event,
@@ -23,48 +30,67 @@ from souk_topologies.runner import (
     work,
 )
 from souk_topologies.server import DatabaseUrls
-from souk_topologies.settings import Settings, read_switches
-from souk_topologies.shop import ISSUERS, SERVICES, build_of, manifests, wiring
+from souk_topologies.settings import Settings, is_serialised, read_switches
+from souk_topologies.shop import ISSUERS, SERVICES, SHOP, build_of, manifests, wiring
+
+
+@dataclass(frozen=True)
+class Premises:
+    """What a process needs to be a whole shop: settings, every issuer's key, databases, the folder of the pages."""
+
+    environment: Mapping[str, str]
+    keys: Mapping[str, SigningKey]
+    urls: DatabaseUrls
+    web: Path
+    elsewhere: Mapping[str, Check] = field(default_factory=dict)
+    """What must be ready beside it."""
 
 
 async def serve(settings: Settings, urls: DatabaseUrls, ready: "asyncio.Future[str]") -> None:
     """Run the shop until SIGINT or SIGTERM. `ready` gets the address once it takes orders."""
     stopping = stop_event()
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(start_tracing(settings.environment, Log("shop")))
+        stack.push_async_callback(start_tracing(settings.environment, Log(SHOP)))
         listener = listen(settings.host, settings.port)
         stack.callback(listener.close)
         keys = load_or_create_keys(DataDir(settings.data_dir).keys, ISSUERS)
-        public = jwks(keys.values())
-        wired = wiring()
-        dispatcher = LocalDispatcher(wired.callers, serialise=settings.serialised)
-        instances = await asyncio.gather(
-            *(
-                build_of(name)(Foundation(CLOCK, keys[name], settings.environment, urls.service[name]))
-                for name in SERVICES
-            )
-        )
-        for instance in instances:
-            stack.push_async_callback(instance.close)
-        works = read_switches(settings.environment).works
-        targets = await open_targets(urls.bus, "shop", stack) if works else {}
-        subscriptions = Subscriptions(wired.subscriptions, targets)
-        app = gateway_app(
-            list(manifests().values()),
-            dispatcher,
-            TokenVerifier(PublicKeys.from_jwks(public)),
-            CLOCK,
-            Log("gateway"),
-            checks(instances, targets),
-            public,
-            settings.web,
-        )
-        for instance in instances:
-            out = way_out(dispatcher)
-            dispatcher.bind(instance, out)
-            if works:
-                worker = work(instance, subscriptions, out, deliveries=2 if settings.serialised else 1)
-                stack.push_async_callback(worker.stop)
-        await serve_app(app, listener, stack)
+        shop = await open_shop(Premises(settings.environment, keys, urls, settings.web), stack)
+        await serve_app(shop, listener, stack)
         ready.set_result(f"http://{settings.host}:{listener.getsockname()[1]}")
         await stopping.wait()
+
+
+async def open_shop(premises: Premises, stack: AsyncExitStack) -> ASGIApp:
+    """Build every service, and start their workers; all ends with the stack. Returns what is to be served.
+
+    `SOUK_WORK` and `SOUK_SERVE` leave out one of the two. Raises ConfigError.
+    """
+    environment, urls = premises.environment, premises.urls
+    switches, serialised = read_switches(environment), is_serialised(environment)
+    wired = wiring()
+    dispatcher = LocalDispatcher(wired.callers, serialise=serialised)
+    instances = await asyncio.gather(
+        *(
+            build_of(name)(Foundation(CLOCK, premises.keys[name], environment, urls.service.get(name)))
+            for name in SERVICES
+        )
+    )
+    for instance in instances:
+        stack.push_async_callback(instance.close)
+    targets = await open_targets(urls.bus, SHOP, stack) if switches.works else {}
+    subscriptions = Subscriptions(wired.subscriptions, targets)
+    for instance in instances:
+        out = way_out(dispatcher)
+        dispatcher.bind(instance, out)
+        if switches.works:
+            worker = work(instance, subscriptions, out, deliveries=2 if serialised else 1)
+            stack.push_async_callback(worker.stop)
+            if not switches.serves:
+                look_often(instance, stack)
+    asked = {**checks(instances, targets), **premises.elsewhere}
+    if not switches.serves:
+        return app([], asked)
+    public = jwks(premises.keys.values())
+    verifier = TokenVerifier(PublicKeys.from_jwks(public))
+    services = list(manifests().values())
+    return gateway_app(services, dispatcher, verifier, CLOCK, Log("gateway"), asked, public, premises.web)

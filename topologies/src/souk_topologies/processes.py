@@ -1,6 +1,6 @@
-"""The gateway and each service in processes of their own, kept by this one.
+"""A shop of several processes, kept by this one: the gateway and each service apart, or whole shops side by side.
 
-A process that dies is started again. Where a service has one process, its listening socket belongs to the keeper, so
+A process that dies is started again. Where a part has one process, its listening socket belongs to the keeper, so
 that calls wait for the new one instead of being refused. Where it has several, the kernel spreads connections over
 those that listen: a dead one gets none from the moment of its death, a new one its share when it is ready.
 """
@@ -27,7 +27,7 @@ from souk_topologies.places import DataDir
 from souk_topologies.runner import stop_event
 from souk_topologies.server import DatabaseUrls
 from souk_topologies.settings import Settings
-from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, Wiring, wiring
+from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, SHOP, Wiring, wiring
 
 WIRING_VARIABLE = "SOUK_PROCESS"
 LOCALHOST = "127.0.0.1"
@@ -43,16 +43,17 @@ class ProcessConfig(msgspec.Struct, frozen=True):
     """What a process is told, in the variable `SOUK_PROCESS`. Each is told no more than it uses."""
 
     name: str
+    """A service, the gateway, or the whole shop."""
     keeper: int
     keys: str
     web: str
     wiring: Wiring
     urls: dict[str, str]
-    database_url: str | None = None
+    database_urls: dict[str, str] = {}
     bus_urls: dict[str, str] = {}
     shares_address: bool = False
     workers: dict[str, str] = {}
-    """Where the gateway asks after the processes that only work, by name."""
+    """Where the gateway, or a shop that serves, asks after the processes that only work, by name."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class _Group:
     """Processes that do the same, on one address: listened on by the keeper for one, reserved for several."""
 
     label: str
-    service: str
+    part: str
+    """A service, the gateway, or the whole shop."""
     size: int
     address: socket.socket
     environment: Mapping[str, str]
@@ -69,6 +71,11 @@ class _Group:
     def labels(self) -> list[str]:
         """A name for each: `orders`, or `orders-1` and `orders-2`."""
         return [self.label] if self.size == 1 else [f"{self.label}-{number + 1}" for number in range(self.size)]
+
+    @property
+    def only_works(self) -> bool:
+        """Whether they leave serving to others of the same part."""
+        return self.label != self.part
 
     @property
     def url(self) -> str:
@@ -109,42 +116,42 @@ async def serve(settings: Settings, urls: DatabaseUrls, ready: "asyncio.Future[s
 
 
 def _groups(settings: Settings, stack: AsyncExitStack) -> list[_Group]:
-    """What is to run, the gateway last."""
+    """What is to run; last, what has the shop's address."""
     groups = []
 
-    def add(label: str, service: str, size: int, environment: Mapping[str, str]) -> None:
-        host, port = (settings.host, settings.port) if service == GATEWAY else (LOCALHOST, 0)
+    def add(label: str, part: str, size: int, environment: Mapping[str, str]) -> None:
+        host, port = (settings.host, settings.port) if label == settings.parts[-1] else (LOCALHOST, 0)
         address = listen(host, port) if size == 1 else reserve(host, port)
         stack.callback(address.close)
-        groups.append(_Group(label, service, size, address, environment))
+        groups.append(_Group(label, part, size, address, environment))
 
-    for name in SERVICES:
-        workers = settings.workers.get(name, 0)
-        add(name, name, settings.replicas.get(name, 1), _SERVES_ONLY if workers else {})
+    for part in settings.parts:
+        workers = settings.workers.get(part, 0)
         if workers:
-            add(f"{name}-worker", name, workers, _WORKS_ONLY)
-    add(GATEWAY, GATEWAY, settings.replicas.get(GATEWAY, 1), {})
+            add(f"{part}-worker", part, workers, _WORKS_ONLY)
+        add(part, part, settings.replicas.get(part, 1), _SERVES_ONLY if workers else {})
     return groups
 
 
 def _children(settings: Settings, urls: DatabaseUrls, groups: list[_Group], data: DataDir) -> list[_Child]:
     wired = wiring()
-    addresses = {group.service: group.url for group in groups if group.label in SERVICES}
+    addresses = {group.label: group.url for group in groups if group.label in SERVICES}
+    workers = {group.label: group.url for group in groups if group.only_works}
     subscribers = {service for pairs in wired.subscriptions.values() for service, _ in pairs}
     children = []
     for group in groups:
-        is_gateway = group.service == GATEWAY
+        holds = {GATEWAY: (), SHOP: SERVICES}.get(group.part, (group.part,))
         config = ProcessConfig(
-            group.service,
+            group.part,
             os.getpid(),
             str(data.keys),
             str(settings.web),
             wired,
             addresses,
-            None if is_gateway else urls.service[group.service],
-            {} if is_gateway else {service: urls.bus[service] for service in subscribers},
+            {service: urls.service[service] for service in holds},
+            {service: urls.bus[service] for service in subscribers} if holds else {},
             group.size > 1,
-            {other.label: other.url for other in groups if other.label not in ISSUERS} if is_gateway else {},
+            {} if group.only_works or group.part in SERVICES else workers,
         )
         children += [_Child(label, config, group) for label in group.labels]
     return children
@@ -218,7 +225,7 @@ async def _until_ready(url: str, stopping: asyncio.Event, keeper: "asyncio.Task[
 
 
 async def _stop_all(children: list[_Child]) -> None:
-    """The gateway first, so that no request loses its service."""
+    """What has the shop's address first, so that no request loses its service."""
     for child in reversed(children):
         if child.process is not None and child.process.poll() is None:
             child.process.terminate()

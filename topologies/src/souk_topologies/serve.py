@@ -1,4 +1,4 @@
-"""One process of the shop where each service has its own: a service with its worker, or the gateway."""
+"""One process of a shop that has several: a service with its worker, the gateway, or a whole shop beside others."""
 
 import ctypes
 import os
@@ -26,6 +26,7 @@ from souk_chassis.storage.ports import Subscriptions
 from souk_topologies.client import ShopClient
 from souk_topologies.gateway import gateway_app
 from souk_topologies.listening import Turnover
+from souk_topologies.one_process import Premises, open_shop
 from souk_topologies.processes import WIRING_VARIABLE, ProcessConfig
 from souk_topologies.runner import (
     CLOCK,
@@ -38,8 +39,9 @@ from souk_topologies.runner import (
     way_out,
     work,
 )
+from souk_topologies.server import DatabaseUrls
 from souk_topologies.settings import read_switches
-from souk_topologies.shop import GATEWAY, SERVICES, build_of, manifests
+from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, SHOP, build_of, manifests
 
 _PR_SET_PDEATHSIG = 1
 """prctl(2): the signal that this process gets when its parent ends."""
@@ -57,7 +59,8 @@ async def serve_service(config: ProcessConfig, listener: socket.socket, environm
         keys = Path(config.keys)
         key = load_key(keys / f"{config.name}.pem")
         public = PublicKeys.from_jwks(_jwks(keys))
-        instance = await build_of(config.name)(Foundation(CLOCK, key, environment, config.database_url))
+        database_url = config.database_urls.get(config.name)
+        instance = await build_of(config.name)(Foundation(CLOCK, key, environment, database_url))
         stack.push_async_callback(instance.close)
         remote = HttpDispatcher(config.urls, CallTokens(key))
         stack.push_async_callback(remote.close)
@@ -104,6 +107,22 @@ async def serve_gateway(config: ProcessConfig, listener: socket.socket, environm
         await stopping.wait()
 
 
+async def serve_shop(config: ProcessConfig, listener: socket.socket, environment: Mapping[str, str]) -> None:
+    """Be a whole shop beside others until SIGTERM; one that only serves, or only works, where that is set so.
+
+    Raises ConfigError.
+    """
+    stopping = stop_event()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(start_tracing(environment, Log(SHOP)))
+        keys = {issuer: load_key(Path(config.keys) / f"{issuer}.pem") for issuer in ISSUERS}
+        urls = DatabaseUrls(config.database_urls, config.bus_urls)
+        workers = {name: await _service_check(name, url, stack) for name, url in config.workers.items()}
+        shop = await open_shop(Premises(environment, keys, urls, Path(config.web), workers), stack)
+        await serve_app(_shared(config, shop), listener, stack)
+        await stopping.wait()
+
+
 def _shared(config: ProcessConfig, app: ASGIApp) -> ASGIApp:
     return Turnover(app) if config.shares_address else app
 
@@ -141,10 +160,9 @@ def main() -> None:
     config = msgspec.json.decode(environment.pop(WIRING_VARIABLE), type=ProcessConfig)
     listener = socket.socket(fileno=int(sys.argv[1]))
     _end_with(config.keeper)
-    is_gateway = config.name == GATEWAY
-    work_to_do = (serve_gateway if is_gateway else serve_service)(config, listener, environment)
+    serve = {GATEWAY: serve_gateway, SHOP: serve_shop}.get(config.name, serve_service)
     try:
-        run(work_to_do, config.name)
+        run(serve(config, listener, environment), config.name)
     except ConfigError as error:
         os.write(int(sys.argv[2]), str(error).encode())
         sys.exit(f"{config.name}: {error}")

@@ -8,15 +8,15 @@ from souk_chassis.observability.logs import Log
 from souk_topologies.places import DataDir
 from souk_topologies.postgres import (
     EmbeddedPostgres,
+    Further,
     bus_dsn,
-    further_connections,
     load_or_create_secrets,
     provision,
     secret_names,
     service_dsn,
 )
-from souk_topologies.settings import Settings
-from souk_topologies.shop import SERVICES
+from souk_topologies.settings import Settings, Topology
+from souk_topologies.shop import SERVICES, SHOP
 
 LOOK_EVERY_S = 0.5
 """How often the keeper looks whether the embedded server is alive."""
@@ -30,6 +30,15 @@ class DatabaseUrls:
     bus: Mapping[str, str]
 
 
+def further_processes(settings: Settings) -> Further:
+    """The processes that a shop has beside the first: each needs connections of its own."""
+    if settings.topology is Topology.PROCESS:
+        shops = settings.process_count(SHOP) - 1
+        return Further(shops, dict.fromkeys(SERVICES, shops))
+    by_service = {name: settings.process_count(name) - 1 for name in SERVICES}
+    return Further(sum(by_service.values()), by_service)
+
+
 class ShopServer:
     """The PostgreSQL server of one shop."""
 
@@ -37,8 +46,8 @@ class ShopServer:
         self._own_url = settings.database_url
         self._data = DataDir(settings.data_dir)
         self._log = log
-        self._further = {name: settings.process_count(name) - 1 for name in SERVICES}
-        room = further_connections(self._further)
+        self._further = further_processes(settings)
+        room = self._further.connections
         self._embedded = EmbeddedPostgres(self._data.postgres, room) if self._own_url is None else None
 
     async def start(self) -> DatabaseUrls:

@@ -10,11 +10,12 @@ from typing import Literal
 import msgspec
 
 from souk_chassis.config import ConfigError, read_config
+from souk_topologies.shop import GATEWAY, SERVICES, SHOP
 
 DEFAULT_DATA_DIR = ".souk"
 DEFAULT_PORT = 8080
 MAX_REPLICAS = 8
-"""Processes of one service that serve, and that work on its queues, on one machine."""
+"""Processes of one service, or of the whole shop, that serve, and that work on its queues, on one machine."""
 
 
 class Topology(StrEnum):
@@ -49,6 +50,11 @@ def read_switches(environment: Mapping[str, str]) -> Switches:
     return switches
 
 
+def is_serialised(environment: Mapping[str, str]) -> bool:
+    """`SOUK_SERIALISE=1`: calls in one process go through JSON, and every event is handled twice."""
+    return environment.get("SOUK_SERIALISE") == "1"
+
+
 def read_counts(given: Iterable[str], names: Collection[str]) -> dict[str, int]:
     """Processes by service, from texts such as `orders=2,gateway=2`. Raises ConfigError that says what is wrong."""
     counts: dict[str, int] = {}
@@ -77,9 +83,9 @@ class Settings:
     sample: bool = True
     """Whether a new embedded shop gets the sample catalogue."""
     replicas: Mapping[str, int] = field(default_factory=dict)
-    """Processes of a service, or of the gateway, that serve; one where it is not named."""
+    """Processes of each of `parts` that serve; one where it is not named."""
     workers: Mapping[str, int] = field(default_factory=dict)
-    """Processes of a service that only work on its queues. Where it has such, those that serve do not work."""
+    """Processes of each part, but the gateway, that only work on queues. Where it has such, those that serve do not."""
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
     @property
@@ -87,17 +93,22 @@ class Settings:
         """`SOUK_DATABASE_URL`."""
         return self.environment.get("SOUK_DATABASE_URL") or None
 
-    def process_count(self, service: str) -> int:
-        """How many processes a service has."""
-        return self.replicas.get(service, 1) + self.workers.get(service, 0)
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What has processes of its own, the one that has the shop's address last."""
+        return (SHOP,) if self.topology is Topology.PROCESS else (*SERVICES, GATEWAY)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the shop has processes beside the one that was started, which then keeps them."""
+        return self.topology is Topology.PROCESSES or self.process_count(SHOP) > 1
+
+    def process_count(self, part: str) -> int:
+        """How many processes one of `parts` has."""
+        return self.replicas.get(part, 1) + self.workers.get(part, 0)
 
     @property
     def web(self) -> Path:
         """The folder of the pages: `SOUK_WEB_DIR`, or the checkout's."""
         given = self.environment.get("SOUK_WEB_DIR")
         return Path(given) if given else Path(__file__).resolve().parents[3] / "web"
-
-    @property
-    def serialised(self) -> bool:
-        """`SOUK_SERIALISE=1`: calls in one process go through JSON, and every event is handled twice."""
-        return self.environment.get("SOUK_SERIALISE") == "1"

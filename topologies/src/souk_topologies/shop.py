@@ -11,6 +11,8 @@ from souk_chassis.runtimes.instance import Foundation, Instance
 
 SERVICES = ("users", "products", "orders", "payments", "notifications")
 GATEWAY = "gateway"
+SHOP = "shop"
+"""A process that is all of it: the gateway and every service."""
 OPERATOR = "operator"
 """The issuer of the tokens that `souk token` makes."""
 ISSUERS = (*SERVICES, GATEWAY, OPERATOR)

@@ -13,8 +13,9 @@ Answer = Callable[[int], Awaitable[int | None]]
 
 
 @asynccontextmanager
-async def server(answer: Answer) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Answers the n-th request with the status that `answer(n)` gives, or hangs up. Keeps the bodies."""
+async def server(answer: Answer, closes: int = 0) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Answers the n-th request with the status that `answer(n)` gives, or hangs up. Keeps the bodies. Where `closes` is
+    given, the connection of one in so many requests ends with its answer."""
     bodies: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -26,7 +27,11 @@ async def server(answer: Answer) -> AsyncIterator[tuple[str, list[bytes]]]:
                 status = await answer(len(bodies))
                 if status is None:
                     return
-                writer.write(b"HTTP/1.1 %d X\r\ncontent-length: 2\r\n\r\n{}" % status)
+                last = bool(closes) and len(bodies) % closes == 0
+                head = b"HTTP/1.1 %d X\r\ncontent-length: 2\r\n" % status
+                writer.write(head + b"connection: close\r\n" * last + b"\r\n{}")
+                if last:
+                    return
         except (asyncio.IncompleteReadError, ConnectionResetError):
             return
         finally:
@@ -70,6 +75,14 @@ async def test_an_open_loop_makes_each_request_of_the_schedule_once_and_the_bodi
     assert (result.asked, result.answered, result.done, result.refused, result.unfinished) == (40, 40, 40, 0, 0)
     assert sorted(bodies) == sorted([b"a", b"bc"] * 20)
     assert result.latency_ms.keys() == {"p50", "p90", "p99", "p999", "max"}
+
+
+@pytest.mark.parametrize("mode", ["open", "closed"])
+async def test_a_connection_that_ends_with_its_answer_is_opened_anew(mode: str) -> None:
+    async with server(at_once, closes=3) as (url, bodies):
+        result = await run(plan(url, mode=mode, connections=2))
+    assert result.done == result.asked == len(bodies) >= 40
+    assert result.unfinished == 0
 
 
 async def test_waiting_for_a_free_connection_counts() -> None:

@@ -37,8 +37,8 @@ def data_dir_option(command: F) -> F:
 
 
 def process_counts(name: str, variable: str, help: str) -> Callable[[F], F]:  # noqa: A002 - click's own word
-    """An option that may be repeated, else its variable: how many processes of a service."""
-    return click.option(name, multiple=True, envvar=variable, metavar="SERVICE=N", help=help)
+    """An option that may be repeated, else its variable: how many processes of a service, or of the shop."""
+    return click.option(name, multiple=True, envvar=variable, metavar="NAME=N", help=help)
 
 
 def url_option(command: F) -> F:

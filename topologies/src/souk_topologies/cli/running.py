@@ -14,7 +14,7 @@ from souk_chassis.config import ConfigError
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError, data_dir_option, process_counts
 from souk_topologies.places import DataDir, has_ended
 from souk_topologies.settings import DEFAULT_PORT, Settings, Topology, read_counts, read_switches
-from souk_topologies.shop import GATEWAY, SERVICES
+from souk_topologies.shop import GATEWAY, SERVICES, SHOP
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
@@ -27,8 +27,8 @@ EXIT_TIMEOUT_S = 3.0
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--empty", is_flag=True, help="Start without the sample catalogue.")
 @click.option("--detach", is_flag=True, help="Return when the shop takes orders, and leave it running.")
-@process_counts("--replicas", "SOUK_REPLICAS", help="Processes that serve, such as orders=2,gateway=2.")
-@process_counts("--workers", "SOUK_WORKERS", help="Processes that only work on queues, such as orders=1.")
+@process_counts("--replicas", "SOUK_REPLICAS", help="Processes that serve, such as shop=2, or orders=2,gateway=2.")
+@process_counts("--workers", "SOUK_WORKERS", help="Processes that only work on queues, such as shop=1, or orders=1.")
 @data_dir_option
 def up(
     topology: str,
@@ -47,8 +47,8 @@ def up(
         host,
         port,
         not empty,
-        _counts(replicas, "--replicas", (*SERVICES, GATEWAY)),
-        _counts(workers, "--workers", SERVICES),
+        _counts(replicas, "--replicas", (SHOP, *SERVICES, GATEWAY)),
+        _counts(workers, "--workers", (SHOP, *SERVICES)),
     )
     _check(settings)
     data = DataDir(settings.data_dir)
@@ -69,8 +69,13 @@ def _counts(given: Sequence[str], option: str, names: Sequence[str]) -> dict[str
 
 def _check(settings: Settings) -> None:
     """Raises UsedWronglyError for settings that are no shop."""
-    if settings.topology is Topology.PROCESS and (settings.replicas or settings.workers):
-        raise UsedWronglyError("several processes of a service need --topology processes")
+    strangers = {*settings.replicas, *settings.workers}.difference(settings.parts)
+    if strangers and settings.topology is Topology.PROCESS:
+        raise UsedWronglyError(
+            "several processes of a service need --topology processes; shop=N is for --topology process"
+        )
+    if strangers:
+        raise UsedWronglyError("shop=N, whole shops side by side, needs --topology process")
     try:
         switches = read_switches(settings.environment)
     except ConfigError as error:

@@ -21,7 +21,7 @@ from souk_topologies.postgres import EmbeddedPostgresError, ProvisionError
 from souk_topologies.runner import run
 from souk_topologies.sample import load_catalogue
 from souk_topologies.server import ShopServer
-from souk_topologies.settings import Settings, Topology
+from souk_topologies.settings import Settings
 
 _USED_WRONGLY = (
     AlreadyRunningError,
@@ -52,7 +52,7 @@ async def _up(settings: Settings, data: DataDir) -> None:
     urls = await server.start()
     keeper = asyncio.create_task(server.keep(), name="postgres-keeper")
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    topology = one_process.serve if settings.topology is Topology.PROCESS else processes.serve
+    topology = processes.serve if settings.is_kept else one_process.serve
     shop = asyncio.create_task(topology(settings, urls, ready))
     try:
         waited: set[asyncio.Future[Any]] = {shop, ready}

@@ -13,8 +13,8 @@ import os
 import re
 import secrets as randomness
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
@@ -29,16 +29,35 @@ SERVICE_CONNECTION_LIMIT = 14
 BUS_CONNECTION_LIMIT = 40
 """Connections of the bus: two for each pair of services. With five services' own these are 110 of the server's 120."""
 FURTHER_BUS_CONNECTIONS = 8
-"""What the bus may hold more for each further process of a service."""
-
-NONE_FURTHER: Mapping[str, int] = MappingProxyType({})
-"""One process a service."""
+"""What the bus may hold more for each further process: two for each service that hears of events."""
 
 OLDEST_VERSION = 150000  # before 15, everyone could create tables in every database's schema `public`
 _LOCK_KEY = 0x534F554B  # "SOUK"
 _TIMEOUT_S = 60.0
 _SCRAM_ITERATIONS = 4096  # PostgreSQL's own default; the secrets are random, so more would protect nothing
 _SERVICE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+
+
+@dataclass(frozen=True)
+class Further:
+    """The processes beside the first of each service, and how many of them hold which service: one, or all."""
+
+    processes: int = 0
+    by_service: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def bus_connections(self) -> int:
+        """What the bus may hold more."""
+        return self.processes * FURTHER_BUS_CONNECTIONS
+
+    @property
+    def connections(self) -> int:
+        """What all roles together may hold more."""
+        return sum(self.by_service.values()) * SERVICE_CONNECTION_LIMIT + self.bus_connections
+
+
+NONE_FURTHER = Further()
+"""One process a service, or one for all."""
 
 
 class ProvisionError(RuntimeError):
@@ -93,26 +112,21 @@ def dsn_on(admin_dsn: str, database: str, user: str, password: str) -> str:
     return urlunsplit((parts.scheme, f"{login}@{hosts}", f"/{quote(database, safe='')}", options, ""))
 
 
-def further_connections(further: Mapping[str, int]) -> int:
-    """The connections that so many further processes of each service may hold together."""
-    return sum(further.values()) * (SERVICE_CONNECTION_LIMIT + FURTHER_BUS_CONNECTIONS)
-
-
 async def provision(
-    admin_dsn: str, services: Sequence[str], secrets: Mapping[str, str], further: Mapping[str, int] = NONE_FURTHER
+    admin_dsn: str, services: Sequence[str], secrets: Mapping[str, str], further: Further = NONE_FURTHER
 ) -> None:
     """Make what each service needs: a role, a database of its own, the bus's way in. Repeating it changes nothing
     but passwords that differ from `secrets`, and the roles' limits. Several processes may do it at once.
 
     `admin_dsn` is a superuser's, or of a role with CREATEDB and CREATEROLE, on PostgreSQL 15 or later. `further` says
-    by service how many processes it has beside the first.
+    which processes there are beside the first.
 
     Raises:
         ProvisionError: a right or a secret is missing, or a database of that name is someone else's.
         OSError, asyncpg.PostgresError: the server cannot be reached.
     """
     passwords = {name: _password(secrets, name) for name in secret_names(services)}
-    bus_limit = BUS_CONNECTION_LIMIT + sum(further.values()) * FURTHER_BUS_CONNECTIONS
+    bus_limit = BUS_CONNECTION_LIMIT + further.bus_connections
     async with _admin(admin_dsn) as connection:
         await _check_rights(connection)
         # Held by the session: CREATE DATABASE cannot run in a transaction.
@@ -120,9 +134,8 @@ async def provision(
         await _ensure_role(connection, BUS_ROLE, passwords[BUS_ROLE], bus_limit)
         for service in services:
             role = role_name(service)
-            await _ensure_role(
-                connection, role, passwords[role], SERVICE_CONNECTION_LIMIT * (1 + further.get(service, 0))
-            )
+            limit = SERVICE_CONNECTION_LIMIT * (1 + further.by_service.get(service, 0))
+            await _ensure_role(connection, role, passwords[role], limit)
             await _ensure_membership(connection, role)
             await _ensure_database(connection, database_name(service), role)
 
