@@ -56,13 +56,9 @@ def three_lines(seed: int) -> tuple[str, ...]:
     return tuple(_body([(chance.randint(1, PRODUCTS), 1) for _ in range(3)]) for _ in range(BODIES))
 
 
-def three_lines_one_hot(seed: int) -> tuple[str, ...]:
-    """Orders of three lines, one of which is always the hot product."""
-    chance = random.Random(seed)
-    return tuple(
-        _body([(chance.randint(1, PRODUCTS - 1), 1), (chance.randint(1, PRODUCTS - 1), 1), (PRODUCTS, 1)])
-        for _ in range(BODIES)
-    )
+def three_hot_lines() -> tuple[str, ...]:
+    """Orders of three lines, all of the hot product: what `three_lines` are where there is one product."""
+    return (_body([(PRODUCTS, 1)] * 3),)
 
 
 def one_hot_line() -> tuple[str, ...]:

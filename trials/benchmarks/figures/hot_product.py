@@ -3,7 +3,7 @@
 from trials.benchmarks.bare_sql import BareSql
 from trials.benchmarks.figures.whole_saga import steadiness
 from trials.benchmarks.findings import Findings
-from trials.benchmarks.generator import one_body, one_hot_line, three_lines_one_hot
+from trials.benchmarks.generator import one_body, one_hot_line, three_hot_lines
 from trials.benchmarks.loads import WholeWay, saga, scheduled, whole_way
 from trials.benchmarks.report import compared
 from trials.benchmarks.settings import Settings
@@ -11,8 +11,8 @@ from trials.benchmarks.trial_shop import AuditFailedError, TrialShop, trial_shop
 
 NAMES = ("hot_product", "hot_product_one_line")
 KINDS = {
-    "hot_product": "pgbench, three lines of which one is the hot product, its row locked last, 8 clients, prepared",
-    "hot_product_one_line": "pgbench, one line of three units of the hot product, 8 clients, prepared",
+    "hot_product": "pgbench, the whole order a statement each, all orders of one product, 8 clients, prepared",
+    "hot_product_one_line": "pgbench, one line of three units, its row locked last (its best case), 8 clients, prepared",
 }
 RARE, RARE_STOCK, RARE_WANTED_PER_S = "rare", 200, 500.0
 
@@ -29,7 +29,7 @@ async def measure(settings: Settings, findings: Findings) -> None:
             bare: list[float] = []
             for seed in range(settings.rounds):
                 bare.append(await sql.per_s(name, settings.seconds))
-                bodies = three_lines_one_hot(seed) if name == "hot_product" else one_hot_line()
+                bodies = three_hot_lines() if name == "hot_product" else one_hot_line()
                 ways.append(await saga(shop, settings, bodies))
             findings.figures.append(
                 compared(

@@ -18,9 +18,10 @@ from trials.benchmarks.trial_shop import BURSTS, PLACING_ALONE, AuditFailedError
 
 PLACING, SIMPLE, PEER, TWO_PEERS = "placing", "placing_simple", "fastapi", "fastapi_two_processes"
 BURST, BURST_SIMPLE = "placing_with_saga", "placing_with_saga_simple"
+TWO = "placing_two_processes"
 P99 = "placing_alone_p99_ms_at_70_percent"
 ALONE = (PLACING, SIMPLE, PEER, TWO_PEERS, P99)
-NAMES = (*ALONE, BURST, BURST_SIMPLE)
+NAMES = (*ALONE, BURST, BURST_SIMPLE, TWO)
 
 SHARE = 0.7
 PEER_CONNECTIONS = 16
@@ -52,6 +53,31 @@ async def measure(settings: Settings, findings: Findings) -> None:
         if settings.wants(BURST, BURST_SIMPLE):
             await _bursts(shop, sql, settings, findings)
         await shop.audit()
+    if settings.wants(TWO):
+        await _two_processes(settings, findings)
+
+
+async def _two_processes(settings: Settings, findings: Findings) -> None:
+    """Placing alone where two whole shops share the address."""
+    placed: list[float] = []
+    bare: list[float] = []
+    async with trial_shop(environment=PLACING_ALONE, replicas="shop=2") as shop:
+        sql = BareSql(shop.server)
+        await sql.create()
+        for seed in range(settings.rounds):
+            bare.append(await sql.per_s("order", settings.seconds))
+            await settle(shop.server)
+            load = await closed(shop.url, shop.token, three_lines(seed), settings.seconds, warm_s=PLACING_WARM_S)
+            await check_kept(shop, load)
+            placed.append(load.done_per_s)
+        await shop.restart(BURSTS)
+        await shop.until_quiet()
+        await shop.audit()
+    at_least, stretch, baseline = AIMS[PLACING]
+    note = "As placing, by two processes of the whole shop: --replicas shop=2."
+    findings.figures.append(
+        compared(TWO, "orders/s", placed, bare, baseline=baseline, at_least=at_least, stretch=stretch, note=note)
+    )
 
 
 async def _alone(shop: TrialShop, sql: BareSql, settings: Settings, findings: Findings) -> None:

@@ -15,13 +15,39 @@ from trials.benchmarks.spread import median
 from trials.benchmarks.trial_shop import TrialShop, trial_shop
 
 SAGA, SIMPLE, P99, MEMORY_MB = "saga", "saga_simple", "placing_p99_ms_at_70_percent", "memory_mb"
-NAMES = (SAGA, SIMPLE, P99, MEMORY_MB)
+APART = "saga_workers_apart"
+NAMES = (SAGA, SIMPLE, P99, MEMORY_MB, APART)
 STEADY = 0.05
 """Queues that grow by less than this share of the throughput are as good as still: the sample is that short."""
 
 
 async def measure(settings: Settings, findings: Findings) -> None:
     """Add this group's figures."""
+    if settings.wants(SAGA, SIMPLE, P99, MEMORY_MB):
+        await _in_one_process(settings, findings)
+    if settings.wants(APART):
+        await _workers_apart(settings, findings)
+
+
+async def _workers_apart(settings: Settings, findings: Findings) -> None:
+    """One process serves, and one works on the queues."""
+    ways: list[WholeWay] = []
+    bare: list[float] = []
+    async with trial_shop(environment={"SOUK_WORKERS": "shop=1"}) as shop:
+        sql = BareSql(shop.server)
+        await sql.create()
+        for seed in range(settings.rounds):
+            bare.append(await sql.per_s("order", settings.seconds))
+            ways.append(await saga(shop, settings, three_lines(seed)))
+        await shop.audit()
+    sustained = [way.span.sustained_per_s for way in ways]
+    note = f"One process serves, one works on the queues: --workers shop=1. {steadiness(ways)}"
+    findings.figures.append(
+        compared(APART, "orders/s", sustained, bare, baseline=PREPARED_BASELINE, at_least=0.5, stretch=1.0, note=note)
+    )
+
+
+async def _in_one_process(settings: Settings, findings: Findings) -> None:
     async with trial_shop() as shop:
         sql = BareSql(shop.server)
         await sql.create()

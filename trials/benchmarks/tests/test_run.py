@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from souk_topologies.data import sample_month_path
-from trials.benchmarks.generator import PRODUCTS, one_hot_line, three_lines, three_lines_one_hot
+from trials.benchmarks.generator import PRODUCTS, one_hot_line, three_hot_lines, three_lines
 from trials.benchmarks.run import GROUPS, settings_of
 
 
@@ -61,6 +61,6 @@ def test_the_orders_are_what_they_are_called() -> None:
     plain = [json.loads(body)["items"] for body in three_lines(1)]
     assert {len(items) for items in plain} == {3}
     assert len({item["productId"] for items in plain for item in items}) > 0.99 * PRODUCTS
-    hot = [json.loads(body)["items"] for body in three_lines_one_hot(1)]
-    assert {[item["productId"] for item in items].count(str(PRODUCTS)) for items in hot} == {1}
+    [hot] = [json.loads(body)["items"] for body in three_hot_lines()]
+    assert [(item["productId"], item["quantity"]) for item in hot] == [(str(PRODUCTS), 1)] * 3
     assert [json.loads(body) for body in one_hot_line()] == [{"items": [{"productId": str(PRODUCTS), "quantity": 3}]}]
