@@ -12,7 +12,7 @@ from trials.benchmarks.trial_shop import AuditFailedError, TrialShop, trial_shop
 NAMES = ("hot_product", "hot_product_one_line")
 KINDS = {
     "hot_product": "pgbench, the whole order a statement each, all orders of one product, 8 clients, prepared",
-    "hot_product_one_line": "pgbench, one line of three units, its row locked last (its best case), 8 clients, prepared",
+    "hot_product_one_line": "pgbench, one line of three units, the hot row locked last, 8 clients, prepared",
 }
 RARE, RARE_STOCK, RARE_WANTED_PER_S = "rare", 200, 500.0
 
@@ -27,7 +27,7 @@ async def measure(settings: Settings, findings: Findings) -> None:
                 continue
             ways: list[WholeWay] = []
             bare: list[float] = []
-            for seed in range(settings.rounds):
+            for _ in range(settings.rounds):
                 bare.append(await sql.per_s(name, settings.seconds))
                 bodies = three_hot_lines() if name == "hot_product" else one_hot_line()
                 ways.append(await saga(shop, settings, bodies))
