@@ -9,42 +9,56 @@ from trials.benchmarks.report import compared
 from trials.benchmarks.settings import Settings
 from trials.benchmarks.trial_shop import AuditFailedError, TrialShop, trial_shop
 
-NAMES = ("hot_product", "hot_product_one_line")
+HOT, ONE_LINE, APART = "hot_product", "hot_product_one_line", "hot_product_workers_apart"
+NAMES = (HOT, ONE_LINE, APART)
 KINDS = {
-    "hot_product": "pgbench, the whole order a statement each, all orders of one product, 8 clients, prepared",
-    "hot_product_one_line": "pgbench, one line of three units, the hot row locked last, 8 clients, prepared",
+    HOT: "pgbench, the whole order a statement each, all orders of one product, 8 clients, prepared",
+    ONE_LINE: "pgbench, one line of three units, the hot row locked last, 8 clients, prepared",
 }
 RARE, RARE_STOCK, RARE_WANTED_PER_S = "rare", 200, 500.0
 
 
 async def measure(settings: Settings, findings: Findings) -> None:
     """Add this group's figures."""
-    async with trial_shop() as shop:
-        sql = BareSql(shop.server)
-        await sql.create()
-        for name, baseline in KINDS.items():
-            if not settings.wants(name):
-                continue
-            ways: list[WholeWay] = []
-            bare: list[float] = []
-            for _ in range(settings.rounds):
-                bare.append(await sql.per_s(name, settings.seconds))
-                bodies = three_hot_lines() if name == "hot_product" else one_hot_line()
-                ways.append(await saga(shop, settings, bodies))
-            findings.figures.append(
-                compared(
-                    name,
-                    "orders/s",
-                    [way.span.sustained_per_s for way in ways],
-                    bare,
-                    baseline=baseline,
-                    at_least=1.5,
-                    stretch=3.0,
-                    note=steadiness(ways),
-                )
-            )
-        await _sell_out(shop)
-        await shop.audit()
+    if settings.wants(HOT, ONE_LINE):
+        async with trial_shop() as shop:
+            sql = BareSql(shop.server)
+            await sql.create()
+            for name in KINDS:
+                if settings.wants(name):
+                    await _sale(shop, sql, name, name, "", settings, findings)
+            await _sell_out(shop)
+            await shop.audit()
+    if settings.wants(APART):
+        async with trial_shop(environment={"SOUK_WORKERS": "shop=1"}) as shop:
+            sql = BareSql(shop.server)
+            await sql.create()
+            said = "One process serves, one works on the queues: --workers shop=1. "
+            await _sale(shop, sql, APART, HOT, said, settings, findings)
+            await _sell_out(shop)
+            await shop.audit()
+
+
+async def _sale(
+    shop: TrialShop, sql: BareSql, name: str, kind: str, said: str, settings: Settings, findings: Findings
+) -> None:
+    ways: list[WholeWay] = []
+    bare: list[float] = []
+    for _ in range(settings.rounds):
+        bare.append(await sql.per_s(kind, settings.seconds))
+        ways.append(await saga(shop, settings, three_hot_lines() if kind == HOT else one_hot_line()))
+    findings.figures.append(
+        compared(
+            name,
+            "orders/s",
+            [way.span.sustained_per_s for way in ways],
+            bare,
+            baseline=KINDS[kind],
+            at_least=1.5,
+            stretch=3.0,
+            note=said + steadiness(ways),
+        )
+    )
 
 
 async def _sell_out(shop: TrialShop) -> None:

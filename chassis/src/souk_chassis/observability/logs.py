@@ -10,6 +10,7 @@ import threading
 import traceback
 from collections import deque
 from datetime import UTC, datetime
+from functools import cache
 from typing import IO, Any
 
 from souk_chassis import wire
@@ -22,6 +23,12 @@ MAX_TRACEBACK = 4_000
 WRITE_EVERY_S = 0.05
 
 _SECRET_NAMES = frozenset({"password", "token", "secret", "authorization", "card"})
+
+
+@cache
+def _is_secret(name: str) -> bool:
+    """Whether the fact of that name is never written. Names stand in the code: there are few."""
+    return name.lower() in _SECRET_NAMES
 
 
 class LogWriter:
@@ -111,7 +118,8 @@ class Log:
             "message": message,
             "traceId": trace_id(traceparent),
         }
-        line.update((name, "[hidden]" if name.lower() in _SECRET_NAMES else fact) for name, fact in facts.items())
+        for name, fact in facts.items():
+            line[name] = "[hidden]" if _is_secret(name) else fact
         try:
             content = wire.encode(line)
         except (TypeError, ValueError):  # a fact that JSON can't hold must not break the work that it tells of

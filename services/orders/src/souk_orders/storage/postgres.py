@@ -174,12 +174,13 @@ class PostgresOrdersUnit(PostgresUnit):
         """See the port."""
         if not moves:
             return
+        histories = {steps: history_json(steps) for steps in {move.steps for move in moves}}  # mostly the same
         await self.connection.execute(
             _MOVE,
             [move.order_id for move in moves],
             [move.to.status.value for move in moves],
             [move.to.at for move in moves],
-            [history_json(move.steps) for move in moves],
+            [histories[move.steps] for move in moves],
             [wire.encode(move.short_items).decode() if move.short_items else None for move in moves],
         )
 
