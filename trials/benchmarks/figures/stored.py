@@ -3,8 +3,8 @@
 `stored_orders.fill(server, orders)` stores orders that have ended, with all that their services keep of them, until
 there are so many, and returns when it is done. What it stores must pass the audit.
 
-The loads can't alternate between few and many, so each is measured beside pgbench, and what is compared is the shop's
-throughput as a share of pgbench's.
+The loads can't alternate between few and many, so each is measured beside pgbench, whose own tables do not grow: where its
+share changes with the shop's throughput, it was the shop, and else the machine.
 """
 
 import asyncio
@@ -53,13 +53,14 @@ async def measure(settings: Settings, findings: Findings) -> None:
     findings.figures.append(
         compared(
             NAME,
-            "of bare SQL",
-            shares[many],
-            shares[few],
-            baseline=f"the shop with {few:,} orders stored; the share of pgbench beside it",
+            "orders/s",
+            [way.span.sustained_per_s for way in ways[many]],
+            [way.span.sustained_per_s for way in ways[few]],
+            baseline=f"the same shop with {few:,} orders stored",
             at_least=0.9,
             stretch=0.97,
-            note=f"{many:,} stored: {_per_s(ways[many]):,.0f} orders/s, {few:,} stored: {_per_s(ways[few]):,.0f}.",
+            note=f"{many:,} stored. As a share of pgbench beside it: {median(shares[many]):.2f}, "
+            f"against {median(shares[few]):.2f} with few.",
         )
     )
 

@@ -108,7 +108,7 @@ class Worker:
         await _finish(self._under_way, ends_s)  # after the loops, which may just have begun another
 
     async def relay_once(self) -> int:
-        """Relay one batch. Returns how many events left the outbox."""
+        """Relay one batch. Returns how many messages left the outbox."""
         return await self._instance.database.relay(self._subscriptions, RELAY_BATCH)
 
     async def consume_once(self, hearing: Hearing) -> int:
