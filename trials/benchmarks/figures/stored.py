@@ -3,8 +3,8 @@
 `stored_orders.fill(server, orders)` stores orders that have ended, with all that their services keep of them, until
 there are so many, and returns when it is done. What it stores must pass the audit.
 
-The loads can't alternate between few and many, so each is measured beside pgbench, whose own tables do not grow: where its
-share changes with the shop's throughput, it was the shop, and else the machine.
+The loads can't alternate between few and many, so each is measured beside pgbench, whose own tables do not grow: it
+tells what the machine did meanwhile.
 """
 
 import asyncio
