@@ -6,8 +6,23 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from souk_chassis.events.event import Delivery, Event, pack, traceparent_of, type_and_subject, unpack
+from souk_chassis.events.event import (
+    MAX_EVENTS,
+    MAX_MESSAGE,
+    Delivery,
+    Event,
+    Stored,
+    bundle,
+    events_of,
+    message_numbers,
+    pack,
+    traceparent_of,
+    type_and_subject,
+    unpack,
+)
 from souk_chassis.money import Money
 from souk_chassis.testing.contexts import TRACEPARENT
 
@@ -78,3 +93,40 @@ def test_topics_are_in_kebab_case() -> None:
 def test_every_event_names_its_subject() -> None:
     with pytest.raises(TypeError, match="Nameless names no subject"):
         pack(Nameless(), source="tests", time=AT, traceparent="")
+
+
+def _stored(number: int, type_name: str = "a", length: int = 10) -> Stored:
+    head = f'{{"id":"{number:06}","x":"'
+    return Stored(f"{number:06}", type_name, head + "." * (length - len(head) - 2) + '"}')
+
+
+def test_events_of_one_type_share_a_message() -> None:
+    events = [_stored(number, "ab"[number % 2], 40) for number in range(5)]
+    messages = bundle(events)
+    assert [(message.type, message.event_id, message.count) for message in messages] == [
+        ("a", "000000", 3),
+        ("b", "000001", 2),
+    ]
+    assert events_of(messages[0].json) == [(event.event_id, event.json) for event in events[::2]]
+    assert bundle(events[:1]) == events[:1]
+    assert bundle([]) == []
+
+
+def test_a_message_is_bounded_by_events_and_by_length() -> None:
+    short = [_stored(number, length=40) for number in range(MAX_EVENTS + 1)]
+    assert [message.count for message in bundle(short)] == [MAX_EVENTS, 1]
+    half = [_stored(number, length=MAX_MESSAGE // 2 - 2) for number in range(3)]
+    assert [message.count for message in bundle(half)] == [2, 1]
+    assert max(len(message.json) for message in bundle(half)) <= MAX_MESSAGE
+    too_long = [_stored(0, length=40), _stored(1, length=MAX_MESSAGE + 1), _stored(2, length=40)]
+    assert [message.event_id for message in bundle(too_long)] == ["000000", "000001", "000002"]
+
+
+@given(st.lists(st.integers(1, MAX_MESSAGE * 2)))
+def test_no_event_is_left_out_of_the_messages(lengths: list[int]) -> None:
+    numbers = message_numbers(lengths)
+    assert len(numbers) == len(lengths)
+    assert numbers == sorted(numbers)
+    for number in set(numbers):
+        together = [length for length, its in zip(lengths, numbers, strict=True) if its == number]
+        assert len(together) == 1 or sum(together) + len(together) + 1 <= MAX_MESSAGE

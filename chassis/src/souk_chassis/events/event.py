@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -95,22 +97,29 @@ def pack(event: Event, *, source: str, time: datetime, traceparent: str) -> Stor
     return Stored(event_id, type_name, wire.encode(envelope).decode())
 
 
+def message_numbers(lengths: Iterable[int]) -> list[int]:
+    """Which message each of these events goes into, counted from 0, given the lengths of their JSON: in their order,
+    within `MAX_EVENTS` and `MAX_MESSAGE`."""
+    numbers: list[int] = []
+    number, count, total = 0, 0, 1  # the bracket; each event brings a comma or the other bracket
+    for length in lengths:
+        if count and (count == MAX_EVENTS or total + length + 1 > MAX_MESSAGE):
+            number, count, total = number + 1, 0, 1
+        numbers.append(number)
+        count, total = count + 1, total + length + 1
+    return numbers
+
+
 def bundle(events: Iterable[Stored]) -> list[Stored]:
-    """Put single events into messages: those of one type together, in their order, within `MAX_EVENTS` and
-    `MAX_MESSAGE`."""
-    filling: dict[str, list[Stored]] = {}
-    lengths: dict[str, int] = {}
-    full: list[list[Stored]] = []
+    """Put single events into messages: those of one type together, as `message_numbers` says."""
+    by_type: dict[str, list[Stored]] = {}
     for event in events:
-        together = filling.setdefault(event.type, [])
-        length = lengths.get(event.type, 1) + len(event.json) + 1  # the brackets, and a comma each
-        if together and (len(together) == MAX_EVENTS or length > MAX_MESSAGE):
-            full.append(together)
-            filling[event.type] = together = []
-            length = len(event.json) + 2
-        together.append(event)
-        lengths[event.type] = length
-    return [as_message(together) for together in (*full, *filling.values())]
+        by_type.setdefault(event.type, []).append(event)
+    messages: list[Stored] = []
+    for alike in by_type.values():
+        numbered = zip(message_numbers(len(event.json) for event in alike), alike, strict=True)
+        messages += [as_message([event for _, event in group]) for _, group in groupby(numbered, key=itemgetter(0))]
+    return messages
 
 
 def as_message(events: Sequence[Stored]) -> Stored:

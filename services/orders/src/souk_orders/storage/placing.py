@@ -52,12 +52,13 @@ events AS (
     INSERT INTO outbox (event_id, type, event, events)
     SELECT (array_agg(event_id ORDER BY nr))[1], $20, CASE count(*) WHEN 1 THEN min(event)
            ELSE '[' || string_agg(event, ',' ORDER BY nr) || ']' END, count(*)
-    FROM unnest($17::text[], $18::uuid[], $19::text[]) WITH ORDINALITY AS given (id, event_id, event, nr)
-    JOIN fresh ON fresh.order_id = id GROUP BY (nr - 1) / $21::int)
+    FROM unnest($17::text[], $18::uuid[], $19::text[], $21::int[]) WITH ORDINALITY
+        AS given (id, event_id, event, message, nr)
+    JOIN fresh ON fresh.order_id = id GROUP BY message)
 SELECT order_id FROM fresh
 """
 """Orders, their lines and their events in one statement, which is one transaction and one round trip. The events leave
-as the messages that `souk_chassis.events.event.bundle` would make, of those orders alone that are new."""
+as messages (`souk_chassis.events.event.message_numbers`), of those orders alone that are new."""
 
 
 def order_columns(drafts: Sequence[Draft]) -> list[list[Any]]:

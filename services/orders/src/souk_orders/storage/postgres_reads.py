@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from souk_chassis import wire
-from souk_chassis.events.event import MAX_EVENTS, pack
+from souk_chassis.events.event import message_numbers, pack
 from souk_chassis.money import Money
 from souk_chassis.storage.postgres import translated
 from souk_chassis.storage.postgres_queues import PostgresDatabase
@@ -59,7 +59,7 @@ class PostgresOrderStore(PostgresDatabase[PostgresOrdersUnit]):
                 *line_columns(unique),
                 *outgoing,
                 OrderCreated.type_name(),
-                MAX_EVENTS,
+                message_numbers(len(event.json) for event in events),
             )
         stored = {row[0]: as_placed(new[row[0]]) for row in rows}
         repeated = sorted(set(new) - set(stored))
