@@ -120,15 +120,13 @@ BREACHES = {
         f"UPDATE orders SET total_amount = total_amount + 0.01 WHERE order_id = '{ORDER}'",
         f"UPDATE orders SET total_amount = total_amount - 0.01 WHERE order_id = '{ORDER}'",
     ),
-    # Looked at just now: else the shop would find it by itself, and mend it before the audit came.
+    # Not among the open orders: else the shop would find it by itself, and mend it before the audit came.
     "an order that has been pending for long": breach(
         "orders",
         "orders_ended",
         ORDER,
-        "UPDATE orders SET status = 'PENDING', created_at = created_at - interval '1 hour', looked_at = now()"
-        f" WHERE order_id = '{ORDER}'",
-        "UPDATE orders SET status = 'CONFIRMED', created_at = created_at + interval '1 hour', looked_at = NULL"
-        f" WHERE order_id = '{ORDER}'",
+        f"UPDATE orders SET status = 'PENDING', created_at = created_at - interval '1 hour' WHERE order_id = '{ORDER}'",
+        f"UPDATE orders SET status = 'CONFIRMED', created_at = created_at + interval '1 hour' WHERE order_id = '{ORDER}'",
     ),
     "a mail that was not sent": breach(
         "notifications",

@@ -49,6 +49,7 @@ def scarce_shop() -> Iterator[Interrupted]:
     """The month with 200 units of each product, interrupted by Ctrl-C."""
     with data_dir() as folder:
         shop = Shop(folder)
+        shop.environment["SOUK_MAX_OPEN_ORDERS"] = "100"  # slow enough to be stopped in the middle
         shop.up()
         try:
             status, err = interrupt_replay(shop)
