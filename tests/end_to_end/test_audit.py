@@ -126,7 +126,8 @@ BREACHES = {
         "orders_ended",
         ORDER,
         f"UPDATE orders SET status = 'PENDING', created_at = created_at - interval '1 hour' WHERE order_id = '{ORDER}'",
-        f"UPDATE orders SET status = 'CONFIRMED', created_at = created_at + interval '1 hour' WHERE order_id = '{ORDER}'",
+        "UPDATE orders SET status = 'CONFIRMED', created_at = created_at + interval '1 hour'"
+        f" WHERE order_id = '{ORDER}'",
     ),
     "a mail that was not sent": breach(
         "notifications",
