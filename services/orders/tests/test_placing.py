@@ -13,9 +13,12 @@ from souk_chassis.auth.keys import PublicKeys, jwks
 from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.errors import ErrorKind, SoukError, unavailable
 from souk_chassis.money import Money
+from souk_chassis.storage.ports import Subscriptions
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import NewOrder, NewOrderItem
+from souk_orders.domain import Line
 from souk_orders.placing import place_order
+from souk_orders.ports import OrderStore
 
 ADA = Identity(Role.CUSTOMER, "ada")
 BOB = Identity(Role.CUSTOMER, "bob")
@@ -249,3 +252,10 @@ async def test_an_order_of_1114_lines_is_placed(desk: Any) -> None:
     assert receipt.total == 1114 * 1115 // 2
     [created] = desk.published()
     assert len(created["items"]) == 1114
+
+
+async def test_events_of_wide_orders_do_not_share_a_message(store: OrderStore, draft: Any) -> None:
+    lines = tuple(Line(f"{number:064}", 1_000_000, 1) for number in range(1_500))
+    await store.place([draft("w1", lines=lines), draft("n1"), draft("w2", lines=lines), draft("n2")])
+    assert await store.outbox_size() == 4
+    assert await store.relay(Subscriptions({}, {}), 100) == 2

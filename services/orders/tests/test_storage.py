@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from souk_chassis.money import Money
-from souk_chassis.storage.ports import Subscriptions
 from souk_contracts.order_status import OrderStatus as S
 from souk_contracts.orders import OrderSummary
 from souk_contracts.products import ShortItem
@@ -395,10 +394,3 @@ async def test_old_keys_are_forgotten_and_their_orders_are_not(store: OrderStore
     found = [await store.find_placed(None, ("user:ada", f"k{n}")) for n in range(4)]
     assert [placed.order_id if placed else None for placed in found] == [None, None, None, "o3"]
     assert await store.find_placed("o0", None) is not None
-
-
-async def test_events_of_wide_orders_do_not_share_a_message(store: OrderStore, draft: Any) -> None:
-    lines = tuple(Line(f"{number:064}", 1_000_000, 1) for number in range(1_500))
-    await store.place([draft("w1", lines=lines), draft("n1"), draft("w2", lines=lines), draft("n2")])
-    assert await store.outbox_size() == 4
-    assert await store.relay(Subscriptions({}, {}), 100) == 2
