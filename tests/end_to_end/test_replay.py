@@ -71,7 +71,7 @@ def interrupt_replay(shop: Shop) -> tuple[int, str]:
         env=clean_environment(),
         text=True,
         # Where the tests run in the background of a shell, Ctrl-C is ignored, and so it would be there.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread is started here
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as running:
         deadline = time.monotonic() + 60
         while not order_ids(shop, 1):
