@@ -13,7 +13,7 @@ NOT_QUICK = frozenset(
         "fastapi_two_processes",
         "hot_product_one_line",
         "hot_product_simple",
-        "hot_product_workers_apart",
+        "hot_product_one_process",
         "one_process_cpu_at_the_same_rate",
         "placing_alone_p99_ms_at_70_percent",
         "placing_two_processes",

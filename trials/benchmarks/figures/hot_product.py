@@ -9,57 +9,71 @@ from trials.benchmarks.report import compared
 from trials.benchmarks.settings import Settings
 from trials.benchmarks.trial_shop import AuditFailedError, TrialShop, trial_shop
 
-HOT, ONE_LINE, APART = "hot_product", "hot_product_one_line", "hot_product_workers_apart"
-SIMPLE = "hot_product_simple"
-NAMES = (HOT, ONE_LINE, APART, SIMPLE)
-KINDS = {
-    HOT: "pgbench, the whole order a statement each, all orders of one product, 8 clients, prepared",
-    ONE_LINE: "pgbench, one line of three units, the hot row locked last, 8 clients, prepared",
-}
+HOT, SIMPLE = "hot_product", "hot_product_simple"
+ONE_PROCESS, ONE_LINE = "hot_product_one_process", "hot_product_one_line"
+NAMES = (HOT, SIMPLE, ONE_PROCESS, ONE_LINE)
+THREE_LINES = "pgbench, the whole order a statement each, all orders of one product, 8 clients, {}"
+LAST = "pgbench, one line of three units, the hot row locked last, 8 clients, prepared"
+APART = "One process serves, one works on the queues: --workers shop=1. "
+
+
 RARE, RARE_STOCK, RARE_WANTED_PER_S = "rare", 200, 500.0
 
 
 async def measure(settings: Settings, findings: Findings) -> None:
     """Add this group's figures."""
-    if settings.wants(HOT, ONE_LINE):
-        async with trial_shop() as shop:
-            sql = BareSql(shop.server)
-            await sql.create()
-            for name in KINDS:
-                if settings.wants(name):
-                    await _sale(shop, sql, name, name, "", settings, findings)
-            await _sell_out(shop)
-            await shop.audit()
-    if settings.wants(APART):
+    if settings.wants(HOT, SIMPLE):
         async with trial_shop(environment={"SOUK_WORKERS": "shop=1"}) as shop:
-            sql = BareSql(shop.server)
-            await sql.create()
-            said = "One process serves, one works on the queues: --workers shop=1. "
-            await _sale(shop, sql, APART, HOT, said, settings, findings)
+            sql = await _baseline(shop)
+            ways, bare, simple = await _sale(shop, sql, "hot_product", settings, simple=settings.wants(SIMPLE))
+            _found(findings, HOT, ways, bare, THREE_LINES.format("prepared"), APART)
+            if simple:
+                _found(findings, SIMPLE, ways, simple, THREE_LINES.format("simple protocol"), APART)
             await _sell_out(shop)
             await shop.audit()
+    if settings.wants(ONE_PROCESS, ONE_LINE):
+        async with trial_shop() as shop:
+            sql = await _baseline(shop)
+            if settings.wants(ONE_PROCESS):
+                ways, bare, _ = await _sale(shop, sql, "hot_product", settings)
+                _found(findings, ONE_PROCESS, ways, bare, THREE_LINES.format("prepared"))
+            if settings.wants(ONE_LINE):
+                ways, bare, _ = await _sale(shop, sql, "hot_product_one_line", settings)
+                _found(findings, ONE_LINE, ways, bare, LAST)
+            await _sell_out(shop)
+            await shop.audit()
+
+
+async def _baseline(shop: TrialShop) -> BareSql:
+    sql = BareSql(shop.server)
+    await sql.create()
+    return sql
 
 
 async def _sale(
-    shop: TrialShop, sql: BareSql, name: str, kind: str, said: str, settings: Settings, findings: Findings
-) -> None:
+    shop: TrialShop, sql: BareSql, script: str, settings: Settings, *, simple: bool = False
+) -> tuple[list[WholeWay], list[float], list[float]]:
+    """The rounds: the shop, pgbench with prepared statements, and in the simple protocol if wanted."""
+    bodies = one_hot_line() if script == "hot_product_one_line" else three_hot_lines()
     ways: list[WholeWay] = []
-    bare: list[float] = []
-    simple: list[float] = []
+    prepared_per_s: list[float] = []
+    simple_per_s: list[float] = []
     for _ in range(settings.rounds):
-        bare.append(await sql.per_s(kind, settings.seconds))
-        if name == HOT and settings.wants(SIMPLE):
-            simple.append(await sql.per_s(kind, settings.seconds, "simple"))
-        ways.append(await saga(shop, settings, three_hot_lines() if kind == HOT else one_hot_line()))
-    found = [(name, bare, KINDS[kind])]
-    if simple:
-        found.append((SIMPLE, simple, KINDS[kind].replace("prepared", "simple protocol")))
+        prepared_per_s.append(await sql.per_s(script, settings.seconds))
+        if simple:
+            simple_per_s.append(await sql.per_s(script, settings.seconds, "simple"))
+        ways.append(await saga(shop, settings, bodies))
+    return ways, prepared_per_s, simple_per_s
+
+
+def _found(
+    findings: Findings, name: str, ways: list[WholeWay], bare: list[float], baseline: str, said: str = ""
+) -> None:
     sustained = [way.span.sustained_per_s for way in ways]
     note = said + steadiness(ways)
-    findings.figures += [
-        compared(each, "orders/s", sustained, against, baseline=baseline, at_least=1.5, stretch=3.0, note=note)
-        for each, against, baseline in found
-    ]
+    findings.figures.append(
+        compared(name, "orders/s", sustained, bare, baseline=baseline, at_least=1.5, stretch=3.0, note=note)
+    )
 
 
 async def _sell_out(shop: TrialShop) -> None:
