@@ -70,7 +70,8 @@ async def test_no_request_finds_the_document_untrue(
     logged_before = log.stat().st_size
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(config), "run"]
     command += [f"{quiet_shop.url}/openapi.json", "--phases", PHASES[who]]
-    command += ["--seed", str(SEED), "--max-examples", str(EXAMPLES), "--workers", "2", "--continue-on-failure"]
+    # One worker: CPython 3.11 fails where two threads parse Python at once (gh-106905), as Hypothesis does.
+    command += ["--seed", str(SEED), "--max-examples", str(EXAMPLES), "--workers", "1", "--continue-on-failure"]
     command += ["--generation-database", "none", "--suppress-health-check", "all", "--request-timeout", "20"]
     command += ["--header", f"Authorization: Bearer {quiet_shop.admin}"] if who == "administrator" else []
     ended = subprocess.run(
