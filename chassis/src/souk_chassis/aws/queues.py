@@ -4,7 +4,7 @@ back. Beside each queue lies `<queue>-dlq`, its dead letters."""
 import asyncio
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from souk_chassis import wire
@@ -63,6 +63,14 @@ class SqsQueues:
         attributes: dict[str, str | int] = {name: value for name, value in told.items() if value}
         message = Attributed(sendable(event_json), {**attributes, "attempts": attempts, "count": 1})
         await until_taken([message], lambda left: self._queues.send(queue + DEAD_LETTERS, left), self._dice)
+
+    async def postpone(self, queue: str, delays_s: Mapping[str, float]) -> None:
+        """Let messages in hand (by receipt) come again after so many seconds, of which SQS takes whole ones. Those
+        that SQS could not put off come when their visibility time-out ends."""
+        by_delay: dict[int, list[str]] = {}
+        for receipt, delay_s in delays_s.items():
+            by_delay.setdefault(round(delay_s), []).append(receipt)
+        await asyncio.gather(*(self._queues.hide(queue, receipts, delay_s) for delay_s, receipts in by_delay.items()))
 
     async def _state(self, queue: str) -> QueueState:
         waiting, dead = await asyncio.gather(self._queues.size(queue), self._queues.size(queue + DEAD_LETTERS))

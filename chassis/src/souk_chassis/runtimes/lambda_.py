@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
+from souk_chassis.auth.keys import SigningKey
 from souk_chassis.clock import SystemClock
 from souk_chassis.config import read_config
 from souk_chassis.errors import SoukError
@@ -20,7 +21,9 @@ from souk_chassis.resilience import Deadline
 
 if TYPE_CHECKING:
     from souk_chassis.auth.tokens import TokenVerifier
+    from souk_chassis.aws.client import AwsClient
     from souk_chassis.context import Dispatcher
+    from souk_chassis.manifest import Service
     from souk_chassis.runtimes.dispatch import LocalDispatcher
     from souk_chassis.runtimes.instance import Instance
 
@@ -49,6 +52,8 @@ class LambdaConfig(msgspec.Struct, frozen=True):
     """Which services may call an operation: its name to theirs."""
     functions: str = "{}"
     """Which function answers calls: a service's name to the function's."""
+    key_secret: str = ""
+    """The secret that holds the service's signing key; empty where the function signs nothing."""
     topics: str = ""
     """What the ARN of every topic begins with."""
     document: str = "openapi.json"
@@ -77,12 +82,10 @@ class Sandbox:
     async def _start(self) -> Work:
         if self._config.part == "authorizer":
             return self._authorizer()
-        from souk_chassis.aws.session import AwsSession
+        from souk_chassis.aws.client import open_aws
 
-        aws = AwsSession(self._environment)
-        if self._config.part == "gateway":
-            return self._gateway(aws.functions)
-        return await self._service(aws)
+        aws = open_aws(self._environment)
+        return self._gateway(aws) if self._config.part == "gateway" else await self._service(aws)
 
     def _authorizer(self) -> Work:
         from souk_chassis.runtimes.lambda_edge import Authorizer
@@ -94,54 +97,71 @@ class Sandbox:
 
         return work
 
-    def _gateway(self, functions: Any) -> Work:
+    def _gateway(self, aws: "AwsClient") -> Work:
+        from souk_chassis.aws.functions import Functions
         from souk_chassis.runtimes.lambda_edge import GatewayFunction
 
         document = Path(self._environment["LAMBDA_TASK_ROOT"], self._config.document).read_bytes()
         names = self._table(self._config.functions)
-        return GatewayFunction(document, self._config.jwks.encode(), functions, names, Log("gateway"))
+        return GatewayFunction(document, self._config.jwks.encode(), Functions(aws), names, Log("gateway"))
 
-    async def _service(self, aws: Any) -> Work:
+    async def _service(self, aws: "AwsClient") -> Work:
         """Build the service, and the part of it that this function is."""
+        from souk_chassis.aws.queues import SqsQueues
+        from souk_chassis.aws.sqs import Queues
         from souk_chassis.runtimes.dispatch import LocalDispatcher
         from souk_chassis.runtimes.instance import Aws, Foundation
+        from souk_chassis.storage.dynamodb.client import RetryingClient
+        from souk_chassis.storage.dynamodb.http_client import HttpDynamoClient
 
         module = import_module(self._config.bootstrap)
-        key = await aws.signing_key()
-        foundation = Foundation(CLOCK, key, self._environment, aws=Aws(aws.dynamodb, aws.queues, aws.client))
-        instance: Instance = await module.build(foundation)
+        service: Service = module.service
+        queues = SqsQueues(Queues(aws), [service.queue(event) for event in service.consumes])
+        key = await self._key(aws, service.name)
+        on_aws = Aws(RetryingClient(HttpDynamoClient(aws)), queues, aws)
+        instance: Instance = await module.build(Foundation(CLOCK, key, self._environment, aws=on_aws))
         local = LocalDispatcher(self._table(self._config.callers))
-        out = self._way_out(aws, key, instance)
+        out = self._way_out(aws, key, service)
         local.bind(instance, out)
-        operations = instance.manifest.implements
         if self._config.part == "events":
+            from souk_chassis.aws.bus import SnsBus
+            from souk_chassis.aws.sns import Topics
             from souk_chassis.runtimes.lambda_events import EventsFunction
 
-            return EventsFunction(instance, out, aws.bus(self._config.topics), aws.queues)
+            return EventsFunction(instance, out, SnsBus(Topics(aws), self._config.topics), queues)
         if self._config.part == "calls":
             from souk_chassis.runtimes.lambda_calls import CallsFunction
 
-            return CallsFunction(operations, local, self._verifier(instance.manifest.name), CLOCK, instance.log)
+            return CallsFunction(service.implements, local, self._verifier(service.name), instance.log)
         return self._http(instance, local)
+
+    async def _key(self, aws: "AwsClient", issuer: str) -> SigningKey:
+        """The service's signing key, where this function is one that signs: the secret is named then."""
+        if not self._config.key_secret:
+            return SigningKey(issuer, b"")
+        from souk_chassis.aws.secrets import Secrets
+
+        return SigningKey(issuer, await Secrets(aws).value(self._config.key_secret))
 
     def _http(self, instance: "Instance", local: "LocalDispatcher") -> Work:
         from souk_chassis.runtimes.lambda_http import HttpFunction, is_http
 
-        answer = HttpFunction(instance.manifest.implements, local, CLOCK, instance.log)
+        answer = HttpFunction(instance.manifest.implements, local, instance.log)
 
         async def work(event: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
             return await answer(event, deadline) if is_http(event) else await _readiness(instance)
 
         return work
 
-    def _way_out(self, aws: Any, key: Any, instance: "Instance") -> "Dispatcher":
+    def _way_out(self, aws: "AwsClient", key: SigningKey, service: "Service") -> "Dispatcher":
         from souk_chassis.auth.tokens import CallTokens
+        from souk_chassis.aws.functions import Functions
         from souk_chassis.resilience import Pipeline
         from souk_chassis.runtimes.dispatch import ResilientDispatcher
         from souk_chassis.runtimes.lambda_calls import InvokingDispatcher
 
-        callees = {operation.service for operation in instance.manifest.calls}
-        invoking = InvokingDispatcher(aws.functions, self._table(self._config.functions), CallTokens(key))
+        callees = {operation.service for operation in service.calls}
+        invoking = InvokingDispatcher(Functions(aws), self._table(self._config.functions), CallTokens(key))
         return ResilientDispatcher(invoking, {name: Pipeline(name) for name in callees})
 
     def _verifier(self, audience: str = "") -> "TokenVerifier":

@@ -6,13 +6,13 @@ caller's word for who is asking.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from souk_chassis import wire
 from souk_chassis.auth.tokens import CallTokens, TokenVerifier
-from souk_chassis.clock import Clock
+from souk_chassis.aws.functions import Functions
 from souk_chassis.context import Call, Dispatcher
 from souk_chassis.errors import timeout_unknown, unauthenticated
 from souk_chassis.http.exchange import failed
@@ -40,14 +40,6 @@ class CallAnswer(msgspec.Struct, frozen=True, rename="camel"):
     retry_after: str = ""
 
 
-class Functions(Protocol):
-    """Invokes functions: `souk_chassis.aws.functions`."""
-
-    async def invoke(self, function: str, payload: bytes, timeout_s: float) -> bytes:
-        """The answer's payload. Raises SoukError `unavailable` where the function was not begun, `timeout_unknown`
-        where it may have been."""
-
-
 class InvokingDispatcher:
     """Dispatches to the function of the service that implements the operation."""
 
@@ -66,9 +58,12 @@ class InvokingDispatcher:
             int(remaining_s * 1000),
             call.traceparent,
         )
-        payload = await self._functions.invoke(self._names[operation.service], wire.encode(message), remaining_s)
+        name = self._names[operation.service]
+        invoked = await self._functions.invoke(name, wire.encode(message), timeout_s=max(0.001, remaining_s))
+        if invoked.function_error:
+            raise timeout_unknown("function_failed", f"{operation.service} broke off.")
         try:
-            answer = wire.decode(payload, CallAnswer)
+            answer = wire.decode(invoked.payload, CallAnswer)
             if answer.status < 400:
                 value = wire.decode(answer.body, operation.response)
                 return Created(value) if answer.status == 201 else value
@@ -76,7 +71,7 @@ class InvokingDispatcher:
             raise timeout_unknown("bad_answer", f"{operation.service} answered what can't be read.") from error
         raise error_of(answer.body, operation.service, answer.retry_after)
 
-    def stream(self, operation: AnyOperation, request: Any, call: Call) -> AsyncIterator[Any]:
+    def stream(self, operation: AnyOperation, request: Any, call: Call) -> AsyncIterator[Any]:  # noqa: ARG002 - a port's
         """Streams are for pages at the edge: no service calls one."""
         raise TypeError(f"{operation.name} is not streamed between functions")
 
@@ -85,12 +80,11 @@ class CallsFunction:
     """Answers the calls of other services."""
 
     def __init__(
-        self, operations: Iterable[AnyOperation], dispatcher: Dispatcher, verifier: TokenVerifier, clock: Clock, log: Log
+        self, operations: Iterable[AnyOperation], dispatcher: Dispatcher, verifier: TokenVerifier, log: Log
     ) -> None:
         self._operations = {operation.name: operation for operation in operations}
         self._dispatcher = dispatcher
         self._verifier = verifier
-        self._clock = clock
         self._log = log
 
     async def __call__(self, event: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from typing import Any
 
 from souk_chassis import wire
 from souk_chassis.auth.tokens import TokenVerifier
+from souk_chassis.aws.functions import Functions
 from souk_chassis.errors import SoukError
 from souk_chassis.http.exchange import caller_of, failed
 from souk_chassis.http.problem import EdgeError
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.trace import accept_traceparent
 from souk_chassis.resilience import Deadline
-from souk_chassis.runtimes.lambda_calls import Functions
 from souk_chassis.runtimes.lambda_http import as_proxy_answer, read_event
 
 READY_TIMEOUT_S = 5.0
@@ -43,7 +43,7 @@ class Authorizer:
 
 
 class GatewayFunction:
-    """`/health`, `/ready`, the document and the public keys. `services` has each service's function for HTTP by name."""
+    """`/health`, `/ready`, the document and the public keys. `services` has each service's own function by name."""
 
     def __init__(
         self, document: bytes, jwks: bytes, functions: Functions, services: Mapping[str, str], log: Log
@@ -83,9 +83,10 @@ class GatewayFunction:
 
     async def _ask(self, function: str, timeout_s: float) -> str | None:
         try:
-            answer = wire.decode(await self._functions.invoke(function, READY, timeout_s), dict[str, Any])
+            invoked = await self._functions.invoke(function, READY, timeout_s=timeout_s)
+            answer = wire.decode(invoked.payload, dict[str, Any])
         except SoukError as error:
             return error.detail
         except wire.UNREADABLE:
             return "it answered what can't be read"
-        return answer.get("missing")
+        return "it broke off" if invoked.function_error else answer.get("missing")

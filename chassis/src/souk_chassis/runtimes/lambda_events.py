@@ -45,7 +45,7 @@ class DeadLetters(Protocol):
     async def bury(self, queue: str, event_json: str, reason: str, attempts: int) -> None:
         """Put an event, or a message that nobody can read, into the queue's dead-letter queue."""
 
-    async def postpone(self, queue: str, receipts: Mapping[str, float]) -> None:
+    async def postpone(self, queue: str, delays_s: Mapping[str, float]) -> None:
         """Let messages (by receipt handle) come again after so many seconds."""
 
 

@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 from souk_chassis import wire
 from souk_chassis.auth.access import check_access
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity, Role
-from souk_chassis.clock import Clock
 from souk_chassis.context import Call, Dispatcher
 from souk_chassis.errors import unauthenticated
 from souk_chassis.http.binding import MAX_BODY, Binding
@@ -106,11 +105,10 @@ def as_proxy_answer(answer: Answer) -> dict[str, Any]:
 class HttpFunction:
     """Answers the public routes of these operations."""
 
-    def __init__(self, operations: Iterable[AnyOperation], dispatcher: Dispatcher, clock: Clock, log: Log) -> None:
+    def __init__(self, operations: Iterable[AnyOperation], dispatcher: Dispatcher, log: Log) -> None:
         public = [operation for operation in operations if operation.route is not None]
         self._routes = {f"{op.route.method} {op.route.path}": (Binding(op), Answers(op)) for op in public if op.route}
         self._dispatcher = dispatcher
-        self._clock = clock
         self._log = log
 
     async def __call__(self, event: Event, deadline: Deadline) -> dict[str, Any]:
