@@ -63,6 +63,7 @@ class Tables:
         *where: Condition,
         index: str | None = None,
         limit: int | None = None,
+        descending: bool = False,
     ) -> list[Row]:
         """The items of one partition key in the order of the sort key, up to `limit`; `where` bounds the sort key.
 
@@ -77,6 +78,8 @@ class Tables:
             "KeyConditionExpression": names.condition([(hash_key, "=", hash_value), *where]),
         }
         request |= {"ConsistentRead": True} if index is None else {"IndexName": index}
+        if descending:
+            request["ScanIndexForward"] = False
         request = names.fill(request)
         rows: list[Row] = []
         while True:
