@@ -27,7 +27,7 @@ FILES = (
     "tests/test_storage.py",
 )
 CONSUMING = ("src/{package}/consumers.py", "tests/test_consumers.py")
-OPTIONAL = ("src/{package}/storage/dynamodb.py", "tests/conftest.py")
+OPTIONAL = ("src/{package}/tables.py", "src/{package}/storage/dynamodb.py", "tests/conftest.py")
 
 EXTRA: Mapping[str, Mapping[str, str]] = {
     "notifications": {
@@ -66,6 +66,10 @@ EXTRA: Mapping[str, Mapping[str, str]] = {
         "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",
         "storage/dynamodb_wide.py": "reservations wider than one of DynamoDB's transactions",
         "stock_movements.py": "reserving, releasing and restocking: what consumers.py and reconciler.py share",
+    },
+    "users": {
+        "storage/dynamodb_rows.py": "keys and items of DynamoDB, and the domain's values",
+        "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",
     },
 }
 """Files beside those that every service has, with what they are for. One that is gone must go from here."""
