@@ -12,6 +12,7 @@ from souk_chassis.auth.tokens import sign_public
 from souk_chassis.context import Context
 from souk_chassis.ids import uuid7
 from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.ports import QueueBooks
 from souk_contracts.users import (
     Contact,
     Contacts,
@@ -65,6 +66,7 @@ class Users:
     """What the operations of this service stand on. Sessions are signed with `key`."""
 
     store: UserStore
+    queues: QueueBooks
     key: SigningKey
     turns: Turns = field(default_factory=Turns)
 
@@ -124,9 +126,8 @@ async def find_contacts(ctx: Context[Users], request: ContactsQuery) -> Contacts
 
 
 async def forget_old_failures(ctx: Context[Users]) -> None:
-    """One round in the background: removes counts whose window is over, so that guessing leaves no growing table."""
+    """A round: removes counts whose window is over, so that guessing leaves no growing table."""
     await ctx.deps.store.forget_old_failures(ctx.now)
-    await asyncio.sleep(FORGET_EVERY_S)
 
 
 async def _count_failure(ctx: Context[Users], email: str) -> None:
