@@ -31,6 +31,9 @@ OPTIONAL = ("src/{package}/storage/dynamodb.py", "src/{package}/tables.py", "tes
 
 EXTRA: Mapping[str, Mapping[str, str]] = {
     "notifications": {
+        "storage/dynamodb_rows.py": "keys and items of DynamoDB, and the domain's values",
+        "storage/dynamodb_slots.py": "what is spread over partitions of DynamoDB, read as one list",
+        "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",
         "transports/__init__.py": "adapters of a second port: the way out of the shop",
         "transports/mailbox.py": "the local way: a mail is kept, and sent nowhere",
         "transports/message.py": "a mail in the form of RFC 5322",
@@ -68,6 +71,10 @@ EXTRA: Mapping[str, Mapping[str, str]] = {
         "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",
         "storage/dynamodb_wide.py": "reservations wider than one of DynamoDB's transactions",
         "stock_movements.py": "reserving, releasing and restocking: what consumers.py and reconciler.py share",
+    },
+    "users": {
+        "storage/dynamodb_rows.py": "keys and items of DynamoDB, and the domain's values",
+        "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",
     },
 }
 """Files beside those that every service has, with what they are for. One that is gone must go from here."""
