@@ -62,7 +62,7 @@ class Service:
         self.store = store
         self.orders = Orders()
         self.lines: list[dict[str, Any]] = []
-        deps = make_products(store, "GBP", clock)
+        deps = make_products(store, store, "GBP", clock)
         log = Log("product-service", self)  # type: ignore[arg-type] # stands for the writer
         self.ctx: Context[Products] = Context(deps, "products", log, clock, self.orders, internal_call(clock, 10.0))
 

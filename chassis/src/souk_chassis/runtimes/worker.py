@@ -14,7 +14,7 @@ from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.events.event import Delivery, Event, traceparent_of, unpack
 from souk_chassis.manifest import Consumer
 from souk_chassis.observability.spans import recorder
-from souk_chassis.runtimes.instance import Background, Instance
+from souk_chassis.runtimes.instance import Instance, Round
 from souk_chassis.storage.messages import count_events
 from souk_chassis.storage.ports import COLLISION, Subscriptions, Waiting
 
@@ -93,8 +93,8 @@ class Worker:
             loop = self._consume_loop if hearing.consumer.ask is None else self._lease_loop
             loops.append((hearing.queue, loop(hearing)))
         endless = [(f"{name}-housekeeping", self._housekeeping())]
-        for index, background in enumerate(self._instance.background):
-            endless.append((f"{name}-background-{index}", self._forever(background)))
+        for index, each in enumerate(self._instance.rounds):
+            endless.append((f"{name}-round-{index}", self._again_and_again(each)))
         self._endless = [asyncio.create_task(loop, name=task_name) for task_name, loop in endless]
         self._tasks = [asyncio.create_task(loop, name=task_name) for task_name, loop in loops] + self._endless
 
@@ -355,18 +355,18 @@ class Worker:
                 self._instance.database.forget_received(self._instance.clock.now() - RECEIVED_KEPT),
                 "housekeeping failed",
             )
-            for work in self._instance.housekeeping:
-                await self._guarded(work(self._context("")), "housekeeping failed")
             await asyncio.sleep(HOUSEKEEPING_S)
 
-    async def _forever(self, background: Background) -> None:
-        """Each round has a context of its own: a deadline is for one round."""
+    async def _again_and_again(self, each: Round) -> None:
+        """Each round has a context of its own: a deadline is for one round. One that fails is followed by the next."""
         while True:
             try:
-                await background(self._context(""))
-            except Exception as error:  # noqa: BLE001 - a background loop outlives a failure
-                self._instance.log.error("background work failed", error=error)
-            await asyncio.sleep(POLL_S)
+                await each.run(self._context(""))
+            except SoukError as error:
+                self._instance.log.warning("round failed", code=error.code, detail=error.detail)
+            except Exception as error:  # noqa: BLE001 - the rounds outlive a failure
+                self._instance.log.error("round failed", error=error)
+            await asyncio.sleep(each.every_s)
 
     def _context(self, traceparent: str) -> Context[Any]:
         instance = self._instance

@@ -31,6 +31,8 @@ from souk_orders.ports import OrdersUnit
 OVERDUE_AFTER = timedelta(seconds=30)
 """An open order that has not moved for so long is asked after."""
 OVERDUE_BATCH = 200
+ASK_EVERY_S = 1.0
+"""Seconds between two looks for such orders, and how many one look asks after."""
 
 News = TypeVar("News", StockReserved, StockRejected, PaymentCaptured, PaymentDeclined)
 

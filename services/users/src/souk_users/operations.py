@@ -11,6 +11,7 @@ from souk_chassis.auth.passwords import hash_password, verify_password
 from souk_chassis.auth.tokens import sign_public
 from souk_chassis.context import Context
 from souk_chassis.ids import uuid7
+from souk_chassis.storage.ports import QueueBooks
 from souk_contracts.users import (
     Contact,
     Contacts,
@@ -64,6 +65,7 @@ class Users:
     """What the operations of this service stand on. Sessions are signed with `key`."""
 
     store: UserStore
+    queues: QueueBooks
     key: SigningKey
     turns: Turns = field(default_factory=Turns)
 
@@ -120,9 +122,8 @@ async def find_contacts(ctx: Context[Users], request: ContactsQuery) -> Contacts
 
 
 async def forget_old_failures(ctx: Context[Users]) -> None:
-    """One round in the background: removes counts whose window is over, so that guessing leaves no growing table."""
+    """A round: removes counts whose window is over, so that guessing leaves no growing table."""
     await ctx.deps.store.forget_old_failures(ctx.now)
-    await asyncio.sleep(FORGET_EVERY_S)
 
 
 def _profile(user: User) -> UserProfile:

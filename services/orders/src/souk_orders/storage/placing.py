@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from souk_chassis import wire
-from souk_chassis.storage.ports import Database
+from souk_chassis.storage.ports import Store
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import StatusChange
 from souk_orders.domain import Draft, Placed, Step
@@ -15,7 +15,7 @@ from souk_orders.facts import created
 from souk_orders.ports import OrdersUnit
 
 
-async def place_in_unit(store: Database[OrdersUnit], drafts: Sequence[Draft]) -> Sequence[Placed]:
+async def place_in_unit(store: Store[OrdersUnit], drafts: Sequence[Draft]) -> Sequence[Placed]:
     """See `souk_orders.ports.OrderStore.place`."""
     async with store.unit() as unit:
         answers = await unit.place(drafts)
