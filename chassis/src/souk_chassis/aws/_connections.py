@@ -117,6 +117,9 @@ class Connection:
         body = answer.read(MAX_ANSWER + 1)
         if len(body) > MAX_ANSWER:
             raise http.client.HTTPException(f"An answer of over {MAX_ANSWER} bytes")
+        # `read` with a limit does not mind an answer that is cut off; and one that does not say how long it is may be.
+        if answer.length != 0 and not answer.chunked:
+            raise http.client.IncompleteRead(body, answer.length)
         headers = {name.lower(): value for name, value in answer.getheaders()}
         return HttpResponse(answer.status, headers, body), not answer.will_close
 
