@@ -27,7 +27,7 @@ FILES = (
     "tests/test_storage.py",
 )
 CONSUMING = ("src/{package}/consumers.py", "tests/test_consumers.py")
-OPTIONAL = ("src/{package}/storage/dynamodb.py", "tests/conftest.py")
+OPTIONAL = ("src/{package}/storage/dynamodb.py", "src/{package}/tables.py", "tests/conftest.py")
 
 EXTRA: Mapping[str, Mapping[str, str]] = {
     "notifications": {
@@ -43,6 +43,8 @@ EXTRA: Mapping[str, Mapping[str, str]] = {
         "facts.py": "what every event of an order says, in one place",
         "placing.py": "the one use case that is as long as all others together",
         "pricing.py": "asks for prices, and remembers the last ones",
+        "storage/dynamodb_rows.py": "keys and items of DynamoDB, and the domain's values",
+        "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",
         "storage/placing.py": "placing, for both adapters, and the one statement that it is in PostgreSQL",
         "storage/postgres_reads.py": "reads beside the unit of work of storage/postgres.py",
         "storage/rows.py": "rows as values, for both of them",
