@@ -51,10 +51,15 @@ class SqsQueues:
     async def redrive(self, queue: str) -> int:
         """Put a queue's dead letters back into it, for `REDRIVE_S` at most. Returns how many events.
 
-        Each is sent before it is removed: where that breaks off, it comes twice, and its consumer knows it.
+        Each is sent before it is removed: where that breaks off, it comes twice, and its consumer knows it. Raises as
+        `until_taken` does; what was not moved is a dead letter again after `MOVING_S`.
         """
         ends_s = time.monotonic() + REDRIVE_S
-        return sum(await asyncio.gather(*(self._move(queue, ends_s) for _ in range(MOVERS))))
+        moved = await asyncio.gather(*(self._move(queue, ends_s) for _ in range(MOVERS)), return_exceptions=True)
+        for outcome in moved:
+            if isinstance(outcome, BaseException):
+                raise outcome  # once no mover is under way any more
+        return sum(count for count in moved if isinstance(count, int))
 
     async def bury(self, queue: str, event_json: str, reason: str, attempts: int) -> None:
         """Send an event to the dead letters of its queue, with the reason. Raises as `until_taken` does."""
