@@ -131,7 +131,7 @@ async def test_a_queue_end_to_end(aws: AwsClient, queue: str) -> None:
     assert {message.receives for message in messages} == {1}
     assert abs(messages[0].sent_s - datetime.now(UTC).timestamp()) < 120
     assert (await queues.size(queue)).in_flight == 2
-    assert await queues.hide(queue, [message.receipt for message in messages], 0) == []
+    assert await queues.hide(queue, {message.receipt: 0 for message in messages}) == []
     again = await drain(queues, queue)
     assert {message.receives for message in again} == {2}
     assert (await queues.size(queue)).all == 0

@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -37,6 +37,7 @@ class ModelQueues:
         self.in_hand: dict[str, list[Received]] = {}
         self.numbers = itertools.count(1)
         self.fails: list[str] = []
+        self.hidden_s: dict[str, int] = {}
 
     async def send(self, queue: str, messages: Sequence[Attributed]) -> list[Failed]:
         assert 1 <= len(messages) <= BATCH_ENTRIES
@@ -64,8 +65,10 @@ class ModelQueues:
         self.in_hand[queue] = [each for each in self.in_hand[queue] if each.receipt not in receipts]
         return []
 
-    async def hide(self, queue: str, receipts: Sequence[str], hidden_s: int) -> list[Failed]:
-        assert hidden_s == 0
+    async def hide(self, queue: str, hidden_s: Mapping[str, int]) -> list[Failed]:
+        assert 1 <= len(hidden_s) <= BATCH_ENTRIES
+        self.hidden_s |= hidden_s
+        receipts = [receipt for receipt, seconds in hidden_s.items() if not seconds]
         given_back = [each for each in self.in_hand[queue] if each.receipt in receipts]
         self.in_hand[queue] = [each for each in self.in_hand[queue] if each.receipt not in receipts]
         self.messages[queue] += given_back
@@ -108,6 +111,26 @@ async def test_burying_is_tried_again_and_bounded(model: ModelQueues, books: Sqs
     [letter] = await books.dead_letters(10)
     assert (letter.event_id, letter.type, letter.subject) == ("m1", "", "")
     assert letter.reason == "r" * MAX_REASON
+
+
+@pytest.mark.parametrize("left", [-100, 0, 20, 35, 60, 3_000])
+async def test_there_is_always_room_for_the_event(model: ModelQueues, books: SqsQueues, left: int) -> None:
+    """The model refuses what is over the limit, so that a full message has no room for the whole reason."""
+    full = "x" * (BATCH_BYTES - len("countNumber1") - max(0, left))
+    await books.bury("read", full, "ä" * 1_000, 5)
+    [message] = model.messages["read-dlq"]
+    assert message.body == full
+    assert ("attempts" in message.attributes, "reason" in message.attributes) == (left >= 20, left >= 35)
+    assert set(message.attributes.get("reason", "")) <= {"ä"}
+    assert (await books.dead_letters(1))[0].attempts == (5 if left >= 20 else 0)
+
+
+async def test_messages_are_put_off(model: ModelQueues, books: SqsQueues) -> None:
+    delays_s = {f"r{number}": float(number) + 0.2 for number in range(1, 24)} | {"long": 1e6, "now": 0.0}
+    await model.send("read", [Attributed("a")])
+    await model.receive("read")
+    await books.postpone("read", delays_s)
+    assert model.hidden_s == {f"r{number}": number + 1 for number in range(1, 24)} | {"long": 43_200, "now": 0}
 
 
 async def test_looking_takes_nothing_and_ends(model: ModelQueues, books: SqsQueues) -> None:

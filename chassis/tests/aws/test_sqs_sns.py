@@ -78,10 +78,10 @@ async def test_receiving(sqs: Queues, stand_in: Any) -> None:
 async def test_removing_and_hiding(sqs: Queues, stand_in: Any) -> None:
     stand_in.rest = lambda _: (200, {"Failed": [{"Id": "0", "Code": "ReceiptHandleIsInvalid", "SenderFault": True}]})
     assert await sqs.delete("one", ["r"]) == [Failed(0, "ReceiptHandleIsInvalid", "", sender_fault=True)]
-    assert await sqs.hide("one", ["r", "q"], 5) == [Failed(0, "ReceiptHandleIsInvalid", "", sender_fault=True)]
+    assert await sqs.hide("one", {"r": 5, "q": 0}) == [Failed(0, "ReceiptHandleIsInvalid", "", sender_fault=True)]
     assert stand_in.bodies("ChangeMessageVisibilityBatch")[0]["Entries"] == [
         {"Id": "0", "ReceiptHandle": "r", "VisibilityTimeout": 5},
-        {"Id": "1", "ReceiptHandle": "q", "VisibilityTimeout": 5},
+        {"Id": "1", "ReceiptHandle": "q", "VisibilityTimeout": 0},
     ]
 
 
