@@ -79,7 +79,8 @@ class Connection:
         self._http.close()
 
     def send(self, request: HttpRequest, exchange: Exchange, ends_s: float) -> None:
-        """Send the request. Raises `NothingSentError`, or what a socket raises.
+        """Send the request. Raises `NothingSentError`, what a socket raises, or `CouldNotConnectError` for one that
+        was given up.
 
         Headers go first and alone: nobody acts on a request whose body has not come.
         """
@@ -101,7 +102,7 @@ class Connection:
         except OSError as error:
             raise NothingSentError(str(error)) from error
         if not exchange.may_send():
-            raise NothingSentError("given up")
+            raise CouldNotConnectError("It was given up before it was sent")
         if request.body:
             self._http.send(request.body)
         else:
