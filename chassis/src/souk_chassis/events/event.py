@@ -40,7 +40,15 @@ class Event(wire.Lenient, frozen=True, kw_only=True):
     @classmethod
     def topic(cls) -> str:
         """The topic that it is published on, such as `order-created`."""
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
+        return topic_of(cls.type_name())
+
+
+def topic_of(type_name: str) -> str:
+    """The topic of a type such as `souk.OrderCreated.v1`: `order-created`. Raises ValueError for any other form."""
+    parts = type_name.split(".")
+    if len(parts) != 3 or not re.fullmatch(r"\w+", parts[1]):
+        raise ValueError(f"No type of an event: {type_name!r}")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", parts[1]).lower()
 
 
 MAX_EVENTS = 128
