@@ -19,6 +19,7 @@ async def test_the_document_is_what_the_command_renders(shop: Client, rendered: 
     assert rendered.status == 0, rendered.err
     shown = await shop.ask("GET", "/openapi.json", token=ANONYMOUS)
     assert shown.expect(200) == json.loads(rendered.out)
+    assert shown.body == rendered.out.encode()
     assert shown.headers["content-type"] == "application/json"
 
 
