@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from souk_chassis import wire
-from souk_chassis.aws.batches import Attributed, batched, sendable, until_taken
+from souk_chassis.aws.batches import BATCH_ENTRIES, Attributed, batched, sendable, until_taken
 from souk_chassis.aws.sqs import Queues, Received
 from souk_chassis.events.event import events_of, type_and_subject
 from souk_chassis.storage.ports import MAX_REASON, DeadLetter, QueueState
@@ -70,7 +70,12 @@ class SqsQueues:
         by_delay: dict[int, list[str]] = {}
         for receipt, delay_s in delays_s.items():
             by_delay.setdefault(round(delay_s), []).append(receipt)
-        await asyncio.gather(*(self._queues.hide(queue, receipts, delay_s) for delay_s, receipts in by_delay.items()))
+        hidden = [
+            self._queues.hide(queue, part, delay_s)
+            for delay_s, receipts in by_delay.items()
+            for part in (receipts[at : at + BATCH_ENTRIES] for at in range(0, len(receipts), BATCH_ENTRIES))
+        ]
+        await asyncio.gather(*hidden)
 
     async def _state(self, queue: str) -> QueueState:
         waiting, dead = await asyncio.gather(self._queues.size(queue), self._queues.size(queue + DEAD_LETTERS))
