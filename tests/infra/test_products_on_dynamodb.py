@@ -26,7 +26,7 @@ from souk_chassis.testing.clock import ManualClock
 from souk_products.domain import ReservationState
 from souk_products.stock_movements import cancel, reserve
 from souk_products.storage.dynamodb import DynamoProductsStore
-from souk_products.storage.dynamodb_rows import EVENTS, PRODUCTS, TABLES
+from souk_products.tables import EVENTS, PRODUCTS, TABLES
 from tests.infra.conftest import contract
 
 _storage = contract("products", "test_storage")

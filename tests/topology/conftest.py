@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from tests.topology.client import Client, Customer
-from tests.topology.running import Shop, data_dir, processes_of
+from tests.topology.running import Shop, running_shop
 
 TOPOLOGIES = ("process", "serialised", "processes")
 """In one process; the same with everything through JSON and every event handled twice; a process a service."""
@@ -16,15 +16,8 @@ TOPOLOGIES = ("process", "serialised", "processes")
 def every_topology(request: pytest.FixtureRequest) -> Iterator[Shop]:
     """A running shop of each topology. In the end its books agree, and nothing of it is left."""
     serialised = request.param == "serialised"
-    with data_dir() as folder:
-        shop = Shop(folder, "process" if serialised else request.param, serialised=serialised)
-        shop.up()
-        try:
-            yield shop
-            shop.audit()
-        finally:
-            shop.down()
-            assert not processes_of(folder)
+    with running_shop("process" if serialised else request.param, serialised=serialised) as shop:
+        yield shop
 
 
 @pytest.fixture

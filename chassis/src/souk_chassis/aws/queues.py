@@ -4,11 +4,11 @@ back. Beside each queue lies `<queue>-dlq`, its dead letters."""
 import asyncio
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from souk_chassis import wire
-from souk_chassis.aws.batches import Attributed, batched, sendable, until_taken
+from souk_chassis.aws.batches import BATCH_ENTRIES, Attributed, batched, sendable, until_taken
 from souk_chassis.aws.sqs import Queues, Received
 from souk_chassis.events.event import events_of, type_and_subject
 from souk_chassis.storage.ports import MAX_REASON, DeadLetter, QueueState
@@ -63,6 +63,19 @@ class SqsQueues:
         attributes: dict[str, str | int] = {name: value for name, value in told.items() if value}
         message = Attributed(sendable(event_json), {**attributes, "attempts": attempts, "count": 1})
         await until_taken([message], lambda left: self._queues.send(queue + DEAD_LETTERS, left), self._dice)
+
+    async def postpone(self, queue: str, delays_s: Mapping[str, float]) -> None:
+        """Let messages in hand (by receipt) come again after so many seconds, of which SQS takes whole ones. Those
+        that SQS could not put off come when their visibility time-out ends."""
+        by_delay: dict[int, list[str]] = {}
+        for receipt, delay_s in delays_s.items():
+            by_delay.setdefault(round(delay_s), []).append(receipt)
+        hidden = [
+            self._queues.hide(queue, part, delay_s)
+            for delay_s, receipts in by_delay.items()
+            for part in (receipts[at : at + BATCH_ENTRIES] for at in range(0, len(receipts), BATCH_ENTRIES))
+        ]
+        await asyncio.gather(*hidden)
 
     async def _state(self, queue: str) -> QueueState:
         waiting, dead = await asyncio.gather(self._queues.size(queue), self._queues.size(queue + DEAD_LETTERS))

@@ -136,9 +136,12 @@ class DynamoModel:
         units = read_units(sum(map(size_of, answer))) * _read_factor(request)
         place = table.name if index is None else f"{table.name}/{request['IndexName']}"
         self._charge([Charge(place, self.meter.partition(wanted[0]), reads=units)])
-        if last is None:
-            return {"Items": answer}
-        return {"Items": answer, "LastEvaluatedKey": {n: last[n] for n in {*table.keys, hash_key, sort_key} if n}}
+        found: dict[str, Any] = {"Count": len(answer)}
+        if request.get("Select") != "COUNT":
+            found["Items"] = answer
+        if last is not None:
+            found["LastEvaluatedKey"] = {n: last[n] for n in {*table.keys, hash_key, sort_key} if n}
+        return found
 
     async def _transact_get(self, request: Mapping[str, Any]) -> dict[str, Any]:
         places = [self._item(each["Get"], "Key") for each in request["TransactItems"]]
