@@ -31,7 +31,7 @@ INBOX_KEPT = timedelta(days=14)
 
 def events_table(name: str) -> Table:
     """The table of a service's outbox and inbox. Expired ids are removed by DynamoDB, at no cost."""
-    return Table(name, "slot", "id", expires="expiresAt")
+    return Table(name, "slot", "id", expires="expiresAt", streams=True)
 
 
 def outbox_writes(table: Table, events: Sequence[Stored], dice: random.Random) -> list[Write]:

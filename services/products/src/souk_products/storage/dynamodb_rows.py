@@ -1,4 +1,4 @@
-"""The products service's items in DynamoDB, and the domain's values. How its tables are keyed: `souk_products.tables`."""
+"""The products service's items in DynamoDB, as the domain's values. Keys of its tables: `souk_products.tables`."""
 
 import zlib
 from collections.abc import Mapping, Sequence
