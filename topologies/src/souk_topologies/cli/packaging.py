@@ -1,13 +1,12 @@
 """`souk package`: what Lambda runs."""
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError
-from souk_topologies.gateway import api_document
+from souk_topologies.edge import edge_files
 from souk_topologies.packages import DEFAULT_PLATFORM, DEFAULT_PYTHON, PackageError, Target, build_packages
 from souk_topologies.shop import manifests
 
@@ -44,9 +43,9 @@ def _platform(_: click.Context, __: click.Parameter, value: str) -> str:
 def package(out: Path, python: str, platform: str) -> None:
     """Write the packages of the functions: a zip for each service, and one for the edge."""
     target = Target(python, platform)
-    document = json.dumps(api_document(list(manifests().values())), indent=2) + "\n"
+    files = edge_files(list(manifests().values()), CHECKOUT / "web")
     try:
-        for built in build_packages(CHECKOUT, out, document.encode(), target):
+        for built in build_packages(CHECKOUT, out, files, target):
             click.echo(f"{built.path}  {built.size:,} bytes  sha256 {built.sha256}")
     except PackageError as error:
         raise FoundWrongError(str(error)) from None

@@ -18,7 +18,6 @@ MAX_PACKAGE_BYTES = 10_000_000
 """The largest package. Lambda takes 50 MB, and each cold start fetches it."""
 EDGE = "edge"
 """The package of the gateway's function and the authorizer's."""
-DOCUMENT = "openapi.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +29,10 @@ class Package:
     sha256: str
 
 
-def build_packages(root: Path, out: Path, document: bytes, target: Target) -> Iterator[Package]:
+def build_packages(root: Path, out: Path, edge_files: Mapping[str, bytes], target: Target) -> Iterator[Package]:
     """Write the package of each service and of the edge into `out`, and tell of each when it is there.
 
-    `root` is a checkout, `document` what the gateway answers for `/openapi.json`. Byte code is in a package where the
+    `root` is a checkout, `edge_files` what the gateway's function serves (`souk_topologies.edge`). Byte code is in a package where the
     target's Python is the running one. Raises PackageError, OSError.
     """
     members = read_members(root)
@@ -41,7 +40,7 @@ def build_packages(root: Path, out: Path, document: bytes, target: Target) -> It
     for name in SERVICES:
         yield _write(out / f"{name}.zip", _gather(root, members, f"souk-{name}", target), target)
     edge = _gather(root, members, "souk-chassis", target)
-    yield _write(out / f"{EDGE}.zip", edge | {DOCUMENT: document}, target)
+    yield _write(out / f"{EDGE}.zip", edge | dict(edge_files), target)
 
 
 def _gather(root: Path, members: Mapping[str, Member], member: str, target: Target) -> dict[str, bytes]:
