@@ -1,11 +1,11 @@
 """What the tests of the orders service share: stores of both kinds, a products service that is a table, drafts."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from souk_chassis import wire
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity, Role
