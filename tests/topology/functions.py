@@ -40,7 +40,7 @@ from souk_chassis.runtimes.lambda_events import EventsFunction
 from souk_chassis.runtimes.lambda_http import HttpFunction, is_http
 from souk_chassis.storage.ports import DeadLetter, QueueState
 from souk_chassis.testing.dynamodb_model import DynamoModel
-from souk_topologies.gateway import api_document
+from souk_topologies.api import api_document, in_json
 from souk_topologies.places import DataDir
 from souk_topologies.shop import ISSUERS, build_of, manifests, wiring
 from tests.topology.client import Customer
@@ -180,7 +180,7 @@ class FunctionsShop:
         for name, service in self.services.items():
             for part in Part:
                 await self._build(name, service, part)
-        document = wire.encode(api_document(list(self.services.values())))
+        document = in_json(api_document(list(self.services.values())))
         public = wire.encode(jwks(self.keys.values()))
         names = {name: service.label for name, service in self.services.items()}
         gateway = GatewayFunction(document, public, self, names, Log("gateway"))
