@@ -6,7 +6,6 @@ Each service signs with its own key and knows only the public keys of the others
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +17,15 @@ if TYPE_CHECKING:  # it takes 50 ms to import: who never signs or verifies, such
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 
-@dataclass(frozen=True)
-class SigningKey:
+class SigningKey(msgspec.Struct, frozen=True, dict=True):
     """The private key of one issuer, as PEM (PKCS 8). The key id is the issuer's name."""
 
     issuer: str
-    pem: bytes = field(repr=False)
+    pem: bytes
+
+    def __repr__(self) -> str:
+        """Without the key itself: what is shown may be logged."""
+        return f"SigningKey(issuer={self.issuer!r})"
 
     @cached_property
     def private(self) -> "Ed25519PrivateKey":
