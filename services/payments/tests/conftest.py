@@ -193,7 +193,7 @@ class Desk:
         facts: dict[str, Any] = {"order_id": order_id, "total_minor": 1000, "currency": "GBP", "return_id": return_id}
         return OrderReturned(**facts, amount_minor=amount_minor, items=())
 
-    async def hear(self, handler: Any, deliveries: Sequence[Delivery[Any]], answers: Sequence[Any] = ()) -> None:
+    async def hear(self, handler: Any, deliveries: Sequence[Delivery[Any]], *answers: Sequence[Any]) -> None:
         """Handle what it has not had, in one unit of work, again where that collides."""
         context = context_for(None, clock=self.clock)
 
@@ -201,8 +201,7 @@ class Desk:
             async with self.store.unit() as unit:
                 fresh = await unit.first_time(handler.__name__, [each.event_id for each in deliveries])
                 mine = [n for n, delivery in enumerate(deliveries) if delivery.event_id in fresh]
-                own = [[each[n] for n in mine] for each in ([deliveries, answers] if answers else [deliveries])]
-                await handler(context, unit, *own)
+                await handler(context, unit, *([each[n] for n in mine] for each in (deliveries, *answers)))
 
         await until_kept(once)
 
