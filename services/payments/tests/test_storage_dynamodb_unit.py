@@ -104,6 +104,27 @@ async def test_a_unit_that_fits_is_one_transaction(dynamo: Desk) -> None:
     assert model.counts["TransactWriteItems"] == 3
 
 
+async def test_an_order_that_is_too_wide_is_kept_in_several_and_stops_itself_nowhere(dynamo: Desk) -> None:
+    model = dynamo.unmetered()
+    desk = dynamo(model)
+    await desk.charge(dynamo.heard(dynamo.reserved("a")))
+    await desk.hear(refund_returns, dynamo.heard(*(dynamo.returned("a", f"r-{n}", 2) for n in range(250))))
+    await desk.refund(await desk.owed())
+    [payment], refunds, _ = await desk.books()
+    assert (payment.refunded_minor, len(refunds)) == (500, 250)
+    assert model.counts["ConditionalCheckFailed"] == 0
+
+
+async def test_a_payment_that_another_made_meanwhile_stays(dynamo: Desk) -> None:
+    model = dynamo.unmetered()
+    client = FaultyClient(model)
+    desk, other = dynamo(client), dynamo(model)
+    client.meanwhile["TransactWriteItems"] = partial(other.charge, dynamo.heard(dynamo.reserved("a")))
+    await desk.hear(cancel_payments, dynamo.heard(dynamo.cancelled("a")))
+    [payment], [refund], _ = await desk.books()
+    assert (payment.state, payment.owed_minor, refund.amount_minor) == (PaymentState.CAPTURED, 1000, 1000)
+
+
 async def test_events_are_kept_with_the_orders_that_they_tell_of(dynamo: Desk) -> None:
     """Each transaction has one item of the outbox."""
     desk = dynamo(dynamo.unmetered())

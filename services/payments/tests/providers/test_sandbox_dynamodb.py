@@ -157,6 +157,15 @@ async def test_what_another_took_meanwhile_is_not_given() -> None:
     assert await books_on(model).page("", 10) == [ProviderBook("a", 1000, 1000, 1)]
 
 
+async def test_a_refund_that_another_gave_meanwhile_is_given_once() -> None:
+    model = unmetered()
+    client = FaultyClient(model)
+    await books_on(model).enter([charged("a")])
+    client.meanwhile["TransactWriteItems"] = partial(books_on(model).give, [refund("a", "k")])
+    assert await books_on(client).give([refund("a", "k")]) == await books_on(model).give([refund("a", "k")])
+    assert await books_on(model).page("", 10) == [ProviderBook("a", 1000, 300, 1)]
+
+
 async def test_a_key_that_another_used_meanwhile_gets_its_answer() -> None:
     model = unmetered()
     client = FaultyClient(model)
