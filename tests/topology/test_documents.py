@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.topology.client import ANONYMOUS, Client
+from tests.topology.functions import FunctionsServer
 from tests.topology.running import SERVICES, Finished, souk
 
 
@@ -43,9 +44,10 @@ async def test_keys_are_public_halves_alone(shop: Client) -> None:
         assert "d" not in key
 
 
-async def test_a_head_request_has_the_headers_alone(shop: Client) -> None:
-    product_id = await shop.new_product()
-    for path in (f"/products/{product_id}", "/health", "/openapi.json"):
+async def test_a_head_request_has_the_headers_alone(shop: Client, every_topology: object) -> None:
+    # API Gateway routes what stands in the document, and HEAD does not: there the gateway's own routes have it.
+    product = () if isinstance(every_topology, FunctionsServer) else (f"/products/{await shop.new_product()}",)
+    for path in (*product, "/health", "/openapi.json"):
         head, get = await shop.ask("HEAD", path), await shop.ask("GET", path)
         assert (head.status, head.body) == (200, b"")
         assert head.headers["content-length"] == get.headers["content-length"] == str(len(get.body))
