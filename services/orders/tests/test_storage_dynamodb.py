@@ -157,6 +157,14 @@ async def test_orders_that_fit_go_in_one_transaction(draft: Any) -> None:
     assert model.counts["TransactWriteItems"] == 3
 
 
+async def test_orders_that_are_too_heavy_for_one_transaction_go_in_several(draft: Any) -> None:
+    model = unmetered()
+    placed = await on(model).place([draft(f"w{n:02}", lines=wide_lines(2_000), total_minor=1) for n in range(12)])
+    assert [each.fresh for each in placed] == [True] * 12
+    assert model.counts["TransactWriteItems"] == 2
+    assert await on(model).outbox_size() == 12
+
+
 async def test_orders_that_are_new_are_placed_in_one_call(draft: Any) -> None:
     model = unmetered()
     await on(model).place([draft("o1", key=KEY), draft("o2")])
