@@ -16,6 +16,9 @@ from types import ModuleType
 
 import pytest
 
+from souk_chassis.aws.client import AwsClient
+from souk_chassis.aws.credentials import Credentials, FixedCredentials
+from souk_chassis.aws.transport import HttpTransport
 from souk_chassis.storage.dynamodb.client import DynamoClient, RetryingClient
 from souk_chassis.storage.dynamodb.http_client import HttpDynamoClient
 from souk_chassis.storage.dynamodb.schema import Table
@@ -80,12 +83,8 @@ def tables() -> Iterable[Table]:
 @pytest.fixture
 async def client(local_url: str, tables: Iterable[Table]) -> AsyncIterator[DynamoClient]:
     """A client with empty tables: DynamoDB Local keeps those of each access key apart."""
-    from botocore.credentials import Credentials
-
-    from souk_chassis.storage.dynamodb.signing import Signer
-
-    signer = Signer("eu-west-1", credentials=Credentials(f"test{secrets.token_hex(8)}", "secret"))
-    made = RetryingClient(HttpDynamoClient("eu-west-1", signer, local_url))
+    key = FixedCredentials(Credentials(f"test{secrets.token_hex(8)}", "secret"))
+    made = RetryingClient(HttpDynamoClient(AwsClient("eu-west-1", key, HttpTransport(), local_url)))
     for table in tables:
         await made.call("CreateTable", table.create_request())
     yield made

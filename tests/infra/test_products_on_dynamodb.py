@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from souk_chassis.aws.client import AwsClient
+from souk_chassis.aws.credentials import Credentials, FixedCredentials
+from souk_chassis.aws.transport import HttpTransport
 from souk_chassis.errors import SoukError
 from souk_chassis.storage.collisions import until_kept
 from souk_chassis.storage.dynamodb.client import DynamoClient
@@ -23,7 +26,7 @@ from souk_chassis.testing.clock import ManualClock
 from souk_products.domain import ReservationState
 from souk_products.stock_movements import cancel, reserve
 from souk_products.storage.dynamodb import DynamoProductsStore
-from souk_products.storage.dynamodb_rows import EVENTS, PRODUCTS, TABLES
+from souk_products.tables import EVENTS, PRODUCTS, TABLES
 from tests.infra.conftest import contract
 
 _storage = contract("products", "test_storage")
@@ -110,13 +113,9 @@ async def test_a_wide_order_is_reserved_and_undone(store: DynamoProductsStore, l
 async def test_what_the_store_needs_is_there_or_said(store: DynamoProductsStore) -> None:
     await store.ping()
     assert await store.outbox_size() == 0
+    key = FixedCredentials(Credentials("key", "secret"))
+    away = AwsClient("eu-west-1", key, HttpTransport(), "http://127.0.0.1:1/")
     with pytest.raises(SoukError):
-        await DynamoProductsStore(HttpDynamoClient("eu-west-1", NoSigner(), "http://127.0.0.1:1/"), store.clock).ping()
+        await DynamoProductsStore(HttpDynamoClient(away), store.clock).ping()
+    await away.close()
     assert EVENTS.expires == "expiresAt"
-
-
-class NoSigner:
-    """Signs nothing."""
-
-    async def headers(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, str]:
-        return headers

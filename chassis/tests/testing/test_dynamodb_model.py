@@ -102,6 +102,17 @@ async def test_queries_are_sorted_bounded_and_paged(tables: Tables) -> None:
     assert await tables.query(LINES, "o", index="byDay") == []
 
 
+async def test_a_query_goes_backwards_when_asked(tables: Tables) -> None:
+    """Also over more than one page: an item weighs 300 KB, and a page ends at 1 MB."""
+    rows = [{"id": "o", "line": f"{number:03}", "day": f"{number:03}", "text": "x" * 300_000} for number in range(12)]
+    await tables.put_all(LINES, rows)
+    for index in (None, "byDay"):
+        found = await tables.query(LINES, "o", index=index, descending=True)
+        assert [row["line"] for row in found] == [row["line"] for row in reversed(rows)]
+    before = await tables.query(LINES, "o", ("line", "<", "010"), limit=2, descending=True)
+    assert [row["line"] for row in before] == ["009", "008"]
+
+
 async def test_an_index_has_its_keys_alone_unless_it_is_whole(tables: Tables) -> None:
     await tables.put_all(STOCK, [{"id": "a", "shelf": "s", "place": "2", "units": 1}, {"id": "b", "shelf": "s"}])
     assert await tables.query(STOCK, "s", index="byShelf") == [{"id": "a", "shelf": "s", "place": "2"}]

@@ -28,9 +28,9 @@ from souk_products.operations import Products, make_products
 from souk_products.ports import ProductRecord, ProductsStore
 from souk_products.stock_movements import reserve
 from souk_products.storage.dynamodb import DynamoProductsStore
-from souk_products.storage.dynamodb_rows import TABLES
 from souk_products.storage.memory import MemoryProductsStore
 from souk_products.storage.postgres import PostgresProductsStore
+from souk_products.tables import TABLES
 
 
 class Orders:

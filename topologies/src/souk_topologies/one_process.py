@@ -22,7 +22,6 @@ from souk_topologies.places import DataDir
 from souk_topologies.runner import (
     CLOCK,
     checks,
-    look_often,
     open_targets,
     serve_app,
     stop_event,
@@ -83,10 +82,8 @@ async def open_shop(premises: Premises, stack: AsyncExitStack) -> ASGIApp:
         out = way_out(dispatcher)
         dispatcher.bind(instance, out)
         if switches.works:
-            worker = work(instance, subscriptions, out, deliveries=2 if serialised else 1)
-            stack.push_async_callback(worker.stop)
-            if not switches.serves:
-                look_often(instance, stack)
+            deliveries = 2 if serialised else 1
+            work(instance, subscriptions, out, stack, serves=switches.serves, deliveries=deliveries)
     asked = {**checks(instances, targets), **premises.elsewhere}
     if not switches.serves:
         return app([], asked)

@@ -31,7 +31,6 @@ from souk_topologies.processes import WIRING_VARIABLE, ProcessConfig
 from souk_topologies.runner import (
     CLOCK,
     checks,
-    look_often,
     open_targets,
     run,
     serve_app,
@@ -74,10 +73,8 @@ async def serve_service(config: ProcessConfig, listener: socket.socket, environm
         ]
         targets = await open_targets(config.bus_urls, config.name, stack) if switches.works else {}
         if switches.works:
-            worker = work(instance, Subscriptions(config.wiring.subscriptions, targets), out, deliveries=1)
-            stack.push_async_callback(worker.stop)
-            if not switches.serves:
-                look_often(instance, stack)
+            subscriptions = Subscriptions(config.wiring.subscriptions, targets)
+            work(instance, subscriptions, out, stack, serves=switches.serves)
         await serve_app(_shared(config, app(routes, checks([instance], targets))), listener, stack)
         await stopping.wait()
 

@@ -11,12 +11,12 @@ from starlette.types import Receive, Scope, Send
 
 from souk_chassis import wire
 from souk_chassis.auth.access import check_access
-from souk_chassis.auth.identity import ANONYMOUS, Caller
 from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.clock import Clock
 from souk_chassis.context import Call, Dispatcher
 from souk_chassis.errors import SoukError, unauthenticated
 from souk_chassis.http.binding import MAX_BODY, Binding
+from souk_chassis.http.exchange import Answers, Headers, caller_of, check_headers, failed, unforeseen
 from souk_chassis.http.problem import EdgeError, refuse, render
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.spans import SERVER, recorder
@@ -29,23 +29,13 @@ DEADLINE_HEADER = "souk-deadline-ms"
 
 MAX_CALL_BODY = 4 * MAX_BODY
 """The largest body of a call between services, in bytes: what they ask of each other is longer than what people ask."""
-MAX_HEADERS = 32_768
-"""The largest headers, in bytes, names and values together."""
 BODY_TIMEOUT_S = 20.0
 """How long a request's body may take to come, in seconds."""
-
-Headers = list[tuple[bytes, bytes]]
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
     """The request's headers by lower-case name; the last of a repeated one counts."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-
-
-def check_headers(headers: dict[str, str]) -> None:
-    """Raise EdgeError 431 where the headers are larger than `MAX_HEADERS` together."""
-    if sum(map(len, headers)) + sum(map(len, headers.values())) > MAX_HEADERS:
-        raise EdgeError(431, "headers_too_large", f"The headers are larger than {MAX_HEADERS} bytes.")
 
 
 async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> bytes:
@@ -85,17 +75,6 @@ async def respond(send: Send, status: int, headers: Headers, body: bytes) -> Non
     await send({"type": "http.response.body", "body": body})
 
 
-def caller_of(headers: dict[str, str], verifier: TokenVerifier) -> Caller:
-    """Who is calling, by the bearer token. Raises SoukError `unauthenticated` for a token that is not valid."""
-    authorization = headers.get("authorization")
-    if authorization is None:
-        return Caller(ANONYMOUS)
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise unauthenticated("invalid_token", "The Authorization header is not of the form: Bearer TOKEN.")
-    return verifier.verify(token.strip())
-
-
 async def _send_events(send: Send, responses: AsyncIterator[Any], log: Log, traceparent: str) -> None:
     """Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). A failure after the start
     is told as an event of its own, since the status is sent already."""
@@ -119,7 +98,7 @@ async def _send_events(send: Send, responses: AsyncIterator[Any], log: Log, trac
         if not started:
             raise
         log.error("unforeseen failure", traceparent, error=error)
-        await _send_error_event(send, _unforeseen(), traceparent)
+        await _send_error_event(send, unforeseen(), traceparent)
         return
     if not started:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -129,10 +108,6 @@ async def _send_events(send: Send, responses: AsyncIterator[Any], log: Log, trac
 async def _send_error_event(send: Send, error: SoukError | EdgeError, traceparent: str) -> None:
     body = b"event: error\ndata: " + render(error, traceparent)[2] + b"\n\n"
     await send({"type": "http.response.body", "body": body})
-
-
-def _unforeseen() -> EdgeError:
-    return EdgeError(500, "internal", "Something unforeseen happened. It was logged with this trace id.")
 
 
 class _Guarded(ABC):
@@ -153,14 +128,8 @@ class _Guarded(ABC):
             with span:
                 check_headers(headers)
                 await self.handle(scope, headers, traceparent, receive, send)
-        except (SoukError, EdgeError) as error:
-            status, head, body = render(error, traceparent)
-            if status >= 500:
-                self.log.warning("request failed", traceparent, status=status, code=error.code, path=scope["path"])
-            await respond(send, status, head, body)
         except Exception as error:  # noqa: BLE001 - the border of the program: the caller gets an answer all the same
-            self.log.error("unforeseen failure", traceparent, error=error, path=scope["path"])
-            await respond(send, *render(_unforeseen(), traceparent))
+            await respond(send, *failed(error, traceparent, self.log, scope["path"]))
 
     @abstractmethod
     async def handle(
@@ -180,9 +149,7 @@ class PublicEndpoint(_Guarded):
         super().__init__(span_name, dispatcher, verifier, clock, log)
         self.binding = binding
         self.operation: AnyOperation = binding.operation
-        fields = {field.encode_name: field.name for field in msgspec.structs.fields(binding.operation.response)}
-        template = binding.operation.location or ""
-        self._in_location = {name: field for name, field in fields.items() if f"{{{name}}}" in template}
+        self.answers = Answers(binding.operation)
 
     async def handle(
         self, scope: Scope, headers: dict[str, str], traceparent: str, receive: Receive, send: Send
@@ -198,17 +165,7 @@ class PublicEndpoint(_Guarded):
             await _send_events(send, self.dispatcher.stream(operation, request, call), self.log, traceparent)
             return
         response = await self.dispatcher.dispatch(operation, request, call)
-        status = operation.status
-        if isinstance(response, Created):
-            response, status = response.value, 201
-        await respond(send, status, self._headers(response, status), wire.encode(response))
-
-    def _headers(self, response: Any, status: int) -> Headers:
-        headers: Headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
-        if self.operation.location is not None and status == 201:
-            values = {name: getattr(response, field) for name, field in self._in_location.items()}
-            headers.append((b"location", self.operation.location.format_map(values).encode()))
-        return headers
+        await respond(send, *self.answers(response))
 
 
 class InternalEndpoint(_Guarded):
@@ -275,7 +232,6 @@ __all__ = [
     "InternalEndpoint",
     "NotFoundEndpoint",
     "PublicEndpoint",
-    "caller_of",
     "headers_of",
     "read_body",
     "respond",

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from souk_chassis.auth.keys import SigningKey
 from souk_chassis.clock import Clock
@@ -11,6 +11,9 @@ from souk_chassis.manifest import Service
 from souk_chassis.observability.logs import Log
 from souk_chassis.storage.dynamodb.client import DynamoClient
 from souk_chassis.storage.ports import Database, QueueBooks, Store
+
+if TYPE_CHECKING:  # whoever is given one has it imported
+    from souk_chassis.aws.client import AwsClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Aws:
 
     dynamodb: DynamoClient
     queues: QueueBooks
+    client: "AwsClient"
 
 
 @dataclass(frozen=True)

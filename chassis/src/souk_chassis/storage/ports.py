@@ -158,6 +158,13 @@ class Database(Store[Q_co], QueueBooks, Protocol[Q_co]):
         """Return when the queue got something since the last call, or after `timeout_s`."""
 
 
+class Bus(Protocol):
+    """Where the events of an outbox go whose subscribers' queues are elsewhere: to topics, one a type of event."""
+
+    async def publish(self, messages: Sequence[Stored]) -> None:
+        """Hand messages to the topics of their types. Where it raises, some of them may have gone."""
+
+
 class Target(Protocol):
     """Where a relay delivers: the queues of one subscriber."""
 

@@ -14,13 +14,14 @@ from souk_contracts.orders import (
 from souk_contracts.users import FindContacts, UserRegistered
 from souk_notifications.consumers import ATTEMPTS, BATCH, deliver, record
 from souk_notifications.operations import get_mail_books, list_mails
+from souk_notifications.tables import EVENTS, MAILS
 
 _mail = Consumer(apply=record, ask=deliver, batch=BATCH, attempts=ATTEMPTS)
 
 service = Service(
     "notifications",
     "notification-service",
-    owns=[Database("souk_notifications")],
+    owns=[Database("souk_notifications"), MAILS, EVENTS],
     implements={
         ListMails: list_mails,
         GetMailBooks: get_mail_books,

@@ -20,10 +20,12 @@ from souk_orders.pricing import Pricing
 
 
 class OrdersConfig(msgspec.Struct, frozen=True):
-    """Settings: `SOUK_CURRENCY`, and `SOUK_MAX_OPEN_ORDERS`, the orders that may be on their way at once."""
+    """Settings: `SOUK_CURRENCY`, and `SOUK_MAX_OPEN_ORDERS`, the orders that may be on their way at once.
+
+    0 is no bound: where queues are SQS's they take any backlog, and functions have no time to count."""
 
     currency: Currency = "GBP"
-    max_open_orders: Annotated[int, msgspec.Meta(ge=1, le=MOST_OPEN_ORDERS)] = MAX_OPEN_ORDERS
+    max_open_orders: Annotated[int, msgspec.Meta(ge=0, le=MOST_OPEN_ORDERS)] = MAX_OPEN_ORDERS
 
 
 async def build(base: Foundation) -> Instance:

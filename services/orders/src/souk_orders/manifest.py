@@ -25,6 +25,7 @@ from souk_contracts.orders import (
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined
 from souk_contracts.products import Quote, StockRejected, StockReserved
 from souk_orders import consumers, operations
+from souk_orders.tables import EVENTS, KEYS, ORDERS, PARTS
 
 RESERVED_PACE_S = 1.0
 RESERVED_BATCH = 4_096
@@ -34,7 +35,7 @@ reservations' are looked at once a second, in large batches; alone, one waits fo
 service = Service(
     "orders",
     "order-service",
-    owns=[Database("souk_orders")],
+    owns=[Database("souk_orders"), ORDERS, PARTS, KEYS, EVENTS],
     implements={
         PlaceOrder: operations.place_order,
         GetOrder: operations.get_order,

@@ -14,6 +14,7 @@ from souk_payments.consumers import (
     say_outcomes_again,
 )
 from souk_payments.operations import get_payment_books
+from souk_payments.tables import EVENTS, PAYMENTS, REFUNDS, SANDBOX_BOOKS
 
 PROVIDER_ATTEMPTS = 12
 """About five minutes of tries: an outside system is away for longer than a database."""
@@ -23,7 +24,7 @@ CHARGE_LOOPS = 4
 service = Service(
     "payments",
     "payment-service",
-    owns=[Database("souk_payments")],
+    owns=[Database("souk_payments"), PAYMENTS, REFUNDS, SANDBOX_BOOKS, EVENTS],
     implements={
         GetPaymentBooks: get_payment_books,
         **queue_operations(

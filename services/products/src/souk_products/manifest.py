@@ -24,6 +24,7 @@ from souk_products.operations import (
     put_product,
     quote,
 )
+from souk_products.tables import EVENTS, PRODUCTS, RESERVATIONS
 
 QUEUES = frozenset(
     {
@@ -37,7 +38,7 @@ QUEUES = frozenset(
 service = Service(
     "products",
     "product-service",
-    owns=[Database("souk_products")],
+    owns=[Database("souk_products"), PRODUCTS, RESERVATIONS, EVENTS],
     implements={
         ListProducts: list_products,
         GetProduct: get_product,

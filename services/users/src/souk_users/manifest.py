@@ -4,11 +4,12 @@ from souk_chassis.manifest import Database, Service
 from souk_chassis.queues import queue_operations
 from souk_contracts.users import FindContacts, GetUser, OpenSession, RegisterUser, UserRegistered
 from souk_users.operations import find_contacts, get_user, open_session, register_user
+from souk_users.tables import EMAILS, EVENTS, FAILED, USERS
 
 service = Service(
     "users",
     "user-service",
-    owns=[Database("souk_users")],
+    owns=[Database("souk_users"), USERS, EMAILS, FAILED, EVENTS],
     implements={
         RegisterUser: register_user,
         OpenSession: open_session,
