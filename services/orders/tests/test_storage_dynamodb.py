@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,37 +13,25 @@ from hypothesis import strategies as st
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.events.event import Stored
 from souk_chassis.storage.collisions import until_kept
-from souk_chassis.storage.dynamodb.client import DynamoClient, RetryingClient
+from souk_chassis.storage.dynamodb.client import RetryingClient
 from souk_chassis.storage.dynamodb.errors import RequestRefusedError, answer_lost
 from souk_chassis.storage.dynamodb.writes import put
 from souk_chassis.storage.ports import COLLISION
-from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.dynamodb_faults import FaultyClient
-from souk_chassis.testing.dynamodb_model import DynamoModel, Latency, Limits
+from souk_chassis.testing.dynamodb_model import DynamoModel, Latency
 from souk_chassis.testing.dynamodb_model.limits import ITEM_BYTES
 from souk_chassis.testing.virtual_time import VirtualClock, run_virtually
 from souk_contracts.order_status import OrderStatus as S
 from souk_contracts.products import ShortItem
 from souk_orders.domain import Line, Move, ReturnNote, Step, move_to
-from souk_orders.placing import KEYS_KEPT
-from souk_orders.storage.dynamodb import LIST_PAGE, DynamoOrderStore
-from souk_orders.storage.dynamodb_rows import INLINE_BYTES, KEYS_EXPIRE, SHARDS
+from souk_orders.storage.dynamodb import DynamoOrderStore
+from souk_orders.storage.dynamodb_rows import INLINE_BYTES
 from souk_orders.storage.dynamodb_unit import TRANSACTION_BYTES, Piece, packed
 from souk_orders.tables import ORDERS, TABLES
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 KEY = ("user:ada", "k1")
 LATENCY = Latency(read=(0.002, 0.005), write=(0.004, 0.008), transaction=(0.010, 0.020))
-
-
-def unmetered() -> DynamoModel:
-    """Empty tables, whose capacity never ends."""
-    return DynamoModel(TABLES, Limits(metered=False))
-
-
-def on(client: DynamoClient) -> DynamoOrderStore:
-    """Another process on the same tables."""
-    return DynamoOrderStore(RetryingClient(client), ManualClock(NOW), random.Random(1))
 
 
 def wide_lines(count: int) -> tuple[Line, ...]:
@@ -73,9 +61,9 @@ async def history(store: DynamoOrderStore, order_id: str) -> list[S]:
 
 
 @pytest.mark.parametrize("count", [101, 1_114, 2_000])
-async def test_a_wide_order_is_one_transaction(draft: Any, count: int) -> None:
-    model = unmetered()
-    store = on(model)
+async def test_a_wide_order_is_one_transaction(dynamo: Any, draft: Any, count: int) -> None:
+    model = dynamo.unmetered()
+    store = dynamo.on(model)
     lines = wide_lines(count)
     await store.place([draft("wide", lines=lines, total_minor=1, key=KEY)])
     assert model.counts["TransactWriteItems"] == 1
@@ -96,26 +84,26 @@ async def test_a_wide_order_is_one_transaction(draft: Any, count: int) -> None:
     assert model.tables["Orders"].sizes["wide",] < 40_000
 
 
-async def test_a_short_list_lies_in_the_orders_own_item(draft: Any) -> None:
-    model = unmetered()
+async def test_a_short_list_lies_in_the_orders_own_item(dynamo: Any, draft: Any) -> None:
+    model = dynamo.unmetered()
     few, many = (tuple(Line("p", 1, 1) for _ in range(number)) for number in (INLINE_BYTES // 10, INLINE_BYTES // 9))
-    await on(model).place([draft("few", lines=few), draft("many", lines=many)])
+    await dynamo.on(model).place([draft("few", lines=few), draft("many", lines=many)])
     assert {key[0] for key in model.tables["OrderParts"].items} == {"many"}
 
 
-async def test_lines_beyond_an_item_lie_in_several(draft: Any) -> None:
-    model = unmetered()
+async def test_lines_beyond_an_item_lie_in_several(dynamo: Any, draft: Any) -> None:
+    model = dynamo.unmetered()
     lines = tuple(Line(f"{number % 9:064}", 1_000_000, 1_000_000_000) for number in range(9_000))
-    await on(model).place([draft("wide", lines=lines, total_minor=1)])
+    await dynamo.on(model).place([draft("wide", lines=lines, total_minor=1)])
     assert [key[1] for key in sorted(model.tables["OrderParts"].items)] == ["lines#00", "lines#01", "lines#02"]
     assert max(model.tables["OrderParts"].sizes.values()) > 0.9 * ITEM_BYTES
-    async with on(model).unit() as unit:
+    async with dynamo.on(model).unit() as unit:
         assert tuple(await unit.lines("wide")) == lines
 
 
-async def test_an_item_near_its_limit_is_kept_and_one_beyond_it_refused(draft: Any, walk: Any) -> None:
-    model = unmetered()
-    store = on(model)
+async def test_an_item_near_its_limit_is_kept_and_one_beyond_it_refused(dynamo: Any, draft: Any, walk: Any) -> None:
+    model = dynamo.unmetered()
+    store = dynamo.on(model)
     await store.place([draft("o1")])
     await walk(store, "o1", Step(S.RESERVED, NOW, "r" * 390_000))
     assert model.tables["Orders"].sizes["o1",] > 0.95 * ITEM_BYTES
@@ -149,61 +137,65 @@ def test_pieces_are_packed_within_a_transaction(pieces: list[tuple[int, int, lis
         assert sum(piece.weight for piece in batch) <= TRANSACTION_BYTES
 
 
-async def test_orders_that_fit_go_in_one_transaction(draft: Any) -> None:
-    model = unmetered()
-    await on(model).place([draft(f"o{number}") for number in range(99)])
+async def test_orders_that_fit_go_in_one_transaction(dynamo: Any, draft: Any) -> None:
+    model = dynamo.unmetered()
+    await dynamo.on(model).place([draft(f"o{number}") for number in range(99)])
     assert model.counts["TransactWriteItems"] == 1
-    await on(model).place([draft(f"k{number}", key=("guest", f"{number}")) for number in range(50)])
+    await dynamo.on(model).place([draft(f"k{number}", key=("guest", f"{number}")) for number in range(50)])
     assert model.counts["TransactWriteItems"] == 3
 
 
-async def test_orders_that_are_too_heavy_for_one_transaction_go_in_several(draft: Any) -> None:
-    model = unmetered()
-    placed = await on(model).place([draft(f"w{n:02}", lines=wide_lines(2_000), total_minor=1) for n in range(12)])
+async def test_orders_that_are_too_heavy_for_one_transaction_go_in_several(dynamo: Any, draft: Any) -> None:
+    model = dynamo.unmetered()
+    placed = await dynamo.on(model).place(
+        [draft(f"w{n:02}", lines=wide_lines(2_000), total_minor=1) for n in range(12)]
+    )
     assert [each.fresh for each in placed] == [True] * 12
     assert model.counts["TransactWriteItems"] == 2
-    assert await on(model).outbox_size() == 12
+    assert await dynamo.on(model).outbox_size() == 12
 
 
-async def test_orders_that_are_new_are_placed_in_one_call(draft: Any) -> None:
-    model = unmetered()
-    await on(model).place([draft("o1", key=KEY), draft("o2")])
+async def test_orders_that_are_new_are_placed_in_one_call(dynamo: Any, draft: Any) -> None:
+    model = dynamo.unmetered()
+    await dynamo.on(model).place([draft("o1", key=KEY), draft("o2")])
     assert model.counts == {"TransactWriteItems": 1}
-    assert [each.fresh for each in await on(model).place([draft("o1", key=KEY), draft("o3")])] == [False, True]
+    assert [each.fresh for each in await dynamo.on(model).place([draft("o1", key=KEY), draft("o3")])] == [False, True]
 
 
-async def test_who_comes_second_between_two_transactions_gets_the_first_answer(draft: Any) -> None:
+async def test_who_comes_second_between_two_transactions_gets_the_first_answer(dynamo: Any, draft: Any) -> None:
     """The batch has three transactions. Another places one of the last orders after the first of them."""
-    model = unmetered()
+    model = dynamo.unmetered()
     client = FaultyClient(model)
 
     async def after_the_first() -> None:
-        client.meanwhile["TransactWriteItems"] = lambda: on(model).place([draft("o250", fingerprint=b"other")])
+        client.meanwhile["TransactWriteItems"] = lambda: dynamo.on(model).place([draft("o250", fingerprint=b"other")])
 
     client.meanwhile["TransactWriteItems"] = after_the_first
-    placed = await on(client).place([draft(f"o{number:03}") for number in range(300)])
+    placed = await dynamo.on(client).place([draft(f"o{number:03}") for number in range(300)])
     assert [each.order_id for each in placed if not each.fresh] == ["o250"]
     assert placed[250].fingerprint == b"other"
-    assert await on(model).outbox_size() == 300
+    assert await dynamo.on(model).outbox_size() == 300
 
 
 @pytest.mark.parametrize("key", [None, KEY])
 @pytest.mark.parametrize("other", ["o1", "o2"])
-async def test_who_is_overtaken_gets_the_first_answer(draft: Any, key: Any, other: str) -> None:
-    model = unmetered()
+async def test_who_is_overtaken_gets_the_first_answer(dynamo: Any, draft: Any, key: Any, other: str) -> None:
+    model = dynamo.unmetered()
     client = FaultyClient(model)
-    client.meanwhile["TransactWriteItems"] = lambda: on(model).place([draft(other, fingerprint=b"first", key=key)])
-    [placed] = await on(client).place([draft("o1", fingerprint=b"second", key=key)])
+    client.meanwhile["TransactWriteItems"] = lambda: dynamo.on(model).place(
+        [draft(other, fingerprint=b"first", key=key)]
+    )
+    [placed] = await dynamo.on(client).place([draft("o1", fingerprint=b"second", key=key)])
     same = other == "o1" or key is not None
     assert (placed.fresh, placed.fingerprint) == ((False, b"first") if same else (True, b"second"))
-    assert await on(model).outbox_size() == (1 if same else 2)
+    assert await dynamo.on(model).outbox_size() == (1 if same else 2)
 
 
-async def test_an_order_that_another_moves_meanwhile_collides(draft: Any) -> None:
-    model = unmetered()
-    await on(model).place([draft("o1"), draft("o2")])
+async def test_an_order_that_another_moves_meanwhile_collides(dynamo: Any, draft: Any) -> None:
+    model = dynamo.unmetered()
+    await dynamo.on(model).place([draft("o1"), draft("o2")])
     client = FaultyClient(model)
-    client.meanwhile["TransactWriteItems"] = lambda: reserve(on(model), ["o1"])
+    client.meanwhile["TransactWriteItems"] = lambda: reserve(dynamo.on(model), ["o1"])
 
     async def cancel(store: DynamoOrderStore) -> None:
         async with store.unit() as unit:
@@ -211,14 +203,14 @@ async def test_an_order_that_another_moves_meanwhile_collides(draft: Any) -> Non
             await unit.move([move_to(head, Step(S.CANCELLED, NOW)) for head in heads.values()])
 
     with pytest.raises(SoukError) as collided:
-        await cancel(on(client))
+        await cancel(dynamo.on(client))
     assert collided.value.code == COLLISION
-    assert [await history(on(model), each) for each in ("o1", "o2")] == [[S.PENDING, S.RESERVED], [S.PENDING]]
+    assert [await history(dynamo.on(model), each) for each in ("o1", "o2")] == [[S.PENDING, S.RESERVED], [S.PENDING]]
 
 
-async def test_two_returns_at_once_take_nothing_back_twice(draft: Any) -> None:
-    model = unmetered()
-    await on(model).place([draft("o1")])
+async def test_two_returns_at_once_take_nothing_back_twice(dynamo: Any, draft: Any) -> None:
+    model = dynamo.unmetered()
+    await dynamo.on(model).place([draft("o1")])
 
     async def take_back(store: DynamoOrderStore, key: str) -> None:
         async with store.unit() as unit:
@@ -228,17 +220,17 @@ async def test_two_returns_at_once_take_nothing_back_twice(draft: Any) -> None:
             await unit.note_return(ReturnNote(f"r-{key}", "o1", 25, S.CONFIRMED, NOW, key, b"p"))
 
     client = FaultyClient(model)
-    client.meanwhile["TransactWriteItems"] = lambda: take_back(on(model), "first")
+    client.meanwhile["TransactWriteItems"] = lambda: take_back(dynamo.on(model), "first")
     with pytest.raises(SoukError) as collided:
-        await take_back(on(client), "second")
+        await take_back(dynamo.on(client), "second")
     assert collided.value.code == COLLISION
-    async with on(model).unit() as unit:
+    async with dynamo.on(model).unit() as unit:
         assert [line.returned for line in await unit.lines("o1")] == [1]
         assert await unit.find_return("o1", "second") is None
 
 
-async def test_a_unit_sees_what_it_did_itself(draft: Any) -> None:
-    store = on(unmetered())
+async def test_a_unit_sees_what_it_did_itself(dynamo: Any, draft: Any) -> None:
+    store = dynamo.on(dynamo.unmetered())
     note = ReturnNote("r1", "o1", 50, S.RETURNED, NOW, "k", b"p")
     async with store.unit() as unit:
         await unit.place([draft("o1", lines=wide_lines(200), total_minor=1)])
@@ -260,7 +252,7 @@ async def test_a_unit_sees_what_it_did_itself(draft: Any) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_sixteen_writers_place_each_order_once_and_move_it_once(draft: Any, seed: int) -> None:
+def test_sixteen_writers_place_each_order_once_and_move_it_once(dynamo: Any, draft: Any, seed: int) -> None:
     """They meet in the model's time, where transactions take long enough to collide; ids and keys come four times."""
 
     async def work() -> None:
@@ -300,146 +292,8 @@ def test_sixteen_writers_place_each_order_once_and_move_it_once(draft: Any, seed
     run_virtually(work())
 
 
-def test_no_index_has_a_hot_partition(draft: Any) -> None:
-    """2,000 orders are placed and confirmed within one second of the model, which gives a partition 1,000 units."""
-
-    async def work() -> None:
-        model = DynamoModel(TABLES)
-        store = DynamoOrderStore(model, VirtualClock())
-        ids = [f"o{number}" for number in range(2_000)]
-        for start in range(0, 2_000, 90):
-            batch = ids[start : start + 90]
-            await store.place([draft(order_id, customer_id=order_id, created_at=NOW) for order_id in batch])
-            async with store.unit() as unit:
-                heads = await unit.lock(batch)
-                steps = [Step(S.RESERVED, NOW), Step(S.CONFIRMED, NOW)]
-                await unit.move([move_to(head, *steps) for head in heads.values()])
-        assert asyncio.get_running_loop().time() < 1.0
-        assert len(await store.page(None, S.CONFIRMED, None, 2_000)) == 2_000
-        busiest = {place: used.busiest_write_s for place, used in model.meter.usage.items() if "/" in place}
-        assert busiest.keys() == {f"Orders/{index.name}" for index in ORDERS.indexes}
-        assert max(busiest.values()) < 1_000
-
-    run_virtually(work())
-
-
-def test_open_orders_are_counted_by_reading_little(draft: Any) -> None:
-    async def work() -> None:
-        model = DynamoModel(TABLES, Limits(metered=False))
-        store = on(model)
-        await store.place([draft(f"o{number}") for number in range(2_000)])
-        model.meter.usage.clear()
-        model.counts.clear()
-        assert await store.count_open(320) == 320
-        assert model.counts["Query"] <= 2 * SHARDS
-        assert model.meter.usage["Orders/open"].reads <= SHARDS
-        assert await store.count_open(10_000) == 2_000
-
-    run_virtually(work())
-
-
-# --- indexes that are behind
-
-
-class Behind:
-    """Answers queries of indexes as they were when it was made."""
-
-    def __init__(self, inner: DynamoModel) -> None:
-        self._inner = inner
-        self._then = DynamoModel(TABLES, Limits(metered=False))
-        for name, table in inner.tables.items():
-            for key, item in table.items.items():
-                self._then.tables[name].put(key, item, table.sizes[key])
-
-    async def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """See `DynamoClient`."""
-        return await (self._then if "IndexName" in request else self._inner).call(operation, request)
-
-    async def close(self) -> None:
-        """There is nothing to release."""
-
-
-async def test_what_has_left_a_state_is_not_listed_in_it(draft: Any, walk: Any) -> None:
-    model = unmetered()
-    await on(model).place([draft(f"o{number}", created_at=NOW + timedelta(seconds=number)) for number in range(9)])
-    behind = on(Behind(model))
-    await walk(on(model), "o8", Step(S.REJECTED, NOW))
-    await walk(on(model), "o6", Step(S.RESERVED, NOW))
-    assert [each.order_id for each in await behind.page(None, S.PENDING, None, 3)] == ["o7", "o5", "o4"]
-    assert [each.order_id for each in await behind.page("ada", S.PENDING, None, 3)] == ["o7", "o5", "o4"]
-    assert [each.status for each in await behind.page(None, None, None, 3)] == [S.REJECTED, S.PENDING, S.RESERVED]
-    assert [book.status for book in await behind.books("o5", 2, NOW)] == [S.RESERVED, S.PENDING]
-
-
-async def test_nobody_asks_after_an_order_that_has_moved(draft: Any, walk: Any) -> None:
-    model = unmetered()
-    later = NOW + timedelta(seconds=40)
-    await on(model).place([draft(f"o{number}") for number in range(4)])
-    behind = on(Behind(model))
-    await walk(on(model), "o0", Step(S.RESERVED, later))
-    await walk(on(model), "o1", Step(S.REJECTED, later))
-    for found in (["o2", "o3"], []):
-        async with behind.unit() as unit:
-            late = await unit.overdue(NOW + timedelta(seconds=30), later, 10)
-            assert [each.head.order_id for each in late] == found
-    assert await history(on(model), "o1") == [S.PENDING, S.REJECTED]
-    assert await on(model).count_open(10) == 3
-
-
-async def test_the_saga_reads_no_index(draft: Any, walk: Any) -> None:
-    model = unmetered()
-    behind = on(Behind(model))
-    await behind.place([draft("o1", key=KEY)])
-    await walk(behind, "o1", Step(S.RESERVED, NOW))
-    [again] = await behind.place([draft("o2", key=KEY)])
-    assert (again.order_id, again.fresh) == ("o1", False)
-    found = await behind.find_placed(None, KEY)
-    assert found is not None
-    assert [state.status for state in await behind.states(["o1"])] == [S.RESERVED]
-    assert await history(behind, "o1") == [S.PENDING, S.RESERVED]
-
-
-async def test_a_customers_orders_in_one_state_are_found_among_many(draft: Any, walk: Any) -> None:
-    store = on(unmetered())
-    count = 2 * LIST_PAGE + 10
-    await store.place([draft(f"o{n:03}", created_at=NOW + timedelta(seconds=n)) for n in range(count)])
-    wanted = ["o207", "o101", "o003"]
-    for order_id in wanted:
-        await walk(store, order_id, Step(S.REJECTED, NOW))
-    assert [each.order_id for each in await store.page("ada", S.REJECTED, None, 3)] == wanted
-    assert [each.order_id for each in await store.page("ada", S.REJECTED, None, 50)] == wanted
-
-
-# --- idempotency keys
-
-
-async def test_dynamodb_forgets_no_key_before_it_may(draft: Any) -> None:
-    assert KEYS_EXPIRE > KEYS_KEPT
-    model = unmetered()
-    await on(model).place([draft("o1", key=KEY)])
-    [item] = model.tables["OrderKeys"].items.values()
-    assert item["expiresAt"] == {"N": str(int((NOW + KEYS_EXPIRE).timestamp()))}
-
-
-async def test_a_key_that_is_used_anew_meanwhile_stays(draft: Any) -> None:
-    model = unmetered()
-    later = NOW + timedelta(days=40)
-    await on(model).place([draft("o1", key=KEY)])
-    client = FaultyClient(model)
-
-    async def anew() -> None:
-        assert await on(model).forget_keys(later, 10) == 1
-        await on(model).place([draft("o2", key=KEY, created_at=later)])
-
-    client.meanwhile["DeleteItem"] = anew
-    assert await on(client).forget_keys(later, 10) == 0
-    found = await on(model).find_placed(None, KEY)
-    assert found is not None
-    assert found.order_id == "o2"
-
-
 @pytest.mark.parametrize("losses", [1, 2, 1_000])
-def test_a_lost_answer_places_once(draft: Any, losses: int) -> None:
+def test_a_lost_answer_places_once(dynamo: Any, draft: Any, losses: int) -> None:
     """Every transaction is done, and its answer lost so many times: asked again, DynamoDB does it no second time."""
 
     class Losing(FaultyClient):
@@ -453,15 +307,15 @@ def test_a_lost_answer_places_once(draft: Any, losses: int) -> None:
             return answer
 
     async def work() -> None:
-        model = unmetered()
+        model = dynamo.unmetered()
         batch = [draft("o1", key=KEY), draft("o2")]
         if losses < 1_000:
-            assert all(each.fresh for each in await on(Losing(model)).place(batch))
+            assert all(each.fresh for each in await dynamo.on(Losing(model)).place(batch))
         else:
             with pytest.raises(SoukError) as lost:
-                await on(Losing(model)).place(batch)
+                await dynamo.on(Losing(model)).place(batch)
             assert lost.value.kind is ErrorKind.TIMEOUT_UNKNOWN
-        assert not any(each.fresh for each in await on(model).place(batch))
-        assert await on(model).outbox_size() == 2
+        assert not any(each.fresh for each in await dynamo.on(model).place(batch))
+        assert await dynamo.on(model).outbox_size() == 2
 
     run_virtually(work())

@@ -1,35 +1,26 @@
 """A process that works on DynamoDB's store dies at each of its calls in turn, before it or after it; then another does
 the same again, as a queue or a caller makes it."""
 
-import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from souk_chassis.storage.dynamodb.client import DynamoClient, RetryingClient
 from souk_chassis.storage.dynamodb.outbox import inbox_key
-from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.dynamodb_faults import Crash, FaultyClient
-from souk_chassis.testing.dynamodb_model import DynamoModel, Limits
 from souk_contracts.order_status import OrderStatus as S
 from souk_contracts.orders import OrderOverdue, OrderRejected, OrderReturned
 from souk_contracts.products import ShortItem
 from souk_orders.domain import Line, ReturnNote, Step, move_to
 from souk_orders.facts import head_facts
 from souk_orders.storage.dynamodb import DynamoOrderStore
-from souk_orders.tables import EVENTS, TABLES
+from souk_orders.tables import EVENTS
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 WIDE = tuple(Line(f"{number:064}", 2, 1) for number in range(1_114))
 Work = Callable[[DynamoOrderStore], Awaitable[Any]]
 
 
-def on(client: DynamoClient) -> DynamoOrderStore:
-    """Another process on the same tables."""
-    return DynamoOrderStore(RetryingClient(client), ManualClock(NOW), random.Random(1))
-
-
-async def crashed(prepare: Work, work: Work, after_crash: Work, at_end: Work) -> int:
+async def crashed(dynamo: Any, prepare: Work, work: Work, after_crash: Work, at_end: Work) -> int:
     """Crash `work` at each of its calls in turn, on tables of its own, look, repeat it in another process, look again.
 
     Returns how many crashes there were. The last turn is without one.
@@ -37,20 +28,20 @@ async def crashed(prepare: Work, work: Work, after_crash: Work, at_end: Work) ->
     crashes = 0
     for dies_at in range(1, 200):
         for done in (False, True):
-            model = DynamoModel(TABLES, Limits(metered=False))
-            await prepare(on(model))
+            model = dynamo.unmetered()
+            await prepare(dynamo.on(model))
             try:
-                await work(on(FaultyClient(model, dies_at, done=done)))
+                await work(dynamo.on(FaultyClient(model, dies_at, done=done)))
                 survived = True
             except Crash:
                 crashes += 1
                 survived = False
-            await after_crash(on(model))
+            await after_crash(dynamo.on(model))
             if survived:
-                await at_end(on(model))
+                await at_end(dynamo.on(model))
                 return crashes
-            await work(on(model))
-            await at_end(on(model))
+            await work(dynamo.on(model))
+            await at_end(dynamo.on(model))
     raise AssertionError("it never came to an end")
 
 
@@ -62,7 +53,7 @@ async def stored(store: DynamoOrderStore) -> list[str]:
     return [book.order_id for book in await store.books("", 5_000, NOW)]
 
 
-async def test_a_crash_while_orders_are_placed_leaves_each_whole_or_none(draft: Any) -> None:
+async def test_a_crash_while_orders_are_placed_leaves_each_whole_or_none(dynamo: Any, draft: Any) -> None:
     """Four transactions: wide orders, keys, more than 100 items."""
     batch = [draft(f"w{n:02}", lines=WIDE) for n in range(20)]
     batch += [draft(f"o{n:03}", key=("user:ada", f"k{n}")) for n in range(140)]
@@ -87,10 +78,10 @@ async def test_a_crash_while_orders_are_placed_leaves_each_whole_or_none(draft: 
         await whole(store)
         assert await stored(store) == sorted(each.order_id for each in batch)
 
-    assert await crashed(nothing, place, whole, all_there) > 6
+    assert await crashed(dynamo, nothing, place, whole, all_there) > 6
 
 
-async def test_a_crash_while_news_is_handled_moves_each_order_once(draft: Any) -> None:
+async def test_a_crash_while_news_is_handled_moves_each_order_once(dynamo: Any, draft: Any) -> None:
     """A unit of 250 orders, with an event each, and a note that each event was had: several transactions."""
     ids = [f"o{number:03}" for number in range(250)]
     short = (ShortItem(product_id="apple", requested=2, available=1),)
@@ -120,10 +111,10 @@ async def test_a_crash_while_news_is_handled_moves_each_order_once(draft: Any) -
             assert progress is not None
             assert [step.status for step in progress.history] == [S.PENDING, S.REJECTED]
 
-    assert await crashed(prepare, hear, agree, all_moved) > 10
+    assert await crashed(dynamo, prepare, hear, agree, all_moved) > 10
 
 
-async def test_a_crash_while_items_come_back_refunds_once(draft: Any, walk: Any) -> None:
+async def test_a_crash_while_items_come_back_refunds_once(dynamo: Any, draft: Any, walk: Any) -> None:
     async def prepare(store: DynamoOrderStore) -> None:
         await store.place([draft("o1", lines=WIDE)])
         await walk(store, "o1", Step(S.RESERVED, NOW), Step(S.CONFIRMED, NOW))
@@ -151,10 +142,10 @@ async def test_a_crash_while_items_come_back_refunds_once(draft: Any, walk: Any)
         await agree(store)
         assert await store.outbox_size() == 2
 
-    assert await crashed(prepare, take_back, agree, back) > 5
+    assert await crashed(dynamo, prepare, take_back, agree, back) > 5
 
 
-async def test_a_crash_while_overdue_orders_are_asked_after_asks_again_or_has_asked(draft: Any) -> None:
+async def test_a_crash_while_overdue_orders_are_asked_after_asks_again_or_has_asked(dynamo: Any, draft: Any) -> None:
     ids = [f"o{number:03}" for number in range(150)]
     later = NOW + timedelta(minutes=1)
 
@@ -173,10 +164,10 @@ async def test_a_crash_while_overdue_orders_are_asked_after_asks_again_or_has_as
         await look(store)
         assert await store.outbox_size() == 300
 
-    assert await crashed(prepare, ask, look, each_once) > 5
+    assert await crashed(dynamo, prepare, ask, look, each_once) > 5
 
 
-async def test_a_crash_while_keys_are_forgotten_forgets_the_rest_later(draft: Any) -> None:
+async def test_a_crash_while_keys_are_forgotten_forgets_the_rest_later(dynamo: Any, draft: Any) -> None:
     keys = [("user:ada", f"k{number}") for number in range(5)]
     before = NOW + timedelta(days=30)
 
@@ -195,4 +186,4 @@ async def test_a_crash_while_keys_are_forgotten_forgets_the_rest_later(draft: An
         await orders_stay(store)
         assert [await store.find_placed(None, key) for key in keys] == [None] * 5
 
-    assert await crashed(prepare, forget, orders_stay, forgotten) > 5
+    assert await crashed(dynamo, prepare, forget, orders_stay, forgotten) > 5
