@@ -35,21 +35,25 @@ from souk_chassis.resilience import Deadline, Pipeline
 from souk_chassis.runtimes.dispatch import LocalDispatcher, ResilientDispatcher
 from souk_chassis.runtimes.instance import Aws, Foundation
 from souk_chassis.runtimes.lambda_calls import CallsFunction, InvokingDispatcher
-from souk_chassis.runtimes.lambda_edge import Authorizer, GatewayFunction
+from souk_chassis.runtimes.lambda_edge import Authorizer, Edge, GatewayFunction
 from souk_chassis.runtimes.lambda_events import EventsFunction
 from souk_chassis.runtimes.lambda_http import HttpFunction, is_http
 from souk_chassis.storage.ports import DeadLetter, QueueState
 from souk_chassis.testing.dynamodb_model import DynamoModel
-from souk_topologies.gateway import api_document
+from souk_topologies.edge import edge_files
 from souk_topologies.places import DataDir
 from souk_topologies.shop import ISSUERS, build_of, manifests, wiring
 from tests.topology.client import Customer
 from tests.topology.running import data_dir, souk
 
 CLOCK = SystemClock()
+WEB = Path(__file__).resolve().parents[2] / "web"
 FUNCTION_S = 29.0
 BATCH = 10
 """Messages that one invocation is given, as the queues' mappings are set."""
+
+CONCURRENCY = 5
+"""Invocations of one queue at once."""
 
 _TRANSACTED = {
     "Put": "PutItem",
@@ -154,8 +158,10 @@ class Queues:
 class FunctionsShop:
     """All functions of the shop, and what lies between them. It belongs to the loop that it was opened on."""
 
-    def __init__(self, keys: Mapping[str, SigningKey]) -> None:
+    def __init__(self, keys: Mapping[str, SigningKey], folder: Path) -> None:
         self.keys = keys
+        self.folder = folder
+        """Where the gateway's function finds its files."""
         self.services: dict[str, Service] = dict(manifests())
         self._wiring = wiring()
         tables = [table for service in self.services.values() for table in service.tables]
@@ -180,13 +186,12 @@ class FunctionsShop:
         for name, service in self.services.items():
             for part in Part:
                 await self._build(name, service, part)
-        document = wire.encode(api_document(list(self.services.values())))
-        public = wire.encode(jwks(self.keys.values()))
+        for name, content in edge_files(list(self.services.values()), WEB).items():
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / name).write_bytes(content)
+        edge = Edge(self.folder, wire.encode(jwks(self.keys.values())))
         names = {name: service.label for name, service in self.services.items()}
-        gateway = GatewayFunction(document, public, self, names, Log("gateway"))
-        self._routes |= {
-            f"GET {path}": ("", gateway) for path in ("/health", "/ready", "/openapi.json", "/.well-known/jwks.json")
-        }
+        self._gateway = GatewayFunction(edge, self, names, Log("gateway"))
         for name, service in self.services.items():
             for event in service.consumes:
                 self._start(self._deliver(name, service.queue(event)))
@@ -244,21 +249,32 @@ class FunctionsShop:
         await self._as(name, Part.EVENTS, self._events[name]({"Records": [record]}, _deadline()))
 
     async def _deliver(self, name: str, queue: str) -> None:
-        """The queue's mapping: batches, of which what failed comes again."""
-        queues = self.queues[name]
+        """The queue's mapping: batches, several at once."""
+        queues, free = self.queues[name], asyncio.Semaphore(CONCURRENCY)
         while True:
             await queues.woken[queue].wait()
             queues.woken[queue].clear()
             while queues.waiting[queue]:
                 batch, queues.waiting[queue] = queues.waiting[queue][:BATCH], queues.waiting[queue][BATCH:]
                 queues.in_hand[queue] += len(batch)
-                by_id = {f"m{next(self._ids)}": each for each in batch}
-                records = [_sqs_record(queue, message_id, *each) for message_id, each in by_id.items()]
-                answer = await self._as(name, Part.EVENTS, self._events[name]({"Records": records}, _deadline()))
-                for failure in answer["batchItemFailures"]:
-                    body, received = by_id[failure["itemIdentifier"]]
-                    queues.send(queue, body, received + 1)
-                queues.in_hand[queue] -= len(batch)
+                await free.acquire()
+                self._start(self._handle(name, queue, batch, free))
+
+    async def _handle(self, name: str, queue: str, batch: Sequence[tuple[str, int]], free: asyncio.Semaphore) -> None:
+        """One batch, of which what failed comes again."""
+        queues = self.queues[name]
+        by_id = {f"m{next(self._ids)}": each for each in batch}
+        records = [_sqs_record(queue, message_id, *each) for message_id, each in by_id.items()]
+        try:
+            answer = await self._as(name, Part.EVENTS, self._events[name]({"Records": records}, _deadline()))
+            again = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+        except Exception:  # noqa: BLE001 - the function broke off: all of them come again
+            again = list(by_id)
+        for message_id in again:
+            body, received = by_id[message_id]
+            queues.send(queue, body, received + 1)
+        queues.in_hand[queue] -= len(batch)
+        free.release()
 
     async def rounds(self) -> None:
         """The schedule, once."""
@@ -279,14 +295,11 @@ class FunctionsShop:
 
     # --- the way in
 
-    async def serve(self, request: web.Request) -> web.Response:
+    async def serve(self, request: web.BaseRequest) -> web.Response:
         """What API Gateway does with a request: find its route, ask the authorizer, hand on the event."""
-        found = self._route(request)
-        if found is None:
-            return web.Response(status=404, body=b'{"message":"Not Found"}', content_type="application/json")
-        route, parameters, service, function = found
+        route, parameters, service, function = self._route(request) or ("$default", {}, "", self._gateway)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        body = await request.read()
+        body = await request.content.read()
         event: dict[str, Any] = {
             "version": "2.0",
             "routeKey": route,
@@ -301,9 +314,10 @@ class FunctionsShop:
         event["requestContext"]["authorizer"] = {"lambda": self._authorizer(event)["context"]}
         assert is_http(event)
         answer = await self._as(service, Part.HTTP, function(event, _deadline()))
-        return web.Response(status=answer["statusCode"], headers=answer["headers"], body=answer["body"].encode())
+        content = base64.b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"].encode()
+        return web.Response(status=answer["statusCode"], headers=answer["headers"], body=content)
 
-    def _route(self, request: web.Request) -> Any:
+    def _route(self, request: web.BaseRequest) -> Any:
         path = request.path.split("/")
         for route, (service, function) in sorted(self._routes.items(), key=lambda each: "{" in each[0]):
             method, _, template = route.partition(" ")
@@ -327,7 +341,7 @@ class FunctionsServer:
         self.shop: FunctionsShop
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="functions")
-        self._runner: web.AppRunner
+        self._runner: web.ServerRunner
 
     def up(self) -> None:
         """Start it on any free port."""
@@ -370,11 +384,10 @@ class FunctionsServer:
             await asyncio.sleep(0.05)
 
     async def _up(self) -> None:
-        self.shop = FunctionsShop(load_or_create_keys(DataDir(self.folder).keys, ISSUERS))
+        self.shop = FunctionsShop(load_or_create_keys(DataDir(self.folder).keys, ISSUERS), self.folder / "edge")
         await self.shop.open()
-        app = web.Application(client_max_size=4 * 1024 * 1024)
-        app.router.add_route("*", "/{path:.*}", self.shop.serve)
-        self._runner = web.AppRunner(app)
+        # As wide as it gets: whatever is too much is for the functions to refuse.
+        self._runner = web.ServerRunner(web.Server(self.shop.serve, max_line_size=2**20, max_field_size=2**20))
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"

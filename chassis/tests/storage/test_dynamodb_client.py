@@ -225,10 +225,14 @@ async def test_what_was_damaged_or_broken_off_is_unknown(server: tuple[Server, H
     stand_in.checksum = 1
     with pytest.raises(SoukError) as damaged:
         await client.call("PutItem", {})
+    stand_in.checksum = None
+    stand_in.answer = (200, "no object")
+    with pytest.raises(SoukError) as unreadable:
+        await client.call("PutItem", {})
     stand_in.hangs_up = True
     with pytest.raises(SoukError) as broken:
         await client.call("PutItem", {})
-    assert {damaged.value.code, broken.value.code} == {ANSWER_LOST}
+    assert {damaged.value.code, unreadable.value.code, broken.value.code} == {ANSWER_LOST}
 
 
 async def test_a_refused_connection_is_unavailable() -> None:

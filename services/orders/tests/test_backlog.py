@@ -155,8 +155,17 @@ async def test_nothing_is_counted_while_nobody_comes(desk: Any, backlog: Make) -
     await counted(desk, 1)
 
 
+async def test_a_bound_of_0_is_none(desk: Any, backlog: Make) -> None:
+    door = backlog(0)
+    for _ in range(3):
+        await door.enter()
+    assert door._watching is None
+
+
 async def test_placing_asks_the_backlog_first(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk.deps.backlog, "_limit", 0)
+    monkeypatch.setattr(desk.deps.backlog, "_limit", 1)
+    monkeypatch.setattr(desk.deps.backlog, "_open", 1)
+    monkeypatch.setattr(desk.deps.backlog, "_watching", asyncio.create_task(asyncio.sleep(60)))
     error = await refused_order(desk)
     await desk.deps.backlog.close()
     assert error.kind is ErrorKind.TOO_MANY

@@ -16,6 +16,7 @@ from souk_chassis.runtimes.asgi import Check, app
 from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.storage.ports import Subscriptions
+from souk_topologies.api import api_document
 from souk_topologies.gateway import gateway_app
 from souk_topologies.listening import listen
 from souk_topologies.places import DataDir
@@ -90,4 +91,6 @@ async def open_shop(premises: Premises, stack: AsyncExitStack) -> ASGIApp:
     public = jwks(premises.keys.values())
     verifier = TokenVerifier(PublicKeys.from_jwks(public))
     services = list(manifests().values())
-    return gateway_app(services, dispatcher, verifier, CLOCK, Log("gateway"), asked, public, premises.web)
+    return gateway_app(
+        api_document(services), services, dispatcher, verifier, CLOCK, Log("gateway"), asked, public, premises.web
+    )

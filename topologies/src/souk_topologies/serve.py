@@ -23,6 +23,7 @@ from souk_chassis.runtimes.asgi import Check, app, internal_route, operation_rou
 from souk_chassis.runtimes.dispatch import LocalDispatcher, RoutingDispatcher
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.storage.ports import Subscriptions
+from souk_topologies.api import api_document
 from souk_topologies.client import ShopClient
 from souk_topologies.gateway import gateway_app
 from souk_topologies.listening import Turnover
@@ -90,8 +91,10 @@ async def serve_gateway(config: ProcessConfig, listener: socket.socket, environm
         stack.push_async_callback(remote.close)
         asked = {name: config.urls[name] for name in SERVICES} | config.workers
         services = {name: await _service_check(name, url, stack) for name, url in asked.items()}
+        offered = list(manifests().values())
         gateway = gateway_app(
-            list(manifests().values()),
+            api_document(offered),
+            offered,
             remote,
             TokenVerifier(PublicKeys.from_jwks(public)),
             CLOCK,

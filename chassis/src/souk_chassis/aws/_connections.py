@@ -79,7 +79,8 @@ class Connection:
         self._http.close()
 
     def send(self, request: HttpRequest, exchange: Exchange, ends_s: float) -> None:
-        """Send the request. Raises `NothingSentError`, or what a socket raises.
+        """Send the request. Raises `NothingSentError`, what a socket raises, or `CouldNotConnectError` for one that
+        was given up.
 
         Headers go first and alone: nobody acts on a request whose body has not come.
         """
@@ -101,7 +102,7 @@ class Connection:
         except OSError as error:
             raise NothingSentError(str(error)) from error
         if not exchange.may_send():
-            raise NothingSentError("given up")
+            raise CouldNotConnectError("It was given up before it was sent")
         if request.body:
             self._http.send(request.body)
         else:
@@ -117,6 +118,9 @@ class Connection:
         body = answer.read(MAX_ANSWER + 1)
         if len(body) > MAX_ANSWER:
             raise http.client.HTTPException(f"An answer of over {MAX_ANSWER} bytes")
+        # `read` with a limit does not mind an answer that is cut off; and one that does not say how long it is may be.
+        if answer.length != 0 and not answer.chunked:
+            raise http.client.IncompleteRead(body, answer.length)
         headers = {name.lower(): value for name, value in answer.getheaders()}
         return HttpResponse(answer.status, headers, body), not answer.will_close
 

@@ -26,7 +26,7 @@ BATCH_PAUSE_CAP_S = 1.0
 
 _POLICY = Policy(attempts=BATCH_TRIES, backoff_base_s=BATCH_PAUSE_S, backoff_cap_s=BATCH_PAUSE_CAP_S)
 
-_NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\U00010000-\U0010ffff]")
+_NO_XML = "[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\U00010000-\U0010ffff]"
 
 T = TypeVar("T")
 
@@ -66,7 +66,9 @@ def data_type(value: str | int) -> str:
 
 def sendable(body: str) -> str:
     """Text that SNS and SQS take: what XML can't hold, as escapes of JSON. Of JSON itself that is U+FFFE and U+FFFF."""
-    return _NO_XML.sub(lambda found: f"\\u{ord(found[0]):04x}", body)
+    if body.isprintable():  # as nearly always: the expression costs more, and 3 ms to compile
+        return body
+    return re.sub(_NO_XML, lambda found: f"\\u{ord(found[0]):04x}", body)
 
 
 def batched(entries: Sequence[T], weight: Callable[[T], int] = lambda _: 0) -> list[list[T]]:

@@ -64,7 +64,7 @@ class SnsBus:
             async with slots:
                 await until_taken(batch, lambda left: self._topics.publish(self._prefix + topic, left), self._dice)
 
-        batches = [(topic, batch) for topic, all_ in by_topic.items() for batch in batched(all_, Attributed.weight)]
+        batches = [(topic, batch) for topic, alike in by_topic.items() for batch in batched(alike, Attributed.weight)]
         outcomes = await asyncio.gather(*(send(*each) for each in batches), return_exceptions=True)
         failures = [outcome for outcome in outcomes if outcome is not None]
         for failure in sorted(failures, key=lambda failure: not isinstance(failure, SoukError)):

@@ -7,9 +7,6 @@ import msgspec
 from souk_chassis.aws.client import AwsClient
 from souk_chassis.aws.services import LAMBDA
 
-MAX_PAYLOAD = 6_291_456
-"""The most bytes that Lambda takes and gives. It refuses more with `RequestRefusedError`."""
-
 
 class Invoked(msgspec.Struct, frozen=True):
     """What came of it: the function's answer, in JSON.

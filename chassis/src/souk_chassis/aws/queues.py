@@ -6,10 +6,11 @@ import random
 import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from math import ceil
 
 from souk_chassis import wire
-from souk_chassis.aws.batches import BATCH_ENTRIES, Attributed, batched, sendable, until_taken
-from souk_chassis.aws.sqs import Queues, Received
+from souk_chassis.aws.batches import BATCH_BYTES, Attributed, batched, sendable, until_taken
+from souk_chassis.aws.sqs import MAX_HIDDEN_S, Queues, Received
 from souk_chassis.events.event import events_of, type_and_subject
 from souk_chassis.storage.ports import MAX_REASON, DeadLetter, QueueState
 
@@ -51,31 +52,31 @@ class SqsQueues:
     async def redrive(self, queue: str) -> int:
         """Put a queue's dead letters back into it, for `REDRIVE_S` at most. Returns how many events.
 
-        Each is sent before it is removed: where that breaks off, it comes twice, and its consumer knows it.
+        Each is sent before it is removed: where that breaks off, it comes twice, and its consumer knows it. Raises as
+        `until_taken` does; what was not moved is a dead letter again after `MOVING_S`.
         """
         ends_s = time.monotonic() + REDRIVE_S
-        return sum(await asyncio.gather(*(self._move(queue, ends_s) for _ in range(MOVERS))))
+        moved = await asyncio.gather(*(self._move(queue, ends_s) for _ in range(MOVERS)), return_exceptions=True)
+        for outcome in moved:
+            if isinstance(outcome, BaseException):
+                raise outcome  # once no mover is under way any more
+        return sum(count for count in moved if isinstance(count, int))
 
     async def bury(self, queue: str, event_json: str, reason: str, attempts: int) -> None:
-        """Send an event to the dead letters of its queue, with the reason. Raises as `until_taken` does."""
-        kind, subject = type_and_subject(event_json)
-        told = {"type": kind, "subject": sendable(subject), "reason": sendable(reason[:MAX_REASON])}
-        attributes: dict[str, str | int] = {name: value for name, value in told.items() if value}
-        message = Attributed(sendable(event_json), {**attributes, "attempts": attempts, "count": 1})
+        """Send an event, or a message that nobody can read, to the dead letters of its queue, with the reason: with as
+        much of it as there is room for. Raises as `until_taken` does."""
+        kind, _ = type_and_subject(event_json)
+        message = Attributed(sendable(event_json), {"count": 1, **({"type": kind} if kind else {})})
+        for name, value in (("attempts", attempts), ("reason", sendable(reason[:MAX_REASON]))):
+            message = _with(message, name, value)
         await until_taken([message], lambda left: self._queues.send(queue + DEAD_LETTERS, left), self._dice)
 
     async def postpone(self, queue: str, delays_s: Mapping[str, float]) -> None:
-        """Let messages in hand (by receipt) come again after so many seconds, of which SQS takes whole ones. Those
-        that SQS could not put off come when their visibility time-out ends."""
-        by_delay: dict[int, list[str]] = {}
-        for receipt, delay_s in delays_s.items():
-            by_delay.setdefault(round(delay_s), []).append(receipt)
-        hidden = [
-            self._queues.hide(queue, part, delay_s)
-            for delay_s, receipts in by_delay.items()
-            for part in (receipts[at : at + BATCH_ENTRIES] for at in range(0, len(receipts), BATCH_ENTRIES))
-        ]
-        await asyncio.gather(*hidden)
+        """Let messages in hand, by receipt, come again after so many seconds. One that is no longer in hand is passed
+        over. Raises as `Queues` does: they then come again when the queue's own time is over."""
+        hidden_s = {receipt: min(MAX_HIDDEN_S, ceil(delay_s)) for receipt, delay_s in delays_s.items()}
+        for batch in batched(list(hidden_s)):
+            await self._queues.hide(queue, {receipt: hidden_s[receipt] for receipt in batch})
 
     async def _state(self, queue: str) -> QueueState:
         waiting, dead = await asyncio.gather(self._queues.size(queue), self._queues.size(queue + DEAD_LETTERS))
@@ -95,7 +96,7 @@ class SqsQueues:
                 letters += [letter for message in new for letter in _letters(queue, message)]
         finally:
             for batch in batched([message.receipt for message in seen.values()]):
-                await self._queues.hide(dead, batch, 0)
+                await self._queues.hide(dead, dict.fromkeys(batch, 0))
         return letters
 
     async def _move(self, queue: str, ends_s: float) -> int:
@@ -112,6 +113,18 @@ class SqsQueues:
                 await self._queues.delete(dead, [message.receipt for message in batch])
                 moved += sum(len(_events(message)) for message in batch)
         return moved
+
+
+def _with(message: Attributed, name: str, value: str | int) -> Attributed:
+    """The message with one more attribute; with the beginning of a text, or without it, where there is no room."""
+    more = Attributed(message.body, {**message.attributes, name: value})
+    over = max(0, more.weight() - BATCH_BYTES)
+    if isinstance(value, int):
+        return message if over else more
+    text = value.encode()
+    beginning = text[: max(0, len(text) - over)].decode(errors="ignore")
+    # An empty attribute is none that SQS takes.
+    return Attributed(message.body, {**message.attributes, name: beginning}) if beginning else message
 
 
 def _again(message: Received) -> Attributed:

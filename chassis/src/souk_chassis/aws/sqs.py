@@ -10,8 +10,8 @@ from souk_chassis.aws.client import AwsClient
 from souk_chassis.aws.services import SQS
 from souk_chassis.aws.transport import CALL_TIMEOUT_S
 
-LONGEST_WAIT_S = 20
-"""The longest that SQS lets a receiver wait for messages."""
+MAX_HIDDEN_S = 43_200
+"""The longest that a message can be hidden: SQS's own limit."""
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -82,11 +82,12 @@ class Queues:
         entries = [{"Id": str(place), "ReceiptHandle": receipt} for place, receipt in enumerate(receipts)]
         return _failed(await self._call("DeleteMessageBatch", queue, {"Entries": entries}, repeatable=True))
 
-    async def hide(self, queue: str, receipts: Sequence[str], hidden_s: int) -> list[Failed]:
-        """Hide at most 10 messages in hand for `hidden_s` from now; 0 gives them back. Returns those that were not."""
+    async def hide(self, queue: str, hidden_s: Mapping[str, int]) -> list[Failed]:
+        """Hide at most 10 messages in hand, by receipt, for so many seconds from now (0 to 43,200); 0 gives them back.
+        Returns those that were not."""
         entries = [
-            {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": hidden_s}
-            for place, receipt in enumerate(receipts)
+            {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+            for place, (receipt, seconds) in enumerate(hidden_s.items())
         ]
         request = {"Entries": entries}
         return _failed(await self._call("ChangeMessageVisibilityBatch", queue, request, repeatable=True))

@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from souk_chassis import wire
-from souk_chassis.auth.access import check_access
+from souk_chassis.auth.access import check_access, check_signed_in
 from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.clock import Clock
 from souk_chassis.context import Call, Dispatcher
@@ -18,6 +18,7 @@ from souk_chassis.errors import SoukError, unauthenticated
 from souk_chassis.http.binding import MAX_BODY, Binding
 from souk_chassis.http.exchange import Answers, Headers, caller_of, check_headers, failed, unforeseen
 from souk_chassis.http.problem import EdgeError, refuse, render
+from souk_chassis.http.throttle import Bucket
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.spans import SERVER, recorder
 from souk_chassis.observability.trace import accept_traceparent, incoming_traceparent
@@ -139,10 +140,17 @@ class _Guarded(ABC):
 
 
 class PublicEndpoint(_Guarded):
-    """The public route of one operation."""
+    """The public route of one operation. `needs_token` asks for a token where the operation itself would not."""
 
     def __init__(
-        self, binding: Binding, dispatcher: Dispatcher, verifier: TokenVerifier, clock: Clock, log: Log
+        self,
+        binding: Binding,
+        dispatcher: Dispatcher,
+        verifier: TokenVerifier,
+        clock: Clock,
+        log: Log,
+        *,
+        needs_token: bool = False,
     ) -> None:
         route = binding.operation.route
         span_name = f"{route.method} {route.path}" if route else binding.operation.name
@@ -150,6 +158,7 @@ class PublicEndpoint(_Guarded):
         self.binding = binding
         self.operation: AnyOperation = binding.operation
         self.answers = Answers(binding.operation)
+        self.needs_token = needs_token
 
     async def handle(
         self, scope: Scope, headers: dict[str, str], traceparent: str, receive: Receive, send: Send
@@ -157,6 +166,8 @@ class PublicEndpoint(_Guarded):
         """Verify the caller before anything of the request is read."""
         operation = self.operation
         caller = caller_of(headers, self.verifier)
+        if self.needs_token:
+            check_signed_in(caller)
         check_access(operation, caller)
         body = await read_body(headers, receive, MAX_BODY)
         request = self.binding.read(scope.get("path_params", {}), scope["query_string"], headers, body)
@@ -216,6 +227,23 @@ def _remaining_s(headers: dict[str, str], operation: AnyOperation) -> float:
     return min(remaining_s, operation.timeout_s)
 
 
+class Throttled:
+    """An endpoint that answers as often as its bucket allows, and 429 otherwise. Nothing is read of what is refused."""
+
+    def __init__(self, inner: ASGIApp, bucket: Bucket) -> None:
+        self._inner = inner
+        self._bucket = bucket
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._bucket.take()
+        except SoukError as error:
+            traceparent = accept_traceparent(headers_of(scope).get("traceparent"))
+            await respond(send, *render(error, traceparent))
+            return
+        await self._inner(scope, receive, send)
+
+
 class NotFoundEndpoint:
     """What answers where no route fits, in the same form as every other error."""
 
@@ -232,6 +260,7 @@ __all__ = [
     "InternalEndpoint",
     "NotFoundEndpoint",
     "PublicEndpoint",
+    "Throttled",
     "headers_of",
     "read_body",
     "respond",

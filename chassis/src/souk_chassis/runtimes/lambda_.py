@@ -56,8 +56,6 @@ class LambdaConfig(msgspec.Struct, frozen=True):
     """The secret that holds the service's signing key; empty where the function signs nothing."""
     topics: str = ""
     """What the ARN of every topic begins with."""
-    document: str = "openapi.json"
-    """The gateway's document: a file beside the code."""
 
 
 class Sandbox:
@@ -99,11 +97,10 @@ class Sandbox:
 
     def _gateway(self, aws: "AwsClient") -> Work:
         from souk_chassis.aws.functions import Functions
-        from souk_chassis.runtimes.lambda_edge import GatewayFunction
+        from souk_chassis.runtimes.lambda_edge import Edge, GatewayFunction
 
-        document = Path(self._environment["LAMBDA_TASK_ROOT"], self._config.document).read_bytes()
-        names = self._table(self._config.functions)
-        return GatewayFunction(document, self._config.jwks.encode(), Functions(aws), names, Log("gateway"))
+        edge = Edge(Path(self._environment["LAMBDA_TASK_ROOT"]), self._config.jwks.encode())
+        return GatewayFunction(edge, Functions(aws), self._table(self._config.functions), Log("gateway"))
 
     async def _service(self, aws: "AwsClient") -> Work:
         """Build the service, and the part of it that this function is."""

@@ -38,6 +38,7 @@ class Incoming:
     """A request, whichever payload brought it. `route` is as in the document, such as `GET /orders/{orderId}`."""
 
     route: str
+    method: str
     path: str
     parameters: Mapping[str, str]
     query: bytes
@@ -73,12 +74,14 @@ def read_event(event: Event) -> Incoming:
     if "httpMethod" in event:
         pairs = event.get("multiValueQueryStringParameters") or {}
         query = urlencode([(name, value) for name, values in pairs.items() for value in values])
-        route, path = f"{event['httpMethod']} {event.get('resource') or event['path']}", event["path"]
+        method, path = event["httpMethod"], event["path"]
+        route = f"{method} {event.get('resource') or path}"
     else:
         query, route, path = event.get("rawQueryString") or "", event["routeKey"], event.get("rawPath") or ""
+        method = context["http"]["method"]
         authorizer = authorizer.get("lambda") or {}
     parameters = event.get("pathParameters") or {}
-    return Incoming(route, path, parameters, query.encode(), given, authorizer, event)
+    return Incoming(route, method, path, parameters, query.encode(), given, authorizer, event)
 
 
 def caller_from(authorizer: Mapping[str, Any]) -> Caller:
@@ -91,14 +94,14 @@ def caller_from(authorizer: Mapping[str, Any]) -> Caller:
     return Caller(Identity(role, authorizer.get("userId"), authorizer.get("orderId")))
 
 
-def as_proxy_answer(answer: Answer) -> dict[str, Any]:
-    """An answer as both payloads want it. Names of headers are given once each."""
+def as_proxy_answer(answer: Answer, *, binary: bool = False) -> dict[str, Any]:
+    """An answer as both payloads want it. Names of headers are given once each; a `binary` body need be no UTF-8."""
     status, headers, body = answer
     return {
         "statusCode": status,
         "headers": {name.decode("latin-1"): value.decode("latin-1") for name, value in headers},
-        "body": body.decode(),
-        "isBase64Encoded": False,
+        "body": base64.b64encode(body).decode() if binary else body.decode(),
+        "isBase64Encoded": binary,
     }
 
 

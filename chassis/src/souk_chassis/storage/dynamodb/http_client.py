@@ -37,7 +37,10 @@ class HttpDynamoClient:
         if checksum is not None and int(checksum) != zlib.crc32(response.body):
             raise answer_lost()
         if response.status == 200:
-            return wire.decode(response.body, dict[str, Any])
+            try:
+                return wire.decode(response.body, dict[str, Any])
+            except wire.UNREADABLE as error:
+                raise answer_lost() from error
         raise translate(_problem(response.body), response.status)
 
     async def close(self) -> None:
