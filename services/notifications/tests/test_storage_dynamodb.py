@@ -169,7 +169,13 @@ def test_one_batch_at_once_is_written_once(writers: int) -> None:
 async def test_a_mail_that_is_recorded_meanwhile_stays_as_it_is(model: DynamoModel) -> None:
     [mail] = mails_of(1)
     client = FaultyClient(model)
-    client.meanwhile["TransactWriteItems"] = lambda: consume(on(model), [replace(mail, to="first@example.org")])
+
+    async def record_first() -> None:
+        """By another event that calls for the same mail: no note of the inbox says so."""
+        async with on(model).unit() as unit:
+            await unit.record([replace(mail, to="first@example.org")])
+
+    client.meanwhile["TransactWriteItems"] = record_first
     assert await consume(on(client), [replace(mail, to="second@example.org")]) == 0
     assert await on(model).find_receipts([mail.key]) == {mail.key: Receipt("first@example.org", MailStatus.SENT)}
 

@@ -39,9 +39,11 @@ EXTRA: Mapping[str, Mapping[str, str]] = {
         "transports/__init__.py": "adapters of a second port: the way out of the shop",
         "transports/mailbox.py": "the local way: a mail is kept, and sent nowhere",
         "transports/message.py": "a mail in the form of RFC 5322",
+        "transports/sending.py": "what the ways out have in common: receipts first, a few at once",
+        "transports/ses.py": "the way by Amazon SES",
         "transports/smtp.py": "the way over SMTP",
         "transports/smtp_session.py": "one connection to a mail server",
-        "transports/smtp_settings.py": "reads the address of a mail server",
+        "transports/smtp_settings.py": "reads which way mails go, and the address of a mail server",
     },
     "orders": {
         "backlog.py": "back-pressure at the door of placing",

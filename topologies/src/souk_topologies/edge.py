@@ -7,9 +7,9 @@ from pathlib import Path
 
 import swagger_ui_bundle
 
-from souk_chassis import wire
 from souk_chassis.manifest import Service
-from souk_topologies.gateway import CONTENT_POLICY, DOCS_POLICY, api_document
+from souk_topologies.api import api_document, in_json
+from souk_topologies.gateway import CONTENT_POLICY, DOCS_POLICY
 
 SWAGGER_FILES = ("swagger-ui.css", "swagger-ui-bundle.js")
 """What the API's page needs of Swagger UI: the rest of it would make the package four times as large."""
@@ -32,7 +32,7 @@ def edge_files(services: Sequence[Service], web: Path) -> dict[str, bytes]:
             if file.is_file()
         },
     }
-    files = {"openapi.json": wire.encode(api_document(services))}
+    files = {"openapi.json": in_json(api_document(services))}
     pages = {}
     for path, (file, policy) in sources.items():
         name = f"pages{path if path.startswith('/static/') else '/' + file.name}"

@@ -1,0 +1,4 @@
+output "shop" {
+  description = "The address of the API, and the names of what was made."
+  value       = module.shop
+}

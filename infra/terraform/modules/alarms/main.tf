@@ -1,0 +1,54 @@
+resource "aws_sns_topic" "operators" {
+  name              = "${var.project}-operators"
+  kms_master_key_id = var.key_arn
+}
+
+resource "aws_sns_topic_subscription" "mail" {
+  count = var.mail == null ? 0 : 1
+
+  topic_arn = aws_sns_topic.operators.arn
+  protocol  = "email"
+  endpoint  = var.mail
+}
+
+locals {
+  errors = { for name in var.functions : "${name}-errors" => {
+    says      = "${name} failed. Its log group is /aws/lambda/${name}."
+    namespace = "AWS/Lambda", metric = "Errors", dimensions = { FunctionName = name }
+    statistic = "Sum", above = 0, periods = 1
+  } }
+  # The account's limit throttles, whichever function it hits: one alarm tells as much as one for each.
+  throttles = { "throttles" = {
+    says      = "Lambda throttled a function: the account's concurrency, or a reserved one, is used up."
+    namespace = "AWS/Lambda", metric = "Throttles", dimensions = {}
+    statistic = "Sum", above = 0, periods = 3
+  } }
+  ages = { for name in var.queues : "${name}-age" => {
+    says      = "The oldest message in ${name} waits for more than ${var.oldest_s} s: its consumer fails or is too slow."
+    namespace = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = name }
+    statistic = "Maximum", above = var.oldest_s, periods = 3
+  } }
+  letters = { for name in var.dead_letters : "${name}-messages" => {
+    says      = "There are messages in ${name}: each says why. Redrive them once it is mended."
+    namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = name }
+    statistic = "Maximum", above = 0, periods = 1
+  } }
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = merge(local.errors, local.throttles, local.ages, local.letters)
+
+  alarm_name          = "${var.project}-${each.key}"
+  alarm_description   = each.value.says
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = each.value.above
+  period              = 60
+  evaluation_periods  = each.value.periods
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.operators.arn]
+  ok_actions          = [aws_sns_topic.operators.arn]
+}

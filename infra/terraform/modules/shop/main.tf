@@ -1,0 +1,140 @@
+# The whole shop from one JSON of inputs. The environments differ in where it stands and in nothing of what it is.
+locals {
+  services = var.inputs.services
+  tables   = merge([for service in local.services : service.tables]...)
+  topics   = toset(flatten([for service in local.services : service.publishes]))
+  queues = merge([for service in local.services : {
+    for name, queue in service.queues : name => merge(queue, {
+      # Six times the function's limit is AWS's own advice: a batch may be tried again within it.
+      visibility_s = 6 * service.functions.events.timeout_s
+    })
+  }]...)
+  relays = { for name, service in local.services : name => [for table, keys in service.tables : table if keys.streams] }
+
+  # What answers API Gateway is published and called by an alias, so that it can start from a snapshot.
+  functions = merge(concat(
+    [for service, declared in local.services : {
+      for part, function in declared.functions : function.name => merge(function, {
+        published = part == "api"
+        woken     = part == "events"
+        queues    = part == "events" ? declared.queues : {}
+        streams   = part == "events" ? { for table in local.relays[service] : table => service } : {}
+        schedule  = part == "events" ? declared.schedule : null
+      })
+    }],
+    [{
+      for part, function in var.inputs.gateway.functions : function.name => merge(function, {
+        published = true, woken = false, queues = {}, streams = {}, schedule = null
+      })
+    }],
+  )...)
+}
+
+module "keys" {
+  source = "../keys"
+
+  project = var.inputs.project
+  place   = var.place
+}
+
+module "table" {
+  source   = "../table"
+  for_each = local.tables
+
+  name      = each.key
+  table     = each.value
+  key_arn   = module.keys.arns["tables"]
+  protected = var.protected
+}
+
+module "bus" {
+  source = "../bus"
+
+  place     = var.place
+  topics    = local.topics
+  queues    = { for name, queue in local.queues : name => { topic = queue.topic, attempts = queue.attempts, visibility_s = queue.visibility_s } }
+  relays    = toset([for service, tables in local.relays : service if length(tables) > 0])
+  key_arn   = module.keys.arns["bus"]
+  key_alias = module.keys.aliases["bus"]
+}
+
+module "secret" {
+  source   = "../secret"
+  for_each = local.services
+
+  name          = "${var.inputs.project}/${each.key}/key"
+  description   = "The private key, in PEM, with which ${each.value.label} signs its tokens"
+  key_arn       = module.keys.arns["secrets"]
+  recovery_days = var.protected ? 30 : 0
+}
+
+module "packages" {
+  source = "../packages"
+
+  bucket = "${var.inputs.project}-packages-${var.place.account}-${var.place.region}"
+  packages = { for name in distinct([for function in local.functions : function.package]) :
+    name => "${var.packages_dir}/${name}"
+  }
+}
+
+module "function" {
+  source   = "../function"
+  for_each = local.functions
+
+  function = {
+    name      = each.value.name
+    memory_mb = each.value.memory_mb
+    timeout_s = each.value.timeout_s
+    package   = module.packages.packages[each.value.package]
+    environment = merge(
+      { SOUK_JWKS = jsonencode(var.inputs.jwks), SOUK_AWS_ACCOUNT = var.place.account },
+      each.value.environment,
+    )
+  }
+  statements    = local.statements[each.key]
+  published     = each.value.published
+  snap_start    = var.snap_start
+  reserved      = lookup(var.reserved_concurrency, each.key, null)
+  failures_arns = [for service in distinct(values(each.value.streams)) : local.arns["unrelayed/${service}"]]
+  log           = { retention_days = var.log_retention_days, key_arn = module.keys.arns["logs"] }
+}
+
+module "sources" {
+  source   = "../sources"
+  for_each = { for name, function in local.functions : name => function if function.woken }
+
+  function = { name = module.function[each.key].name, arn = module.function[each.key].arn }
+  queues = { for name, queue in each.value.queues : name => {
+    arn = module.bus.queue_arns[name], batch = queue.batch, concurrency = queue.concurrency
+  } }
+  streams = { for table, service in each.value.streams : table => {
+    arn = module.table[table].stream_arn, failures_arn = module.bus.unrelayed_arns[service]
+  } }
+  schedule = each.value.schedule
+}
+
+module "api" {
+  source = "../api"
+
+  name     = var.inputs.project
+  document = var.document
+  functions = { for name, function in module.function : name => {
+    name = function.name, qualifier = function.qualifier, invoke_arn = function.invoke_arn
+  } if local.functions[name].published }
+  authorizer = var.inputs.gateway.functions.authorizer.name
+  fallback   = var.inputs.gateway.functions.gateway.name
+  throttles  = var.inputs.throttles
+  log        = { retention_days = var.log_retention_days, key_arn = module.keys.arns["logs"] }
+}
+
+module "alarms" {
+  source = "../alarms"
+
+  project      = var.inputs.project
+  functions    = toset(keys(local.functions))
+  queues       = toset(keys(local.queues))
+  dead_letters = toset(concat([for name in keys(local.queues) : "${name}-dlq"], [for service, tables in local.relays : "${service}-unrelayed" if length(tables) > 0]))
+  oldest_s     = var.oldest_message_s
+  mail         = var.alarm_mail
+  key_arn      = module.keys.arns["bus"]
+}

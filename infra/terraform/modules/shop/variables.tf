@@ -1,0 +1,189 @@
+variable "inputs" {
+  description = "What `souk render terraform` writes from the manifests: inputs.json, decoded."
+  type = object({
+    project = string
+    jwks    = any
+    services = map(object({
+      label   = string
+      runtime = string
+      tables = optional(map(object({
+        hash_key  = string
+        range_key = optional(string)
+        indexes = optional(list(object({
+          name       = string
+          hash_key   = string
+          range_key  = optional(string)
+          projection = string
+        })), [])
+        expires = optional(string)
+        streams = optional(bool, false)
+      })), {})
+      publishes = optional(list(string), [])
+      queues = optional(map(object({
+        topic       = string
+        attempts    = number
+        batch       = number
+        concurrency = number
+      })), {})
+      functions = map(object({
+        name        = string
+        memory_mb   = number
+        timeout_s   = number
+        package     = string
+        environment = optional(map(string), {})
+        permissions = optional(list(object({
+          sid       = string
+          why       = string
+          actions   = list(string)
+          resources = list(string)
+        })), [])
+      }))
+      schedule = optional(string)
+    }))
+    gateway = object({
+      functions = map(object({
+        name        = string
+        memory_mb   = number
+        timeout_s   = number
+        package     = string
+        environment = optional(map(string), {})
+        permissions = optional(list(object({
+          sid       = string
+          why       = string
+          actions   = list(string)
+          resources = list(string)
+        })), [])
+      }))
+    })
+    throttles = map(object({ rate = number, burst = number }))
+  })
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.inputs.project))
+    error_message = "project names keys and alarms: 1 to 20 of a-z, 0-9 and -, and a letter first."
+  }
+  validation {
+    condition     = alltrue([for service in var.inputs.services : service.runtime == "lambda"])
+    error_message = "These modules make services whose runtime is \"lambda\"; another was given."
+  }
+  validation {
+    condition = alltrue(flatten([for service in var.inputs.services : [
+      for part in keys(service.functions) : contains(["api", "calls", "events"], part)
+    ]]))
+    error_message = "A service's functions are api, calls and events; another was given."
+  }
+  validation {
+    condition     = length(setsubtract(["gateway", "authorizer"], keys(var.inputs.gateway.functions))) == 0
+    error_message = "gateway.functions needs both gateway and authorizer."
+  }
+  validation {
+    condition = alltrue(flatten([for service in var.inputs.services : [
+      for queue in service.queues : contains(flatten([for other in var.inputs.services : other.publishes]), queue.topic)
+    ]]))
+    error_message = "A queue hears a topic that no service publishes."
+  }
+  validation {
+    condition = alltrue([for service in var.inputs.services :
+      contains(keys(service.functions), "events") ||
+      (length(service.queues) == 0 && service.schedule == null && !anytrue([for table in service.tables : table.streams]))
+    ])
+    error_message = "A service with queues, streams or a schedule needs the function events, which takes them."
+  }
+  validation {
+    condition = alltrue(flatten([for service in var.inputs.services : [for queue in service.queues :
+      queue.attempts >= 1 && queue.attempts <= 900 && queue.batch >= 1 && queue.batch <= 10 &&
+      queue.concurrency >= 2 && queue.concurrency <= 1000
+    ]]))
+    error_message = "A queue has 1 to 900 attempts, batches of 1 to 10 messages, and a concurrency of 2 to 1,000, as SQS and Lambda have it."
+  }
+  validation {
+    condition = alltrue(flatten([for service in var.inputs.services : [for table in service.tables : [
+      for index in table.indexes : contains(["ALL", "KEYS_ONLY"], index.projection)
+    ]]]))
+    error_message = "An index projects ALL or KEYS_ONLY."
+  }
+  validation {
+    condition     = alltrue([for service in var.inputs.services : try(service.functions.api.timeout_s, 1) <= 29])
+    error_message = "A function that answers API Gateway has 29 s at most: the gateway waits for 30."
+  }
+  validation {
+    condition = alltrue(flatten([
+      for part in concat([for service in var.inputs.services : service.functions], [var.inputs.gateway.functions]) : [
+        for function in part : function.timeout_s >= 1 && function.timeout_s <= 900 && function.memory_mb >= 128 && function.memory_mb <= 10240
+      ]
+    ]))
+    error_message = "A function has 1 to 900 s and 128 to 10,240 MB, as Lambda has it."
+  }
+  validation {
+    condition = alltrue([for names in [
+      flatten([for service in var.inputs.services : keys(service.tables)]),
+      flatten([for service in var.inputs.services : keys(service.queues)]),
+      flatten([for service in var.inputs.services : service.publishes]),
+      flatten([
+        for part in concat([for service in var.inputs.services : service.functions], [var.inputs.gateway.functions]) :
+        [for function in part : function.name]
+      ]),
+    ] : length(names) == length(distinct(names))])
+    error_message = "A table, queue, topic or function is named by two services: each belongs to one."
+  }
+  validation {
+    condition     = contains(keys(var.inputs.throttles), "default")
+    error_message = "throttles needs default: without it API Gateway lets through what the account has."
+  }
+}
+
+variable "document" {
+  description = "The OpenAPI document, decoded. Each operation's integration names a function as $${function-name}."
+  type        = any
+}
+
+variable "packages_dir" {
+  description = "The folder with the functions' zips."
+  type        = string
+}
+
+variable "place" {
+  description = "Where the shop is: AWS partition, region and account id."
+  type        = object({ partition = string, region = string, account = string })
+}
+
+variable "snap_start" {
+  description = "Whether the functions that answer API Gateway start from a snapshot."
+  type        = bool
+  default     = true
+}
+
+variable "reserved_concurrency" {
+  description = "Instances reserved for a function, by its name; the others share what the account has."
+  type        = map(number)
+  default     = {}
+}
+
+variable "log_retention_days" {
+  description = "How long logs are kept: one of CloudWatch's own numbers of days."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "CloudWatch keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days."
+  }
+}
+
+variable "alarm_mail" {
+  description = "The address to which alarms go, or null."
+  type        = string
+  default     = null
+}
+
+variable "oldest_message_s" {
+  description = "How old a message may grow in a queue before operators are told, in seconds."
+  type        = number
+  default     = 120
+}
+
+variable "protected" {
+  description = "Whether tables refuse to be deleted, and secrets can be called back for 30 days."
+  type        = bool
+  default     = true
+}
