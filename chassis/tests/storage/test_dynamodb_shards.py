@@ -16,6 +16,14 @@ from souk_chassis.testing.dynamodb_model import DynamoModel, Limits
 THINGS = Table("Things", "id", indexes=(Index("byAge", "shard", "age"),))
 NAMES = ("a", "b", "c")
 
+runs = st.lists(st.tuples(st.sampled_from(NAMES), st.integers(1, 30)), max_size=6)
+"""So many things, one after the other, in one shard, then so many in another."""
+
+
+def flat(spread: list[tuple[str, int]]) -> list[str]:
+    """The shard of each thing."""
+    return [name for name, count in spread for _ in range(count)]
+
 
 async def made(places: Sequence[str]) -> tuple[Shards, DynamoModel]:
     """Things of the ages 100, 101 ..., each in the shard that is named."""
@@ -30,12 +38,13 @@ async def made(places: Sequence[str]) -> tuple[Shards, DynamoModel]:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    places=st.lists(st.sampled_from(NAMES), max_size=60),
+    spread=runs,
     limit=st.integers(1, 70),
-    bounds=st.tuples(st.none() | st.integers(95, 165), st.none() | st.integers(95, 165)),
+    bounds=st.tuples(st.none() | st.integers(95, 205), st.none() | st.integers(95, 205)),
     descending=st.booleans(),
 )
-async def test_a_list_is_exact(places: list[str], limit: int, bounds: Any, descending: bool) -> None:
+async def test_a_list_is_exact(spread: list[tuple[str, int]], limit: int, bounds: Any, descending: bool) -> None:
+    places = flat(spread)
     shards, _ = await made(places)
     after, until = (None if bound is None else str(bound) for bound in bounds)
     ages = sorted((str(100 + number) for number in range(len(places))), reverse=descending)
@@ -48,8 +57,9 @@ async def test_a_list_is_exact(places: list[str], limit: int, bounds: Any, desce
 
 
 @settings(max_examples=60, deadline=None)
-@given(places=st.lists(st.sampled_from(NAMES), max_size=60), at_most=st.integers(1, 70))
-async def test_a_count_is_exact(places: list[str], at_most: int) -> None:
+@given(spread=runs, at_most=st.integers(1, 70))
+async def test_a_count_is_exact(spread: list[tuple[str, int]], at_most: int) -> None:
+    places = flat(spread)
     shards, _ = await made(places)
     assert await shards.count(at_most) == min(at_most, len(places))
 

@@ -1,5 +1,6 @@
 """What the tests of the orders service share: stores of both kinds, a products service that is a table, drafts."""
 
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -206,6 +207,26 @@ def walk() -> Callable[..., Awaitable[None]]:
     return walk_to
 
 
+class Dynamo:
+    """What tests of DynamoDB's store need: tables, and processes on them."""
+
+    @staticmethod
+    def unmetered() -> DynamoModel:
+        """Empty tables, whose capacity never ends."""
+        return DynamoModel(TABLES, Limits(metered=False))
+
+    @staticmethod
+    def on(client: DynamoClient, clock: Clock | None = None) -> DynamoOrderStore:
+        """Another process on the same tables."""
+        return DynamoOrderStore(RetryingClient(client), clock or ManualClock(NOW), random.Random(1))
+
+
+@pytest.fixture(scope="session")
+def dynamo() -> type[Dynamo]:
+    """The above."""
+    return Dynamo
+
+
 @pytest.fixture(params=["memory", "postgres", "dynamodb"])
 def make_store(request: pytest.FixtureRequest, clock: ManualClock) -> Callable[[], Awaitable[OrderStore]]:
     """What makes an empty store of each kind. Not async: it asks for an async fixture."""
@@ -220,7 +241,7 @@ def make_store(request: pytest.FixtureRequest, clock: ManualClock) -> Callable[[
     async def make_in_memory() -> Any:
         if request.param == "memory":
             return MemoryOrderStore("orders", clock, MemoryOrdersUnit)
-        return open_dynamodb(unmetered(), clock)
+        return Dynamo.on(Dynamo.unmetered(), clock)
 
     return make_in_memory
 
@@ -238,20 +259,10 @@ def make_processes(request: pytest.FixtureRequest, clock: ManualClock) -> Callab
         return make
 
     async def make_in_memory() -> Any:
-        model = unmetered()
-        return open_dynamodb(model, clock), open_dynamodb(model, clock)
+        model = Dynamo.unmetered()
+        return Dynamo.on(model, clock), Dynamo.on(model, clock)
 
     return make_in_memory
-
-
-def unmetered() -> DynamoModel:
-    """Empty tables on DynamoDB, whose capacity never ends."""
-    return DynamoModel(TABLES, Limits(metered=False))
-
-
-def open_dynamodb(client: DynamoClient, clock: Clock) -> DynamoOrderStore:
-    """Another process on the same tables."""
-    return DynamoOrderStore(RetryingClient(client), clock)
 
 
 async def open_postgres(url: str, clock: Clock) -> PostgresOrderStore:

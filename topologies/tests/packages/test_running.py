@@ -35,7 +35,7 @@ from souk_chassis.runtimes.lambda_ import handler
 class Context:
     def get_remaining_time_in_millis(self):
         return 10_000
-event = {"routeKey": "GET /openapi.json", "rawPath": "/openapi.json", "requestContext": {}, "headers": {}}
+event = {"routeKey": "GET /openapi.json", "rawPath": "/openapi.json", "requestContext": {"http": {"method": "GET"}}, "headers": {}}
 print(json.dumps(handler(event, Context())))
 """
 

@@ -1,6 +1,6 @@
 """The notifications service's declaration."""
 
-from souk_chassis.manifest import Consumer, Database, Service
+from souk_chassis.manifest import Consumer, Database, Part, Service, Uses
 from souk_chassis.queues import queue_operations
 from souk_contracts.notifications import GetMailBooks, ListMails
 from souk_contracts.orders import (
@@ -50,4 +50,12 @@ service = Service(
         UserRegistered: _mail,
     },
     calls=[FindContacts],
+    parts={
+        Part.HTTP: Uses(tables={MAILS: "BatchGetItem Query", EVENTS: "GetItem Query"}),
+        Part.EVENTS: Uses(
+            tables={MAILS: "BatchGetItem PutItem", EVENTS: "BatchGetItem Query PutItem"},
+            calls=[FindContacts],
+            sends_mail=True,
+        ),
+    },
 )

@@ -1,6 +1,6 @@
 """What the orders service owns, offers, calls, publishes and consumes."""
 
-from souk_chassis.manifest import Consumer, Database, Service
+from souk_chassis.manifest import Consumer, Database, Part, Service, Uses
 from souk_chassis.queues import queue_operations
 from souk_contracts.orders import (
     CancelOrder,
@@ -76,4 +76,25 @@ service = Service(
         PaymentDeclined: Consumer(consumers.on_payment_declined),
     },
     calls=[Quote],
+    parts={
+        Part.HTTP: Uses(
+            tables={
+                ORDERS: "GetItem BatchGetItem Query PutItem",
+                PARTS: "GetItem BatchGetItem PutItem",
+                KEYS: "GetItem BatchGetItem PutItem",
+                EVENTS: "GetItem Query PutItem",
+            },
+            calls=[Quote],
+            signs=True,
+        ),
+        Part.CALLS: Uses(tables={ORDERS: "BatchGetItem"}),
+        Part.EVENTS: Uses(
+            tables={
+                ORDERS: "BatchGetItem Query PutItem",
+                PARTS: "BatchGetItem PutItem",
+                KEYS: "Query DeleteItem",
+                EVENTS: "BatchGetItem Query PutItem BatchWriteItem",
+            },
+        ),
+    },
 )

@@ -1,6 +1,6 @@
 """What the payments service owns, offers, calls, publishes and consumes."""
 
-from souk_chassis.manifest import Consumer, Database, Service
+from souk_chassis.manifest import Consumer, Database, Part, Service, Uses
 from souk_chassis.queues import queue_operations
 from souk_contracts.orders import FindOrderStates, OrderCancelled, OrderOverdue, OrderReturned
 from souk_contracts.payments import GetPaymentBooks, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundOwed
@@ -51,4 +51,18 @@ service = Service(
         RefundOwed: Consumer(apply=record_refunds, ask=give_refunds, attempts=PROVIDER_ATTEMPTS),
     },
     calls=[FindOrderStates],
+    parts={
+        Part.HTTP: Uses(
+            tables={PAYMENTS: "BatchGetItem Query", SANDBOX_BOOKS: "BatchGetItem Query", EVENTS: "GetItem Query"}
+        ),
+        Part.EVENTS: Uses(
+            tables={
+                PAYMENTS: "GetItem BatchGetItem Query PutItem UpdateItem",
+                REFUNDS: "GetItem BatchGetItem PutItem UpdateItem",
+                SANDBOX_BOOKS: "GetItem BatchGetItem Query PutItem UpdateItem",
+                EVENTS: "BatchGetItem Query PutItem BatchWriteItem",
+            },
+            calls=[FindOrderStates],
+        ),
+    },
 )

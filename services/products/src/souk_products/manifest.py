@@ -1,6 +1,6 @@
 """The declaration of the products service."""
 
-from souk_chassis.manifest import Consumer, Database, Service
+from souk_chassis.manifest import Consumer, Database, Part, Service, Uses
 from souk_chassis.queues import queue_operations
 from souk_contracts.orders import FindOrderStates, OrderCancelled, OrderCreated, OrderOverdue, OrderReturned
 from souk_contracts.products import (
@@ -57,4 +57,22 @@ service = Service(
         OrderOverdue: Consumer(apply=on_order_overdue),
     },
     calls=[FindOrderStates],
+    parts={
+        Part.HTTP: Uses(
+            tables={
+                PRODUCTS: "GetItem BatchGetItem Query PutItem UpdateItem",
+                RESERVATIONS: "Query",
+                EVENTS: "GetItem Query",
+            }
+        ),
+        Part.CALLS: Uses(tables={PRODUCTS: "BatchGetItem"}),
+        Part.EVENTS: Uses(
+            tables={
+                PRODUCTS: "GetItem BatchGetItem UpdateItem",
+                RESERVATIONS: "GetItem BatchGetItem Query PutItem UpdateItem DeleteItem BatchWriteItem",
+                EVENTS: "BatchGetItem Query PutItem BatchWriteItem",
+            },
+            calls=[FindOrderStates],
+        ),
+    },
 )

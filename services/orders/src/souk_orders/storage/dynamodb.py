@@ -59,15 +59,21 @@ class DynamoOrderStore(DynamoDatabase[DynamoOrdersUnit]):
     async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
         """See the port. One transaction where they fit, else several, each of them whole for its orders.
 
-        Where another places the same at that moment, it is done again: who came second gets the first answer.
+        Most orders are new, so that nothing is read before: who comes again, or second, fails on that, looks, and gets
+        the first answer.
         """
-        kept: dict[str, int] = {}  # this call's own, which it finds stored when it looks again
+        kept: dict[str, int] = {}  # this call's own, which it finds stored when it looks
+        looks = False
 
         async def once() -> list[Placed]:
+            nonlocal looks
             made: dict[str, int] = {}
             unit = None
             try:
                 async with self.unit() as unit:
+                    if not looks:
+                        unit.presume_new(drafts)
+                        looks = True
                     answers = list(await unit.place(drafts))
                     for number, answer in enumerate(answers):
                         if answer.fresh:

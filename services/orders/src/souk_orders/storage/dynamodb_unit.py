@@ -82,6 +82,11 @@ class DynamoOrdersUnit(DynamoUnit):
         self.placed: set[str] = set()
         """The orders that this unit has stored, even where a later part of it failed."""
 
+    def presume_new(self, drafts: Sequence[Draft]) -> None:
+        """Do not look whether these are stored: the unit collides at its end where one is."""
+        self._read.update({draft.order_id: None for draft in drafts})
+        self._owners.update({draft.key: None for draft in drafts if draft.key is not None})
+
     # --- the port
 
     async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:

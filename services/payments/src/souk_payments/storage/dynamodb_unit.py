@@ -27,6 +27,7 @@ from datetime import datetime
 from souk_chassis.clock import Clock
 from souk_chassis.events.event import Event
 from souk_chassis.storage.dynamodb.database import DynamoUnit
+from souk_chassis.storage.dynamodb.errors import collision
 from souk_chassis.storage.dynamodb.tables import Tables
 from souk_chassis.storage.dynamodb.values import Row
 from souk_contracts.payments import PaymentRefunded, RefundOwed
@@ -134,7 +135,7 @@ class DynamoPaymentUnit(DynamoUnit):
             if payment is None:
                 raise RuntimeError(f"{key} is a refund of no payment")
             done = row | {"refundId": refund_ids[key]}
-            self._change(payment, given_back(payment_of(payment), row["amountMinor"]), done)
+            self._change(payment, await self._given_back(payment, row), done)
             given.append(refund_of(done))
         return given
 
@@ -188,6 +189,15 @@ class DynamoPaymentUnit(DynamoUnit):
         rows = await self.tables.get_many(REFUNDS, [(key,) for key in missing])
         for key in missing:
             self._stored_refunds[key] = self._refunds[key] = rows.get((key,))
+
+    async def _given_back(self, payment: Row, refund: Row) -> Payment:
+        """Raises SoukError COLLISION where another gave it back after the refund was read, and before the payment."""
+        try:
+            return given_back(payment_of(payment), refund["amountMinor"])
+        except ValueError as error:
+            if await self.tables.get(REFUNDS, refund["refundKey"]) != refund:
+                raise collision() from error
+            raise
 
     def _found(self, order_ids: Iterable[str]) -> list[tuple[str, Row]]:
         rows = ((order_id, self._payments[order_id]) for order_id in order_ids)
