@@ -65,7 +65,7 @@ class Uses:
     """What one part needs on AWS beside what follows from the rest of the manifest: no more is granted to it."""
 
     tables: Mapping[Table, str] = field(default_factory=dict)
-    """DynamoDB's actions on a table, such as `GetItem Query`. Those on an index are granted with its table's."""
+    """DynamoDB's actions on a table, such as `GetItem Query`, and on an index of it, such as `Query:byName`."""
     calls: Sequence[AnyOperation] = ()
     """Which of the service's calls this part makes. Who calls signs."""
     signs: bool = False
