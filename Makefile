@@ -43,12 +43,14 @@ bench: install bench-tools ## the shop beside bare SQL and its peers (QUICK=1, O
 bench-tools: install ## install what make bench needs besides
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r trials/benchmarks/requirements.lock
 
-test-infra: install test-infra-tools ## try the adapters on Amazon's DynamoDB Local
+test-infra: install test-infra-tools ## try the adapters on Amazon's DynamoDB Local, and lint the API's document
 	@$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
-test-infra-tools: ## install Amazon's DynamoDB Local, which make test-infra needs, from npm (it runs on Java 17)
+test-infra-tools: ## install what make test-infra needs from npm: Amazon's DynamoDB Local (it runs on Java 17), Redocly's linter
 	@test -d build/dynamodb-local/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \
 		--prefix build/dynamodb-local amplify-dynamodb-simulator@2.9.30
+	@test -d build/redocly/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \
+		--prefix build/redocly @redocly/cli@2.77.0
 
 simulate: install ## play SEEDS seeded runs of the whole shop in memory, with faults, repeats and events in any order
 	@SOUK_SEEDS=$(or $(SEEDS),1000) $(BIN)/python -m pytest -q -p no:randomly -n 2 tests/saga/test_any_order.py

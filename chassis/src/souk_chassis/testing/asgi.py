@@ -1,11 +1,9 @@
 """Calls an ASGI app directly, without a server or a network."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from starlette.types import ASGIApp
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Answer:
 
 
 async def ask(
-    app: ASGIApp,
+    app: Callable[..., Awaitable[None]],
     method: str,
     path: str,
     *,
