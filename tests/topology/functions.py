@@ -101,7 +101,8 @@ def _actions(operation: str, request: Mapping[str, Any]) -> Any:
         for table in request["RequestItems"]:
             yield table, operation, None
     else:
-        yield request["TableName"], operation, request.get("Item")
+        index = f":{request['IndexName']}" if "IndexName" in request else ""
+        yield request["TableName"], operation + index, request.get("Item")
 
 
 class Queues:

@@ -63,7 +63,7 @@ class Uses(msgspec.Struct, frozen=True):
     """What one part needs on AWS beside what follows from the rest of the manifest: no more is granted to it."""
 
     tables: Mapping[Table, str] = {}
-    """DynamoDB's actions on a table, such as `GetItem Query`. Those on an index are granted with its table's."""
+    """DynamoDB's actions on a table, such as `GetItem Query`, and on an index of it, such as `Query:byName`."""
     calls: Sequence[AnyOperation] = ()
     """Which of the service's calls this part makes. Who calls signs."""
     signs: bool = False

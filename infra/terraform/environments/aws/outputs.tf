@@ -1,4 +1,9 @@
+output "url" {
+  description = "Where the shop's API answers."
+  value       = module.shop.url
+}
+
 output "shop" {
-  description = "The address of the API, and the names of what was made."
+  description = "The names of what was made."
   value       = module.shop
 }

@@ -87,7 +87,7 @@ module "function" {
     timeout_s = each.value.timeout_s
     package   = module.packages.packages[each.value.package]
     environment = merge(
-      { SOUK_JWKS = jsonencode(var.inputs.jwks), SOUK_AWS_ACCOUNT = var.place.account },
+      { SOUK_JWKS = jsonencode(var.inputs.jwks), SOUK_TOPICS = "${local.prefix.sns}:" },
       each.value.environment,
     )
   }

@@ -51,7 +51,9 @@ service = Service(
     },
     calls=[FindContacts],
     parts={
-        Part.HTTP: Uses(tables={MAILS: "BatchGetItem Query", EVENTS: "GetItem Query"}),
+        Part.HTTP: Uses(
+            tables={MAILS: "BatchGetItem Query:byCustomer Query:byOrder Query:byTime", EVENTS: "GetItem Query"}
+        ),
         Part.EVENTS: Uses(
             tables={MAILS: "BatchGetItem PutItem", EVENTS: "BatchGetItem Query PutItem"},
             calls=[FindContacts],

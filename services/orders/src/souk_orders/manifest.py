@@ -79,7 +79,7 @@ service = Service(
     parts={
         Part.HTTP: Uses(
             tables={
-                ORDERS: "GetItem BatchGetItem Query PutItem",
+                ORDERS: "GetItem BatchGetItem Query:byCustomer Query:byStatus Query:byTime Query:byId PutItem",
                 PARTS: "GetItem BatchGetItem PutItem",
                 KEYS: "GetItem BatchGetItem PutItem",
                 EVENTS: "GetItem Query PutItem",
@@ -90,9 +90,9 @@ service = Service(
         Part.CALLS: Uses(tables={ORDERS: "BatchGetItem"}),
         Part.EVENTS: Uses(
             tables={
-                ORDERS: "BatchGetItem Query PutItem",
+                ORDERS: "BatchGetItem Query:open PutItem",
                 PARTS: "BatchGetItem PutItem",
-                KEYS: "Query DeleteItem",
+                KEYS: "Query:byAge DeleteItem",
                 EVENTS: "BatchGetItem Query PutItem BatchWriteItem",
             },
         ),

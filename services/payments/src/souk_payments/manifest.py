@@ -53,11 +53,15 @@ service = Service(
     calls=[FindOrderStates],
     parts={
         Part.HTTP: Uses(
-            tables={PAYMENTS: "BatchGetItem Query", SANDBOX_BOOKS: "BatchGetItem Query", EVENTS: "GetItem Query"}
+            tables={
+                PAYMENTS: "BatchGetItem Query:byId",
+                SANDBOX_BOOKS: "BatchGetItem Query:byId",
+                EVENTS: "GetItem Query",
+            }
         ),
         Part.EVENTS: Uses(
             tables={
-                PAYMENTS: "GetItem BatchGetItem Query PutItem UpdateItem",
+                PAYMENTS: "GetItem BatchGetItem Query:byAge Query:byCheck PutItem UpdateItem",
                 REFUNDS: "GetItem BatchGetItem PutItem UpdateItem",
                 SANDBOX_BOOKS: "GetItem BatchGetItem Query PutItem UpdateItem",
                 EVENTS: "BatchGetItem Query PutItem BatchWriteItem",

@@ -60,7 +60,7 @@ service = Service(
     parts={
         Part.HTTP: Uses(
             tables={
-                PRODUCTS: "GetItem BatchGetItem Query PutItem UpdateItem",
+                PRODUCTS: "GetItem BatchGetItem Query:byName Query:byId PutItem UpdateItem",
                 RESERVATIONS: "Query",
                 EVENTS: "GetItem Query",
             }
@@ -69,7 +69,7 @@ service = Service(
         Part.EVENTS: Uses(
             tables={
                 PRODUCTS: "GetItem BatchGetItem UpdateItem",
-                RESERVATIONS: "GetItem BatchGetItem Query PutItem UpdateItem DeleteItem BatchWriteItem",
+                RESERVATIONS: "GetItem BatchGetItem Query Query:byAge PutItem UpdateItem DeleteItem BatchWriteItem",
                 EVENTS: "BatchGetItem Query PutItem BatchWriteItem",
             },
             calls=[FindOrderStates],

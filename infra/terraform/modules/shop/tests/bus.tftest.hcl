@@ -17,7 +17,7 @@ run "a_queue_a_consumer_with_its_dead_letters" {
   }
 
   assert {
-    condition     = keys(aws_sqs_queue.this) == tolist(["orders-stock-reserved"]) && aws_sqs_queue.dead_letters["orders-stock-reserved"].name == "orders-stock-reserved-dlq"
+    condition     = toset(keys(aws_sqs_queue.this)) == toset(["orders-stock-reserved"]) && aws_sqs_queue.dead_letters["orders-stock-reserved"].name == "orders-stock-reserved-dlq"
     error_message = "Each consumer's queue has a dead-letter queue, <queue>-dlq."
   }
   assert {

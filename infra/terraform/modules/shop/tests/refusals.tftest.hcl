@@ -1,0 +1,181 @@
+# What the modules refuse, each with a sentence of its own. What they would otherwise make would fail at AWS, or later.
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  document     = jsondecode(file("./tests/fixture/openapi.json"))
+  packages_dir = "./tests/fixture"
+  place        = { partition = "aws", region = "eu-west-1", account = "123456789012" }
+}
+
+run "a_project_that_names_nothing" {
+  command = plan
+
+  variables {
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { project = "My Shop" })
+  }
+
+  expect_failures = [var.inputs]
+}
+
+run "a_service_in_containers" {
+  command = plan
+
+  variables {
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { runtime = "container" }) }) })
+  }
+
+  expect_failures = [var.inputs]
+}
+
+run "a_part_that_no_one_knows" {
+  command = plan
+
+  variables {
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { functions = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions, { batch = jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions.api }) }) }) })
+  }
+
+  expect_failures = [var.inputs]
+}
+
+run "no_authorizer" {
+  command = plan
+
+  variables {
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { gateway = { functions = { gateway = jsondecode(file("./tests/fixture/inputs.json")).gateway.functions.gateway } } })
+  }
+
+  expect_failures = [var.inputs]
+}
+
+run "a_topic_that_no_one_publishes" {
+  command = plan
+
+  variables {
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { queues = { orders-x = { topic = "nothing", attempts = 5, batch = 10, concurrency = 10 } } }) }) })
+  }
+
+  expect_failures = [var.inputs]
+}
+
+run "queues_that_nobody_takes" {
+  command = plan
+
+  variables {
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { functions = { api = jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions.api } }) }) })
+  }
+
+  expect_failures = [var.inputs]
+}
+
+run "a_batch_that_sqs_has_not" {
+  command = plan
+
+  variables {
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { queues = { orders-stock-reserved = { topic = "stock-reserved", attempts = 5, batch = 11, concurrency = 10 } } }) }) })
+  }
+
+  expect_failures = [var.inputs]
+}
+
+run "an_index_that_projects_something" {
+  command = plan
+
+  variables {
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { tables = { Orders = { hash_key = "orderId", indexes = [{ name = "byX", hash_key = "x", projection = "INCLUDE" }] } } }) }) })
+  }
+
+  expect_failures = [var.inputs]
+}
+
+run "an_answer_that_comes_too_late" {
+  command = plan
+
+  variables {
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { functions = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions, { api = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions.api, { timeout_s = 60 }) }) }) }) })
+  }
+
+  expect_failures = [var.inputs]
+}
+
+run "more_memory_than_lambda_has" {
+  command = plan
+
+  variables {
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { functions = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions, { api = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions.api, { memory_mb = 64 }) }) }) }) })
+  }
+
+  expect_failures = [var.inputs]
+}
+
+run "a_table_of_two_services" {
+  command = plan
+
+  variables {
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { tables = { Products = { hash_key = "orderId" } }, functions = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions, { api = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions.api, { permissions = [] }) }) }) }) })
+  }
+
+  expect_failures = [var.inputs]
+}
+
+run "no_throttle_for_the_rest" {
+  command = plan
+
+  variables {
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { throttles = { "POST /orders" = { rate = 1, burst = 1 } } })
+  }
+
+  expect_failures = [var.inputs]
+}
+
+run "a_resource_that_is_not_there" {
+  command = plan
+
+  variables {
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { functions = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions, { api = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions.api, { permissions = [{ sid = "X", why = "x", actions = ["dynamodb:GetItem"], resources = ["table/Nothing"] }] }) }) }) }) })
+  }
+
+  expect_failures = [terraform_data.permissions]
+}
+
+run "any_resource" {
+  command = plan
+
+  variables {
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { functions = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions, { api = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions.api, { permissions = [{ sid = "X", why = "x", actions = ["dynamodb:GetItem"], resources = ["*"] }] }) }) }) }) })
+  }
+
+  expect_failures = [terraform_data.permissions]
+}
+
+run "any_action" {
+  command = plan
+
+  variables {
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { functions = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions, { api = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions.api, { permissions = [{ sid = "X", why = "x", actions = ["dynamodb:*"], resources = ["table/Orders"] }] }) }) }) }) })
+  }
+
+  expect_failures = [terraform_data.permissions]
+}
+
+run "a_key_among_tables" {
+  command = plan
+
+  variables {
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { functions = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions, { api = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders.functions.api, { permissions = [{ sid = "X", why = "x", actions = ["kms:Decrypt"], resources = ["table/Orders", "key/tables"] }] }) }) }) }) })
+  }
+
+  expect_failures = [terraform_data.permissions]
+}
+
+run "days_that_cloudwatch_has_not" {
+  command = plan
+
+  variables {
+    inputs             = jsondecode(file("./tests/fixture/inputs.json"))
+    log_retention_days = 31
+  }
+
+  expect_failures = [var.log_retention_days]
+}
