@@ -102,7 +102,7 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def known_faults() -> set[tuple[str, str]]:
     """(type, attribute) of each change that docs/reference/emulator.md says a second plan shows."""
-    rows = re.findall(r"^\| `(aws_\w+)` \| ([^|]+) \|", EMULATOR_PAGE.read_text(), re.M)
+    rows = re.findall(r"^\| `(aws_\w+)` \| ([^|]+) \|", EMULATOR_PAGE.read_text(), re.MULTILINE)
     return {(kind, attribute) for kind, attributes in rows for attribute in re.findall(r"`(\w+)`", attributes)}
 
 
