@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 
 from souk_topologies.shop import manifests
 from tests.infra import example
-from tests.infra.emulator import emulator, left
+from tests.infra.emulator import ask, emulator, left
 from tests.infra.terraform import PARALLELISM, SOURCES, Terraform
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,14 +101,15 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def known_faults() -> set[tuple[str, str]]:
     """(type, attribute) of each change that docs/reference/emulator.md says a second plan shows."""
-    rows = re.findall(r"^\| `(aws_\w+)` \| ([^|]+) \|", EMULATOR_PAGE.read_text(), re.M)
+    rows = re.findall(r"^\| `(aws_\w+)` \| ([^|]+) \|", EMULATOR_PAGE.read_text(), re.MULTILINE)
     return {(kind, attribute) for kind, attributes in rows for attribute in re.findall(r"`(\w+)`", attributes)}
 
 
-def answer(url: str, **headers: str) -> dict[str, Any]:
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as response:
-        body: dict[str, Any] = json.loads(response.read())
-        return body
+def answer(url: str, path: str, **headers: str) -> dict[str, Any]:
+    """What the API on the emulator answers."""
+    server, slash, api = url.removeprefix("http://").partition("/")
+    body: dict[str, Any] = json.loads(ask(f"http://{server}", slash + api + path, headers))
+    return body
 
 
 def test_a_shop_is_made_answers_stays_and_goes(terraform: Terraform, emulated: str, tmp_path: Path) -> None:
@@ -123,14 +123,14 @@ def test_a_shop_is_made_answers_stays_and_goes(terraform: Terraform, emulated: s
     try:
         made = json.loads(terraform.run(LOCAL, "output", "-json"))
         url = made["url"]["value"]
-        assert answer(f"{url}/orders/1", Authorization="Bearer x") == {
+        assert answer(url, "/orders/1", Authorization="Bearer x") == {
             "name": "order-service",
             "version": "1",
             "who": "Bearer x",
         }
-        assert answer(f"{url}/orders/1")["who"] == "nobody", "the authorizer answers for who has no token"
-        assert answer(f"{url}/products/1") == {"name": "product-service", "version": "1", "who": None}
-        assert answer(f"{url}/ready")["name"] == "gateway", "what no route names is the gateway's"
+        assert answer(url, "/orders/1")["who"] == "nobody", "the authorizer answers for who has no token"
+        assert answer(url, "/products/1") == {"name": "product-service", "version": "1", "who": None}
+        assert answer(url, "/ready")["name"] == "gateway", "what no route names is the gateway's"
         assert set(terraform.changes(LOCAL, **variables)) == known_faults()
     finally:
         terraform.run(LOCAL, "destroy", "-auto-approve", "-no-color", at_once, **variables)
