@@ -43,14 +43,16 @@ bench: install bench-tools ## the shop beside bare SQL and its peers (QUICK=1, O
 bench-tools: install ## install what make bench needs besides
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r trials/benchmarks/requirements.lock
 
-test-infra: install test-infra-tools ## try the adapters on DynamoDB Local, and Terraform on an emulator of AWS
+test-infra: install test-infra-tools ## try the adapters on DynamoDB Local, Terraform on an emulator of AWS, and lint the API's document
 	@$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
-# DynamoDB Local comes from npm and runs on Java 17. The emulator and checkov pin what others need otherwise: each has
+# DynamoDB Local, which runs on Java 17, and Redocly's linter come from npm. The emulator and checkov pin what others need otherwise: each has
 # an environment of its own.
 test-infra-tools: install build/ministack/.installed build/checkov/.installed ## install what make test-infra needs besides Java and Terraform
 	@test -d build/dynamodb-local/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \
 		--prefix build/dynamodb-local amplify-dynamodb-simulator@2.9.30
+	@test -d build/redocly/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \
+		--prefix build/redocly @redocly/cli@2.77.0
 	@test -n "$(SOUK_TERRAFORM)" || command -v terraform >/dev/null || { \
 		echo "There is no terraform in the path: install 1.11, or name it by SOUK_TERRAFORM." >&2; exit 1; }
 

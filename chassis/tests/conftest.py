@@ -58,9 +58,9 @@ def make_instance(clock: ManualClock, lines: RecordedLines) -> Callable[..., Ins
     """Makes a running service out of what its manifest would say."""
 
     def make(store: Database[Any] | None = None, *, name: str = "readers", **declared: Any) -> Instance:
-        loops = {name: declared.pop(name, ()) for name in ("background", "housekeeping")}
+        rounds = declared.pop("rounds", ())
         manifest = Service(name, f"{name}-service", owns=(), **{"implements": {}, **declared})
         store = store or MemoryDatabase(name, clock, MemoryUnit)
-        return Instance(manifest, f"deps of {name}", store, clock, lines.log(f"{name}-service"), **loops)
+        return Instance(manifest, f"deps of {name}", store, clock, lines.log(f"{name}-service"), rounds)
 
     return make

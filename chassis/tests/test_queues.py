@@ -28,7 +28,7 @@ def store(clock: ManualClock) -> Database[Any]:
 
 async def run(name: str, store: Database[Any], request: Any) -> Any:
     _, implementation = OPERATIONS[name]
-    return await implementation(context_for(SimpleNamespace(store=store), ADMIN), request)
+    return await implementation(context_for(SimpleNamespace(store=store, queues=store), ADMIN), request)
 
 
 def test_they_are_for_administrators() -> None:

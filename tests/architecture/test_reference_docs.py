@@ -360,7 +360,7 @@ def test_a_page_says_what_the_code_says(name: str) -> None:
         ("limits.md", "| 1,048,576 | `souk_chassis.http.binding", "| 1,000,000 | `souk_chassis.http.binding"),
         (
             "limits.md",
-            "| 8 | `souk_notifications.transports.smtp.SESSIONS`",
+            "| 8 | `souk_notifications.transports.sending.LANES`",
             "| 8 | `souk_orders.backlog.LOOK_EVERY_S`",
         ),
         ("limits.md", "| 75 | `souk_topologies.runner", "| 76 | `souk_topologies.runner"),

@@ -13,7 +13,7 @@ import pytest
 
 from souk_topologies.places import DataDir
 from tests.topology.client import ANONYMOUS, Answer, Client, guest_order
-from tests.topology.running import Shop, data_dir, processes_of, souk
+from tests.topology.running import Shop, running_shop, souk
 
 ORDERS = 48
 PLACERS = 8
@@ -26,15 +26,8 @@ PASSING = {429, 503, 504}
 def wide_shop() -> Iterator[Shop]:
     """Two processes each of orders and of the gateway; payments serves in one and works in another."""
     replicas = ("--replicas", "orders=2", "--replicas", "gateway=2")
-    with data_dir() as folder:
-        shop = Shop(folder, "processes", *replicas, "--workers", "payments=1")
-        shop.up()
-        try:
-            yield shop
-            shop.audit()
-        finally:
-            shop.down()
-            assert not processes_of(folder)
+    with running_shop("processes", *replicas, "--workers", "payments=1") as shop:
+        yield shop
 
 
 @pytest.fixture
@@ -136,30 +129,22 @@ async def test_one_of_two_is_killed_while_orders_go_on(wide_shop: Shop, wide: Cl
 
 async def test_whole_shops(session: aiohttp.ClientSession) -> None:
     """What one took while nobody worked, two do that serve and work side by side. Of them, either may be killed."""
-    with data_dir() as folder:
-        shop = Shop(folder)
-        shop.environment = {"SOUK_WORK": "off"}
+    with running_shop(environment={"SOUK_WORK": "off"}) as shop:
+        assert not pids(shop), "it is one process, and nobody keeps it"
+        client = Client(shop.url, shop.admin, session)
+        lamp = await client.new_product("1.00", 10)
+        receipts = [await client.place(guest_order((lamp, 1)), token=ANONYMOUS) for _ in range(3)]
+        queues = souk("queues", at=shop.folder).out
+        assert "orders: 3 in the outbox" in queues, queues
+        for receipt in receipts:
+            await client.until(receipt["orderId"], "PENDING")
+        assert await client.stock(lamp) == 10
+        shop.down()
+        shop.environment = {"SOUK_REPLICAS": "shop=2"}
         shop.up()
-        try:
-            assert not pids(shop), "it is one process, and nobody keeps it"
-            client = Client(shop.url, shop.admin, session)
-            lamp = await client.new_product("1.00", 10)
-            receipts = [await client.place(guest_order((lamp, 1)), token=ANONYMOUS) for _ in range(3)]
-            queues = souk("queues", at=folder).out
-            assert "orders: 3 in the outbox" in queues, queues
-            for receipt in receipts:
-                await client.until(receipt["orderId"], "PENDING")
-            assert await client.stock(lamp) == 10
-            shop.down()
-            shop.environment = {"SOUK_REPLICAS": "shop=2"}
-            shop.up()
-            assert set(pids(shop)) == {"shop-1", "shop-2"}
-            twins = Client(shop.url, shop.admin, session)
-            for receipt in receipts:
-                await twins.until(receipt["orderId"], "CONFIRMED")
-            await sell_out(twins)
-            await kill_while_orders_go_on(shop, twins, "shop-2", "shop-1")
-            shop.audit()
-        finally:
-            shop.down()
-        assert not processes_of(folder)
+        assert set(pids(shop)) == {"shop-1", "shop-2"}
+        twins = Client(shop.url, shop.admin, session)
+        for receipt in receipts:
+            await twins.until(receipt["orderId"], "CONFIRMED")
+        await sell_out(twins)
+        await kill_while_orders_go_on(shop, twins, "shop-2", "shop-1")

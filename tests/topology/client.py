@@ -35,6 +35,12 @@ class Answer:
         assert self.status == status, f"{self.status} instead of {status}: {self.body[:500]!r}"
         return self.json
 
+    @property
+    def throttled_s(self) -> float:
+        """How long one waits, in seconds, whom a route's throttle has refused."""
+        self.problem(429, "throttled")
+        return float(self.headers["retry-after"])
+
     def problem(self, status: int, code: str, field: str | None = None) -> dict[str, Any]:
         """The problem of an answer that has this status and code, and names this field."""
         found: dict[str, Any] = self.expect(status)
@@ -76,19 +82,27 @@ class Client:
         query: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
         data: object = None,
+        patient: bool = True,
     ) -> Answer:
-        """Make a request. `body` is sent as JSON, `data` as it is; `path` goes out as it stands."""
+        """Make a request. `body` is sent as JSON, `data` as it is; `path` goes out as it stands.
+
+        Where the route has too many requests it is made again when it may, if `patient`.
+        """
         token = self.admin if token is None else token
         head = {"authorization": f"Bearer {token}"} if token else {}
         target = self.url + path + (f"?{urlencode(query)}" if query else "")
-        async with self.session.request(
-            method,
-            URL(target, encoded=True),
-            data=json.dumps(body).encode() if body is not None else data,
-            headers=head | dict(headers or {}),
-            allow_redirects=False,
-        ) as response:
-            return Answer(response.status, response.headers, await response.read())
+        while True:
+            async with self.session.request(
+                method,
+                URL(target, encoded=True),
+                data=json.dumps(body).encode() if body is not None else data,
+                headers=head | dict(headers or {}),
+                allow_redirects=False,
+            ) as response:
+                answer = Answer(response.status, response.headers, await response.read())
+            if not (patient and answer.status == 429 and answer.json["code"] == "throttled"):
+                return answer
+            await asyncio.sleep(answer.throttled_s)
 
     async def new_customer(self, name: str = "Ada") -> Customer:
         """Register, and sign in."""

@@ -6,25 +6,24 @@ import aiohttp
 import pytest
 
 from tests.topology.client import Client, Customer
-from tests.topology.running import Shop, data_dir, processes_of
+from tests.topology.functions import FunctionsServer, running_functions
+from tests.topology.running import Shop, running_shop
 
-TOPOLOGIES = ("process", "serialised", "processes")
-"""In one process; the same with everything through JSON and every event handled twice; a process a service."""
+TOPOLOGIES = ("process", "serialised", "processes", "functions")
+"""In one process; the same with everything through JSON and every event handled twice; a process a service; Lambda's
+runtime on a model of DynamoDB."""
 
 
 @pytest.fixture(scope="session", params=TOPOLOGIES)
-def every_topology(request: pytest.FixtureRequest) -> Iterator[Shop]:
+def every_topology(request: pytest.FixtureRequest) -> Iterator[Shop | FunctionsServer]:
     """A running shop of each topology. In the end its books agree, and nothing of it is left."""
+    if request.param == "functions":
+        with running_functions() as functions:
+            yield functions
+        return
     serialised = request.param == "serialised"
-    with data_dir() as folder:
-        shop = Shop(folder, "process" if serialised else request.param, serialised=serialised)
-        shop.up()
-        try:
-            yield shop
-            shop.audit()
-        finally:
-            shop.down()
-            assert not processes_of(folder)
+    with running_shop("process" if serialised else request.param, serialised=serialised) as shop:
+        yield shop
 
 
 @pytest.fixture

@@ -180,3 +180,20 @@ class Shop:
             return {f"{service}.{row[0]}": row[1] for row in await connection.fetch(union)}
         finally:
             await connection.close()
+
+
+@contextmanager
+def running_shop(
+    topology: str = "process", *options: str, serialised: bool = False, environment: Mapping[str, str] | None = None
+) -> Iterator[Shop]:
+    """A shop with a data directory of its own. At the end its books agree, and nothing of it is left."""
+    with data_dir() as folder:
+        shop = Shop(folder, topology, *options, serialised=serialised)
+        shop.environment |= environment or {}
+        shop.up()
+        try:
+            yield shop
+            shop.audit()
+        finally:
+            shop.down()
+            assert not processes_of(folder)

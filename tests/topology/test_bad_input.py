@@ -74,13 +74,17 @@ def faults_of(wrong: Wrong, answer: Answer) -> list[str]:
 
 
 async def all_faults(shop: Client, wrongs: Sequence[Wrong]) -> list[str]:
-    """Make all these requests, many at once."""
+    """Make all these requests, many at once. Where a route has too many of them, each is made again when it may."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def ask(wrong: Wrong) -> list[str]:
-        async with turns:
-            answer = await shop.ask(wrong.method, wrong.target, data=wrong.payload, headers=wrong.headers)
-        return faults_of(wrong, answer)
+        while True:
+            async with turns:
+                data = wrong.payload
+                answer = await shop.ask(wrong.method, wrong.target, data=data, headers=wrong.headers, patient=False)
+            if answer.status != 429:
+                return faults_of(wrong, answer)
+            await asyncio.sleep(answer.throttled_s)
 
     return [fault for faults in await asyncio.gather(*map(ask, wrongs)) for fault in faults]
 

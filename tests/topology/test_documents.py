@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.topology.client import ANONYMOUS, Client
+from tests.topology.functions import FunctionsServer
 from tests.topology.running import SERVICES, Finished, souk
 
 
@@ -18,6 +19,7 @@ async def test_the_document_is_what_the_command_renders(shop: Client, rendered: 
     assert rendered.status == 0, rendered.err
     shown = await shop.ask("GET", "/openapi.json", token=ANONYMOUS)
     assert shown.expect(200) == json.loads(rendered.out)
+    assert shown.body == rendered.out.encode()
     assert shown.headers["content-type"] == "application/json"
 
 
@@ -43,12 +45,14 @@ async def test_keys_are_public_halves_alone(shop: Client) -> None:
         assert "d" not in key
 
 
-async def test_a_head_request_has_the_headers_alone(shop: Client) -> None:
-    product_id = await shop.new_product()
-    for path in (f"/products/{product_id}", "/health", "/openapi.json"):
+async def test_a_head_request_has_the_headers_alone(shop: Client, every_topology: object) -> None:
+    # API Gateway routes what stands in the document, and HEAD does not: there the gateway's own routes have it.
+    product = () if isinstance(every_topology, FunctionsServer) else (f"/products/{await shop.new_product()}",)
+    for path in (*product, "/health", "/openapi.json"):
         head, get = await shop.ask("HEAD", path), await shop.ask("GET", path)
         assert (head.status, head.body) == (200, b"")
-        assert head.headers["content-length"] == get.headers["content-length"] == str(len(get.body))
+        if product:  # elsewhere the length is API Gateway's to say
+            assert head.headers["content-length"] == get.headers["content-length"] == str(len(get.body))
 
 
 async def test_a_trace_is_carried_into_the_answer(shop: Client) -> None:

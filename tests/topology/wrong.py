@@ -51,11 +51,12 @@ class Document:
         self.content = content
 
     def operations(self) -> dict[str, tuple[str, str, dict[str, Any]]]:
-        """Method, path and description of each operation, by its id."""
+        """Method, path and description of each operation of a service, by its id."""
         return {
             description["operationId"]: (method.upper(), path, description)
             for path, methods in self.content["paths"].items()
             for method, description in methods.items()
+            if "gateway" not in description["tags"]
         }
 
     def resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -208,7 +209,7 @@ def _wrong_json(schema: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     """JSON texts that do not fit; and whether each is JSON at all, so that the field can be named."""
     yield from ((text, False) for text in BROKEN_JSON)
     yield from ((text, True) for text in ("true", "{}", '{"a": 1}'))
-    if not schema.get("nullable"):
+    if not any(choice.get("nullable") for choice in (schema, *schema.get("oneOf", ()))):
         yield "null", True
     by_type = {"integer": _no_integers, "string": _no_texts, "array": _no_arrays}
     fitting = by_type[schema["type"]](schema) if "type" in schema else NO_AMOUNTS

@@ -83,7 +83,7 @@ def started(tmp_path: Path, request: pytest.FixtureRequest, part: str) -> Iterat
 @pytest.mark.parametrize(
     ("part", "started"),
     [
-        ("orders", {"SOUK_MAX_OPEN_ORDERS": "0"}),
+        ("orders", {"SOUK_MAX_OPEN_ORDERS": "-1"}),
         ("orders", {"SOUK_WORK": "maybe"}),
         ("shop", {"SOUK_MAX_OPEN_ORDERS": "0"}),
     ],

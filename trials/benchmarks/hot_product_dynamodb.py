@@ -28,7 +28,8 @@ from souk_products.domain import ReservationState
 from souk_products.ports import ProductRecord
 from souk_products.stock_movements import reserve
 from souk_products.storage.dynamodb import DynamoProductsStore
-from souk_products.storage.dynamodb_rows import PRODUCTS, TABLES, shard_key
+from souk_products.storage.dynamodb_rows import shard_key
+from souk_products.tables import PRODUCTS, TABLES
 
 HOT = "hot"
 GOAL_PER_S = 10_000

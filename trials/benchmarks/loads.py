@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from trials.benchmarks.bare_sql import settle
+import msgspec
+
+from trials.benchmarks.bare_sql import BareSql, Mode, settle
 from trials.benchmarks.books import Span
 from trials.benchmarks.findings import LatencyPoint
-from trials.benchmarks.generator import play
+from trials.benchmarks.generator import play, three_lines
 from trials.benchmarks.plan import LoadPlan, LoadResult
 from trials.benchmarks.settings import CONNECTIONS, OPEN_CONNECTIONS, Settings
 from trials.benchmarks.trial_shop import AuditFailedError, TrialShop
@@ -35,37 +37,36 @@ async def closed(
     url: str, token: str, bodies: Sequence[str], seconds: float, *, warm_s: float, connections: int = CONNECTIONS
 ) -> LoadResult:
     """As fast as it is answered."""
-    return await play(
-        LoadPlan(
-            url=url,
-            path="/orders",
-            token=token,
-            bodies=tuple(bodies),
-            mode="closed",
-            seconds=warm_s + seconds,
-            warm_s=warm_s,
-            connections=connections,
-        )
-    )
+    return await play(_orders(url, token, bodies, seconds, warm_s=warm_s, mode="closed", connections=connections))
 
 
 async def scheduled(
     url: str, token: str, bodies: Sequence[str], seconds: float, *, warm_s: float, rate_per_s: float, seed: int
 ) -> LoadResult:
     """At random moments that are fixed before (a Poisson process), so many a second."""
-    return await play(
-        LoadPlan(
-            url=url,
-            path="/orders",
-            token=token,
-            bodies=tuple(bodies),
-            mode="open",
-            seconds=warm_s + seconds,
-            warm_s=warm_s,
-            connections=OPEN_CONNECTIONS,
-            rate_per_s=rate_per_s,
-            seed=seed,
-        )
+    plan = _orders(url, token, bodies, seconds, warm_s=warm_s, mode="open", connections=OPEN_CONNECTIONS)
+    return await play(msgspec.structs.replace(plan, rate_per_s=rate_per_s, seed=seed))
+
+
+def _orders(
+    url: str,
+    token: str,
+    bodies: Sequence[str],
+    seconds: float,
+    *,
+    warm_s: float,
+    mode: Literal["open", "closed"],
+    connections: int,
+) -> LoadPlan:
+    return LoadPlan(
+        url=url,
+        path="/orders",
+        token=token,
+        bodies=tuple(bodies),
+        mode=mode,
+        seconds=warm_s + seconds,
+        warm_s=warm_s,
+        connections=connections,
     )
 
 
@@ -91,6 +92,39 @@ async def check_kept(shop: TrialShop, load: LoadResult) -> None:
     stored = await shop.books.stored(load.began_at)
     if not load.acknowledged <= stored <= load.acknowledged + load.unfinished:
         raise AuditFailedError(f"{load.acknowledged} orders were acknowledged, and {stored} are stored")
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """The whole saga, round by round, and beside it what pgbench wrote a second, by mode."""
+
+    ways: list[WholeWay]
+    bare_per_s: dict[Mode, list[float]]
+
+    @property
+    def sustained_per_s(self) -> list[float]:
+        """Orders a second that went the whole way."""
+        return [way.span.sustained_per_s for way in self.ways]
+
+
+async def rounds_of(
+    shop: TrialShop,
+    sql: BareSql,
+    settings: Settings,
+    bodies: Callable[[int], Sequence[str]] = three_lines,
+    *,
+    script: str = "order",
+    modes: Sequence[Mode] = ("prepared",),
+    rounds: int | None = None,
+) -> Rounds:
+    """In turns: pgbench in each mode, then the whole saga with the orders of that round; `settings.rounds` times
+    unless `rounds` says otherwise."""
+    made = Rounds([], {mode: [] for mode in modes})
+    for seed in range(settings.rounds if rounds is None else rounds):
+        for mode in modes:
+            made.bare_per_s[mode].append(await sql.per_s(script, settings.seconds, mode))
+        made.ways.append(await saga(shop, settings, bodies(seed)))
+    return made
 
 
 async def saga(shop: TrialShop, settings: Settings, bodies: Sequence[str]) -> WholeWay:

@@ -5,10 +5,12 @@ OpenAPI, wiring and (later) permissions come from it; the architecture tests com
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from souk_chassis.events.event import MAX_EVENTS, Event
-from souk_chassis.operation import AnyOperation
+from souk_chassis.operation import Access, AnyOperation
+from souk_chassis.storage.dynamodb.schema import Table
 
 Implementation = Callable[..., Any]
 
@@ -47,17 +49,56 @@ class Consumer:
         return events + min(MAX_EVENTS, self.batch) > self.batch
 
 
+class Part(StrEnum):
+    """The parts that a service has where it is functions: each a function, and a role, of its own."""
+
+    HTTP = "http"
+    """Answers the public routes."""
+    CALLS = "calls"
+    """Answers other services, where it has operations for them."""
+    EVENTS = "events"
+    """Hears events, hands on the outbox, and does the rounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """What one part needs on AWS beside what follows from the rest of the manifest: no more is granted to it."""
+
+    tables: Mapping[Table, str] = field(default_factory=dict)
+    """DynamoDB's actions on a table, such as `GetItem Query`, and on an index of it, such as `Query:byName`."""
+    calls: Sequence[AnyOperation] = ()
+    """Which of the service's calls this part makes. Who calls signs."""
+    signs: bool = False
+    """Whether it signs tokens of its own."""
+    sends_mail: bool = False
+
+
 @dataclass(frozen=True)
 class Service:
     """One service's declaration. `name` is the plural noun; logs show it as `<singular>-service`."""
 
     name: str
     label: str
-    owns: Sequence[Database]
+    owns: Sequence[Database | Table]
     implements: Mapping[AnyOperation, Implementation]
     publishes: Sequence[type[Event]] = ()
     consumes: Mapping[type[Event], Consumer] = field(default_factory=dict)
     calls: Sequence[AnyOperation] = ()
+    parts: Mapping[Part, Uses] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables of DynamoDB that it owns."""
+        return tuple(owned for owned in self.owns if isinstance(owned, Table))
+
+    @property
+    def is_called(self) -> bool:
+        """Whether it has operations for other services."""
+        return any(operation.access is Access.SERVICE for operation in self.implements)
+
+    def function(self, part: Part) -> str:
+        """The name of the function that is this part, such as `order-service-events`."""
+        return self.label if part is Part.HTTP else f"{self.label}-{part}"
 
     def queue(self, event: type[Event]) -> str:
         """The name of the queue in which this service hears `event`, such as `products-order-created`."""

@@ -66,6 +66,21 @@ def PATCH(path: str) -> Route:  # noqa: N802 - named as HTTP names it
     return Route("PATCH", path)
 
 
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """How often gateways let an operation be asked for: `rate_per_s` requests a second on average, and `burst` at once.
+
+    Raises ValueError where nothing would be let through.
+    """
+
+    rate_per_s: float
+    burst: int
+
+    def __post_init__(self) -> None:
+        if self.rate_per_s <= 0 or self.burst < 1:
+            raise ValueError(f"{self} lets nothing through")
+
+
 @dataclass(frozen=True, eq=False)
 class Operation(Generic[Req, Res]):
     """A use case that a service offers.
@@ -75,7 +90,7 @@ class Operation(Generic[Req, Res]):
     `streams` says that the implementation yields responses one by one (server-sent events on HTTP). `location` is the
     template of the `Location` header of what was made. `token_optional` marks a public operation that treats a caller
     with a token otherwise, `may_create` one that answers 201 instead of its status for what is new (`Created`).
-    `timeout_s` bounds one call.
+    `timeout_s` bounds one call, `throttle` how many requests gateways let through: their default if None.
     """
 
     name: str
@@ -94,6 +109,7 @@ class Operation(Generic[Req, Res]):
     token_optional: bool = False
     may_create: bool = False
     timeout_s: float = 10.0
+    throttle: Throttle | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):

@@ -8,7 +8,7 @@ from souk_chassis.errors import ErrorKind, ErrorType
 from souk_chassis.ids import Id
 from souk_chassis.manifest import Implementation
 from souk_chassis.operation import GET, POST, Access, AnyOperation, Nothing, Operation
-from souk_chassis.storage.ports import Database
+from souk_chassis.storage.ports import QueueBooks, Store
 from souk_chassis.wire import Message
 
 SHOWN_DEAD_LETTERS = 100
@@ -60,24 +60,28 @@ class Redriven(Message, frozen=True, kw_only=True):
     redriven: int
 
 
-class HasStore(Protocol):
+class HasQueues(Protocol):
     """What these operations need of a service's dependencies."""
 
     @property
-    def store(self) -> Database[Any]:
+    def store(self) -> Store[Any]:
         """The service's store."""
+
+    @property
+    def queues(self) -> QueueBooks:
+        """The service's queues: the store itself where it holds them."""
 
 
 def queue_operations(service: str, queues: frozenset[str]) -> dict[AnyOperation, Implementation]:
     """The two operations of `service`, which has these queues, with their implementations."""
 
-    async def inspect_queues(ctx: Context[HasStore], _: Nothing) -> Queues:
-        store = ctx.deps.store
-        states = await store.queue_states(sorted(queues))
-        letters = await store.dead_letters(SHOWN_DEAD_LETTERS)
+    async def inspect_queues(ctx: Context[HasQueues], _: Nothing) -> Queues:
+        books = ctx.deps.queues
+        states = await books.queue_states(sorted(queues))
+        letters = await books.dead_letters(SHOWN_DEAD_LETTERS)
         return Queues(
             service=service,
-            outbox=await store.outbox_size(),
+            outbox=await ctx.deps.store.outbox_size(),
             queues=tuple(Queue(name=s.name, waiting=s.waiting, oldest_s=s.oldest_s, dead=s.dead) for s in states),
             dead_letters=tuple(
                 Dead(
@@ -93,10 +97,10 @@ def queue_operations(service: str, queues: frozenset[str]) -> dict[AnyOperation,
             ),
         )
 
-    async def redrive_queue(ctx: Context[HasStore], request: QueueRef) -> Redriven:
+    async def redrive_queue(ctx: Context[HasQueues], request: QueueRef) -> Redriven:
         if request.queue not in queues:
             raise NoSuchQueue()
-        return Redriven(queue=request.queue, redriven=await ctx.deps.store.redrive(request.queue))
+        return Redriven(queue=request.queue, redriven=await ctx.deps.queues.redrive(request.queue))
 
     inspect = Operation(
         f"inspect_{service}_queues",

@@ -1,13 +1,10 @@
 """Keys and tokens, an app called without a network, and one behind a real server."""
 
 import asyncio
-import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 import uvicorn
@@ -16,20 +13,9 @@ from starlette.types import ASGIApp
 from souk_chassis.auth.identity import Identity, Role
 from souk_chassis.auth.keys import PublicKeys, SigningKey, new_key
 from souk_chassis.auth.tokens import sign_public
+from souk_chassis.testing import asgi
+from souk_chassis.testing.asgi import Answer
 from souk_chassis.testing.waiting import until
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What an app answered."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 @pytest.fixture(scope="session")
@@ -57,46 +43,8 @@ def bearer(signing_keys: dict[str, SigningKey]) -> Callable[[Role], dict[str, st
 
 @pytest.fixture(scope="session")
 def ask() -> Callable[..., Awaitable[Answer]]:
-    """Calls an ASGI app directly. `chunks` is the body in several pieces; without `length` it has no Content-Length."""
-
-    async def ask(
-        app: ASGIApp,
-        method: str,
-        path: str,
-        *,
-        chunks: Sequence[bytes] = (b"",),
-        query: bytes = b"",
-        headers: dict[str, str] | None = None,
-        length: bool = True,
-    ) -> Answer:
-        given = {"content-length": str(sum(map(len, chunks))), **(headers or {})}
-        if not length:
-            del given["content-length"]
-        incoming = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
-        incoming[-1]["more_body"] = False
-        sent: list[Any] = []
-
-        async def receive() -> Any:
-            return incoming.pop(0) if incoming else {"type": "http.disconnect"}
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": query,
-            "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in given.items()],
-        }
-        await app(scope, receive, send)
-        assert [message["type"] for message in sent].count("http.response.start") == 1
-        start, *bodies = sent
-        answered = {name.decode(): value.decode() for name, value in start["headers"]}
-        return Answer(start["status"], answered, b"".join(message.get("body", b"") for message in bodies))
-
-    return ask
+    """Calls an ASGI app directly."""
+    return asgi.ask
 
 
 class _Server(uvicorn.Server):

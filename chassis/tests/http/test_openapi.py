@@ -13,7 +13,7 @@ from souk_chassis.errors import ErrorKind, ErrorType
 from souk_chassis.http.openapi import document
 from souk_chassis.ids import Id
 from souk_chassis.money import Money
-from souk_chassis.operation import GET, POST, Access, AnyOperation, Nothing, Operation
+from souk_chassis.operation import GET, POST, Access, AnyOperation, Nothing, Operation, Throttle
 from souk_chassis.wire import Message
 
 Taken = ErrorType(ErrorKind.CONFLICT, "taken", "Somebody has it.")
@@ -140,3 +140,28 @@ def test_it_speaks_the_dialect_of_3_0(small: dict[str, Any]) -> None:
     kind = next(schema for name, schema in schemas.items() if "kind" in schema.get("properties", {}))
     assert kind["properties"]["kind"]["example"] == "red"
     assert "\x00" not in str(small)
+
+
+def test_null_is_one_of_several_types_where_there_are_several() -> None:
+    """`nullable` says nothing but beside a `type`; and a parameter is left out, not null."""
+
+    class Change(Message, frozen=True):
+        price: Money | None = None
+
+    changed = operation("change_thing", POST("/things"), Change)
+    listed = operation("list_things", GET("/shops/{shop}/things"), Query)
+    made = document([changed, listed], title="Things", version="1", description="")
+    prices = made["components"]["schemas"]["Change"]["properties"]["price"]
+    assert "nullable" not in prices
+    assert [choice.get("nullable", False) for choice in prices["oneOf"]] == [True, False]
+    [above] = [p["schema"] for p in made["paths"]["/shops/{shop}/things"]["get"]["parameters"] if p["name"] == "above"]
+    assert "nullable" not in str(above)
+
+
+def test_throttles_are_described() -> None:
+    seldom = operation("add_thing", POST("/things"), Nothing, throttle=Throttle(0.5, 3))
+    often = operation("list_things", GET("/things"), Nothing)
+    made = document([seldom, often], title="Things", version="1", description="")
+    assert made["x-souk-throttle"] == {"ratePerS": 10_000.0, "burst": 5_000}
+    assert made["paths"]["/things"]["post"]["x-souk-throttle"] == {"ratePerS": 0.5, "burst": 3}
+    assert "x-souk-throttle" not in made["paths"]["/things"]["get"]

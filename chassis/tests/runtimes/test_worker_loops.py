@@ -12,7 +12,7 @@ from souk_chassis.errors import unavailable
 from souk_chassis.events.event import Delivery, Stored
 from souk_chassis.manifest import Consumer
 from souk_chassis.runtimes import worker as worker_module
-from souk_chassis.runtimes.instance import Instance
+from souk_chassis.runtimes.instance import Instance, Round
 from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
 from souk_chassis.storage.ports import COLLISION, Database, Subscriptions
@@ -168,18 +168,16 @@ async def test_an_idle_worker_stops_at_once(store: Database[Any], start: Start, 
 
 
 @on_memory
-async def test_background_work_is_begun_again_when_it_fails(
-    store: Database[Any], start: Start, impatient: None, lines: RecordedLines
-) -> None:
+async def test_a_round_that_fails_is_followed_by_the_next(start: Start, lines: RecordedLines) -> None:
     rounds: asyncio.Queue[str] = asyncio.Queue()
 
     async def reconcile(ctx: Context[Any]) -> None:
         rounds.put_nowait(ctx.deps)
         raise ZeroDivisionError
 
-    start(background=[reconcile])
+    start(rounds=[Round(reconcile, 0.001)])
     assert [await within_10_s(rounds.get()) for _ in range(3)] == ["deps of readers"] * 3
-    assert lines.messages("error")[:2] == ["background work failed"] * 2
+    assert lines.messages("error")[:2] == ["round failed"] * 2
 
 
 async def test_so_many_batches_are_asked_for_at_once(store: Database[Any], start: Start) -> None:
@@ -256,18 +254,3 @@ async def test_old_ids_are_forgotten(store: MemoryDatabase[MemoryUnit], clock: M
     start()
     await until(lambda: len(store.tables["inbox_received"]) < 2)
     assert list(store.tables["inbox_received"]) == [(QUEUE, young)]
-
-
-@on_memory
-async def test_housekeeping_outlives_a_failure(start: Start, lines: RecordedLines) -> None:
-    done = asyncio.Event()
-
-    async def fail(_: Context[Any]) -> None:
-        raise ZeroDivisionError
-
-    async def tidy(_: Context[Any]) -> None:
-        done.set()
-
-    start(housekeeping=[fail, tidy])
-    await within_10_s(done.wait())
-    assert [line["message"] for line in lines.lines if line["level"] == "error"] == ["housekeeping failed"]

@@ -3,6 +3,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ from souk_chassis.context import unit_is_open
 from souk_chassis.errors import SoukError, unavailable
 from souk_chassis.events.event import Stored, unpack
 from souk_chassis.storage.dynamodb.database import DynamoDatabase, DynamoUnit
-from souk_chassis.storage.dynamodb.outbox import BUNDLE_BYTES, events_table
+from souk_chassis.storage.dynamodb.outbox import BUNDLE_BYTES, events_table, waiting
 from souk_chassis.storage.dynamodb.schema import Table
 from souk_chassis.storage.dynamodb.tables import Tables
+from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import insert
-from souk_chassis.storage.ports import COLLISION, Subscriptions
+from souk_chassis.storage.ports import COLLISION
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.dynamodb_model import DynamoModel
@@ -25,21 +27,24 @@ NOTES = Table("Notes", "id")
 EVENTS = events_table("NotesEvents")
 
 
-class Reader:
-    """A subscriber that remembers what it got, and is down for the first `failures` deliveries."""
+class Topic:
+    """A bus that remembers what it got, and is down for the first `failures` messages."""
 
     def __init__(self, failures: int = 0) -> None:
         self.got: list[str] = []
         self.failures = failures
 
-    async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
+    async def publish(self, messages: Sequence[Stored]) -> None:
         if self.failures:
             self.failures -= 1
-            raise unavailable("subscriber_down", "The subscriber can't be reached.")
-        self.got += [each.data.note for _, event in queue_events for each in unpack(event.json, Noted)]
+            raise unavailable("bus_down", "The bus can't be reached.")
+        self.got += [each.data.note for message in messages for each in unpack(message.json, Noted)]
 
-    def subscriptions(self) -> Subscriptions:
-        return Subscriptions({Noted.type_name(): [("reader", "reader-noted")]}, {"reader": self})
+
+async def rows(store: DynamoDatabase[DynamoUnit]) -> list[Row]:
+    """What a stream shows of the events table: the outbox and, beside it, the inbox."""
+    inbox = {"slot": "in#e1", "id": "reader", "expiresAt": 1}
+    return [*await waiting(store.tables, EVENTS), inbox]
 
 
 @pytest.fixture
@@ -103,24 +108,35 @@ async def test_two_who_have_an_event_at_once_do_its_effect_once(store: DynamoDat
     assert await store.tables.get(NOTES, "late") is None
 
 
-async def test_the_relay_hands_on_the_oldest_first_and_removes_them(store: DynamoDatabase[DynamoUnit]) -> None:
-    reader = Reader()
+async def test_the_relay_hands_on_what_the_stream_shows_and_removes_it(store: DynamoDatabase[DynamoUnit]) -> None:
+    topic = Topic()
     for notes in ("ab", "c", "def"):
         await publish(store, *notes)
-    assert await store.relay(reader.subscriptions(), 4) == 4
-    assert await store.outbox_size() == 2
-    assert [await store.relay(reader.subscriptions(), 4) for _ in range(2)] == [2, 0]
-    assert reader.got == list("abcdef")
+    assert await store.relay(topic, await rows(store)) == 6
+    assert topic.got == list("abcdef")
+    assert await store.outbox_size() == 0
+    assert await store.relay(topic, await rows(store)) == 0
 
 
 async def test_a_failed_relay_loses_nothing(store: DynamoDatabase[DynamoUnit]) -> None:
-    reader = Reader(failures=1)
+    topic = Topic(failures=1)
     await publish(store, "a", "b")
     with pytest.raises(SoukError):
-        await store.relay(reader.subscriptions(), 10)
+        await store.relay(topic, await rows(store))
     assert await store.outbox_size() == 2
-    assert await store.relay(reader.subscriptions(), 10) == 2
-    assert reader.got == ["a", "b"]
+    assert await store.relay(topic, await rows(store)) == 2
+    assert topic.got == ["a", "b"]
+
+
+async def test_what_the_stream_missed_is_swept(store: DynamoDatabase[DynamoUnit]) -> None:
+    topic = Topic()
+    for note in "abc":
+        await publish(store, note)
+    now = datetime.now(UTC)
+    assert await store.sweep(topic, now - timedelta(minutes=1), 10) == 0
+    soon = now + timedelta(seconds=1)
+    assert [await store.sweep(topic, soon, 2) for _ in range(3)] == [2, 1, 0]
+    assert topic.got == ["a", "b", "c"]
 
 
 async def test_events_of_a_transaction_share_an_item_as_far_as_it_goes(
@@ -130,15 +146,10 @@ async def test_events_of_a_transaction_share_an_item_as_far_as_it_goes(
     assert len(model.tables["NotesEvents"].items) == 1
     await publish(store, *("x" * (BUNDLE_BYTES // 2) for _ in range(3)))
     assert len(model.tables["NotesEvents"].items) == 4
-    reader = Reader()
-    await store.relay(reader.subscriptions(), 100)
-    assert reader.got[:50] == [f"n{number}" for number in range(50)]
-    assert len(reader.got) == 53
-
-
-async def test_a_waiting_relay_is_woken(store: DynamoDatabase[DynamoUnit]) -> None:
-    await publish(store, "a")
-    await store.wait_published(60.0)
+    topic = Topic()
+    await store.relay(topic, await rows(store))
+    assert topic.got[:50] == [f"n{number}" for number in range(50)]
+    assert len(topic.got) == 53
 
 
 async def test_a_store_that_is_away_says_so() -> None:

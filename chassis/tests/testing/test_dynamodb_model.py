@@ -77,6 +77,20 @@ async def test_a_transaction_is_whole_or_nothing_and_says_why(tables: Tables) ->
     assert await tables.snapshot(STOCK, [("a",), ("b",)]) == [{"id": "a", "units": 0, "sold": 1}, None]
 
 
+async def test_queries_go_backwards_and_count(tables: Tables, model: DynamoModel) -> None:
+    await tables.put_all(LINES, [{"id": "o", "line": f"{n}", "day": f"{9 - n}"} for n in range(5)])
+    backwards = await tables.query(LINES, "o", ("line", "<", "4"), limit=2, descending=True)
+    assert [row["line"] for row in backwards] == ["3", "2"]
+    start = {"id": {"S": "o"}, "line": {"S": "2"}}
+    request = {"TableName": "Lines", "KeyConditionExpression": "#i = :i", "ScanIndexForward": False, "Limit": 1}
+    request |= {"ExpressionAttributeNames": {"#i": "id"}, "ExpressionAttributeValues": {":i": {"S": "o"}}}
+    answer = await model.call("Query", {**request, "ExclusiveStartKey": start})
+    assert [item["line"]["S"] for item in answer["Items"]] == ["1"]
+    assert await model.call("Query", {**request, "Select": "COUNT", "Limit": 9}) == {"Count": 5}
+    assert [await tables.count(LINES, "o", index="byDay", limit=most) for most in (3, 5, 9)] == [3, 5, 5]
+    assert await tables.count(LINES, "none", limit=1) == 0
+
+
 async def test_queries_are_sorted_bounded_and_paged(tables: Tables) -> None:
     rows = [{"id": "o", "line": f"{number:03}", "day": f"{number % 7}", "text": "x" * 900} for number in range(2_500)]
     await tables.put_all(LINES, [*rows, {"id": "other", "line": "1"}])
@@ -86,6 +100,17 @@ async def test_queries_are_sorted_bounded_and_paged(tables: Tables) -> None:
     assert sorted(row["line"] for row in by_day) == sorted(row["line"] for row in rows if row["day"] == "6")
     await tables.delete_all(LINES, [("o", row["line"]) for row in rows])
     assert await tables.query(LINES, "o", index="byDay") == []
+
+
+async def test_a_query_goes_backwards_when_asked(tables: Tables) -> None:
+    """Also over more than one page: an item weighs 300 KB, and a page ends at 1 MB."""
+    rows = [{"id": "o", "line": f"{number:03}", "day": f"{number:03}", "text": "x" * 300_000} for number in range(12)]
+    await tables.put_all(LINES, rows)
+    for index in (None, "byDay"):
+        found = await tables.query(LINES, "o", index=index, descending=True)
+        assert [row["line"] for row in found] == [row["line"] for row in reversed(rows)]
+    before = await tables.query(LINES, "o", ("line", "<", "010"), limit=2, descending=True)
+    assert [row["line"] for row in before] == ["009", "008"]
 
 
 async def test_an_index_has_its_keys_alone_unless_it_is_whole(tables: Tables) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from souk_chassis.errors import ErrorKind, ErrorType
 from souk_chassis.events.event import Event
 from souk_chassis.ids import Id
-from souk_chassis.operation import GET, POST, Access, Operation
+from souk_chassis.operation import GET, POST, Access, Operation, Throttle
 from souk_chassis.text import PRINTABLE, Email, ShortText
 from souk_chassis.wire import Message
 
@@ -18,6 +18,9 @@ Password = Annotated[
         min_length=8, max_length=256, pattern=PRINTABLE, description="8 to 256 characters (NIST SP 800-63B, 5.1.1)"
     ),
 ]
+
+PASSWORD_THROTTLE = Throttle(rate_per_s=20.0, burst=100)
+"""Of what hashes a password, which takes a core for some 50 ms. A burst of each is what a process lets wait for it."""
 
 EmailTaken = ErrorType(ErrorKind.CONFLICT, "email_taken", "There is an account with this e-mail address.")
 WrongCredentials = ErrorType(ErrorKind.UNAUTHENTICATED, "wrong_credentials", "The e-mail or the password is wrong.")
@@ -93,6 +96,7 @@ RegisterUser = Operation(
     access=Access.PUBLIC,
     summary="Open an account",
     errors=[EmailTaken],
+    throttle=PASSWORD_THROTTLE,
     location="/users/{userId}",
 )
 OpenSession = Operation(
@@ -104,6 +108,7 @@ OpenSession = Operation(
     access=Access.PUBLIC,
     summary="Sign in: get a token for an e-mail and a password",
     errors=[WrongCredentials, TooManyAttempts],
+    throttle=PASSWORD_THROTTLE,
 )
 GetUser = Operation(
     "get_user",

@@ -64,7 +64,8 @@ def users_service() -> UsersService:
 
 @pytest.fixture
 def notifications(clock: ManualClock) -> Notifications:
-    return Notifications(MemoryMailStore(clock), Mailbox())
+    store = MemoryMailStore(clock)
+    return Notifications(store, store, Mailbox())
 
 
 @pytest.fixture

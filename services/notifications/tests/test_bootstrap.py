@@ -22,6 +22,7 @@ from souk_contracts.notifications import GetMailBooks, ListMails, MailQuery
 from souk_contracts.orders import OrderConfirmed
 from souk_contracts.shop import BookRequest
 from souk_notifications.bootstrap import build
+from souk_notifications.transports.ses import SesTransport
 
 NewDatabase = Callable[[], Awaitable[str]]
 
@@ -63,9 +64,23 @@ async def test_an_event_becomes_a_mail_that_can_be_read(
     await instance.close()
 
 
+async def test_ses_is_chosen_by_a_setting(clock: ManualClock) -> None:
+    """Nothing is asked of AWS before there is a mail: neither credentials nor a connection."""
+    environment = {"SOUK_MAIL_TRANSPORT": "ses", "SOUK_MAIL_FROM": "shop@example.org", "AWS_REGION": "eu-west-1"}
+    instance = await build(Foundation(clock, new_key("notifications"), environment))
+    assert isinstance(instance.deps.transport, SesTransport)
+    await instance.close()
+
+
 @pytest.mark.parametrize(
     "environment",
-    [{"SOUK_SMTP_URL": "smtp://mail.example.org"}, {"SOUK_SMTP_URL": "mail", "SOUK_MAIL_FROM": "shop@example.org"}],
+    [
+        {"SOUK_SMTP_URL": "smtp://mail.example.org"},
+        {"SOUK_SMTP_URL": "mail", "SOUK_MAIL_FROM": "shop@example.org"},
+        {"SOUK_MAIL_TRANSPORT": "pigeon"},
+        {"SOUK_MAIL_TRANSPORT": "ses", "AWS_REGION": "eu-west-1"},
+        {"SOUK_MAIL_TRANSPORT": "ses", "SOUK_MAIL_FROM": "shop@example.org"},
+    ],
 )
 async def test_settings_that_cannot_be_are_refused(clock: ManualClock, environment: dict[str, str]) -> None:
     with pytest.raises(ConfigError):

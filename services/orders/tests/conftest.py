@@ -1,5 +1,6 @@
 """What the tests of the orders service share: stores of both kinds, a products service that is a table, drafts."""
 
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,9 +20,11 @@ from souk_chassis.money import Money
 from souk_chassis.operation import AnyOperation
 from souk_chassis.resilience import Deadline
 from souk_chassis.runtimes.instance import Foundation, Instance
+from souk_chassis.storage.dynamodb.client import DynamoClient, RetryingClient
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.consumers import events_in
+from souk_chassis.testing.dynamodb_model import DynamoModel, Limits
 from souk_chassis.testing.logs import RecordedLines
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import NewOrder, NewOrderItem, OrderReceipt
@@ -31,9 +34,11 @@ from souk_orders.domain import Draft, Head, Line, Step, move_to
 from souk_orders.manifest import service
 from souk_orders.placing import Orders, place_order
 from souk_orders.ports import OrderStore
+from souk_orders.storage.dynamodb import DynamoOrderStore
 from souk_orders.storage.memory import MemoryOrderStore, MemoryOrdersUnit
 from souk_orders.storage.postgres import PostgresOrdersUnit
 from souk_orders.storage.postgres_reads import PostgresOrderStore
+from souk_orders.tables import TABLES
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -202,10 +207,62 @@ def walk() -> Callable[..., Awaitable[None]]:
     return walk_to
 
 
-@pytest.fixture(params=["memory", "postgres"])
-def make_database(request: pytest.FixtureRequest) -> Callable[[], Awaitable[str]] | None:
-    """What makes a database for the store, or None for the one in memory. Not async: it asks for an async fixture."""
-    return request.getfixturevalue("new_database") if request.param == "postgres" else None
+class Dynamo:
+    """What tests of DynamoDB's store need: tables, and processes on them."""
+
+    @staticmethod
+    def unmetered() -> DynamoModel:
+        """Empty tables, whose capacity never ends."""
+        return DynamoModel(TABLES, Limits(metered=False))
+
+    @staticmethod
+    def on(client: DynamoClient, clock: Clock | None = None) -> DynamoOrderStore:
+        """Another process on the same tables."""
+        return DynamoOrderStore(RetryingClient(client), clock or ManualClock(NOW), random.Random(1))
+
+
+@pytest.fixture(scope="session")
+def dynamo() -> type[Dynamo]:
+    """The above."""
+    return Dynamo
+
+
+@pytest.fixture(params=["memory", "postgres", "dynamodb"])
+def make_store(request: pytest.FixtureRequest, clock: ManualClock) -> Callable[[], Awaitable[OrderStore]]:
+    """What makes an empty store of each kind. Not async: it asks for an async fixture."""
+    if request.param == "postgres":
+        new_database = request.getfixturevalue("new_database")
+
+        async def make() -> Any:
+            return await open_postgres(await new_database(), clock)
+
+        return make
+
+    async def make_in_memory() -> Any:
+        if request.param == "memory":
+            return MemoryOrderStore("orders", clock, MemoryOrdersUnit)
+        return Dynamo.on(Dynamo.unmetered(), clock)
+
+    return make_in_memory
+
+
+@pytest.fixture(params=["postgres", "dynamodb"])
+def make_processes(request: pytest.FixtureRequest, clock: ManualClock) -> Callable[[], Awaitable[Sequence[OrderStore]]]:
+    """What makes two stores on one database of each kind. Not async: it asks for an async fixture."""
+    if request.param == "postgres":
+        new_database = request.getfixturevalue("new_database")
+
+        async def make() -> Any:
+            url = await new_database()
+            return await open_postgres(url, clock), await open_postgres(url, clock)
+
+        return make
+
+    async def make_in_memory() -> Any:
+        model = Dynamo.unmetered()
+        return Dynamo.on(model, clock), Dynamo.on(model, clock)
+
+    return make_in_memory
 
 
 async def open_postgres(url: str, clock: Clock) -> PostgresOrderStore:
@@ -220,23 +277,19 @@ async def open_postgres(url: str, clock: Clock) -> PostgresOrderStore:
 
 
 @pytest.fixture
-async def store(make_database: Callable[[], Awaitable[str]] | None, clock: ManualClock) -> AsyncIterator[OrderStore]:
+async def store(make_store: Callable[[], Awaitable[OrderStore]]) -> AsyncIterator[OrderStore]:
     """An empty store of each kind."""
-    if make_database is None:
-        yield MemoryOrderStore("orders", clock, MemoryOrdersUnit)
-        return
-    opened = await open_postgres(await make_database(), clock)
+    opened = await make_store()
     yield opened
     await opened.close()
 
 
 @pytest.fixture
 async def two_pools(
-    new_database: Callable[[], Awaitable[str]], clock: ManualClock
-) -> AsyncIterator[tuple[PostgresOrderStore, PostgresOrderStore]]:
+    make_processes: Callable[[], Awaitable[Sequence[OrderStore]]],
+) -> AsyncIterator[Sequence[OrderStore]]:
     """One database, and two processes' ways to it."""
-    url = await new_database()
-    stores = await open_postgres(url, clock), await open_postgres(url, clock)
+    stores = await make_processes()
     yield stores
     for each in stores:
         await each.close()

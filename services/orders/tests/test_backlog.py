@@ -155,8 +155,17 @@ async def test_nothing_is_counted_while_nobody_comes(desk: Any, backlog: Make) -
     await counted(desk, 1)
 
 
+async def test_a_bound_of_0_is_none(desk: Any, backlog: Make) -> None:
+    door = backlog(0)
+    for _ in range(3):
+        await door.enter()
+    assert door._watching is None
+
+
 async def test_placing_asks_the_backlog_first(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk.deps.backlog, "_limit", 0)
+    monkeypatch.setattr(desk.deps.backlog, "_limit", 1)
+    monkeypatch.setattr(desk.deps.backlog, "_open", 1)
+    monkeypatch.setattr(desk.deps.backlog, "_watching", asyncio.create_task(asyncio.sleep(60)))
     error = await refused_order(desk)
     await desk.deps.backlog.close()
     assert error.kind is ErrorKind.TOO_MANY
@@ -179,7 +188,7 @@ def test_the_bound_is_a_setting(text: str | None, limit: int) -> None:
     assert read_config(OrdersConfig, most).max_open_orders == MOST_OPEN_ORDERS
 
 
-@pytest.mark.parametrize("text", ["0", "-1", str(MOST_OPEN_ORDERS + 1), "many", "1.5"])
+@pytest.mark.parametrize("text", ["-1", str(MOST_OPEN_ORDERS + 1), "many", "1.5"])
 def test_a_bound_that_can_not_be(text: str) -> None:
     with pytest.raises(ConfigError, match="SOUK_MAX_OPEN_ORDERS"):
         read_config(OrdersConfig, {"SOUK_MAX_OPEN_ORDERS": text})

@@ -1,4 +1,4 @@
-"""The contract of the orders' store, on memory and on PostgreSQL."""
+"""The contract of the orders' store, on memory, on PostgreSQL and on a model of DynamoDB."""
 
 import asyncio
 import random
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from souk_chassis.money import Money
+from souk_chassis.storage.collisions import until_kept
 from souk_contracts.order_status import OrderStatus as S
 from souk_contracts.orders import OrderSummary
 from souk_contracts.products import ShortItem
@@ -369,8 +370,11 @@ async def test_two_processes_ask_after_each_overdue_order_once(
     now = clock.now()
 
     async def ask(store: OrderStore) -> list[str]:
-        async with store.unit() as unit:
-            return [late.head.order_id for late in await unit.overdue(now - timedelta(seconds=30), now, 25)]
+        async def once() -> list[str]:
+            async with store.unit() as unit:
+                return [late.head.order_id for late in await unit.overdue(now - timedelta(seconds=30), now, 25)]
+
+        return await until_kept(once)
 
     found = [order_id for ids in await asyncio.gather(*map(ask, two_pools)) for order_id in ids]
     found += await ask(two_pools[0])

@@ -8,12 +8,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from souk_chassis.ids import uuid7
+from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.dynamodb.client import RetryingClient
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock
+from souk_chassis.testing.dynamodb_model import DynamoModel, Limits
 from souk_payments.domain import Payment, PaymentState, Refund
 from souk_payments.ports import Checkpoint, PaymentStore
+from souk_payments.storage.dynamodb import DynamoPaymentStore
 from souk_payments.storage.memory import MemoryPaymentStore
 from souk_payments.storage.postgres import PostgresPaymentStore
+from souk_payments.tables import TABLES
 
 START = datetime(2025, 6, 1, tzinfo=UTC)
 
@@ -23,13 +28,15 @@ def clock() -> ManualClock:
     return ManualClock(START)
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", "postgres", "dynamodb"])
 async def store(
     request: pytest.FixtureRequest, clock: ManualClock, new_database: Callable[[], Awaitable[str]]
 ) -> AsyncIterator[PaymentStore]:
     opened: PaymentStore
     if request.param == "memory":
         opened = MemoryPaymentStore(clock)
+    elif request.param == "dynamodb":
+        opened = DynamoPaymentStore(RetryingClient(DynamoModel(TABLES, Limits(metered=False))), clock)
     else:
         url = await new_database()
         opened = await open_store(url, "souk_payments", "payments", clock, PostgresPaymentStore)
@@ -135,8 +142,8 @@ class TestPaymentStoreContract:
                 await asyncio.sleep(0.02)
                 return bool(recorded.late)
 
-        both = [cancel(), charge()] if cancelled_first else [charge(), cancel()]
-        seen = await asyncio.gather(*both)
+        both = [cancel, charge] if cancelled_first else [charge, cancel]
+        seen = await asyncio.gather(*map(until_kept, both))
         assert sum(seen) == 1, "exactly one of the two must find the money and owe it"
 
     async def test_refunds_are_owed_then_given_once(self, store: PaymentStore) -> None:

@@ -28,9 +28,9 @@ from souk_products.operations import Products, make_products
 from souk_products.ports import ProductRecord, ProductsStore
 from souk_products.stock_movements import reserve
 from souk_products.storage.dynamodb import DynamoProductsStore
-from souk_products.storage.dynamodb_rows import TABLES
 from souk_products.storage.memory import MemoryProductsStore
 from souk_products.storage.postgres import PostgresProductsStore
+from souk_products.tables import TABLES
 
 
 class Orders:
@@ -62,7 +62,7 @@ class Service:
         self.store = store
         self.orders = Orders()
         self.lines: list[dict[str, Any]] = []
-        deps = make_products(store, "GBP", clock)
+        deps = make_products(store, store, "GBP", clock)
         log = Log("product-service", self)  # type: ignore[arg-type] # stands for the writer
         self.ctx: Context[Products] = Context(deps, "products", log, clock, self.orders, internal_call(clock, 10.0))
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +13,7 @@ from souk_chassis.testing.clock import ManualClock
 from souk_contracts.order_status import OrderStatus
 from souk_products import reconciler
 from souk_products.ports import ProductRecord, ProductsStore
-from souk_products.reconciler import OLD_ENOUGH, reconcile, reconcile_forever
+from souk_products.reconciler import OLD_ENOUGH, reconcile
 from souk_products.stock_movements import reserve
 
 TEN_MINUTES_S = OLD_ENOUGH.total_seconds() + 1
@@ -111,24 +110,11 @@ async def test_nothing_is_released_while_orders_is_away(service: Any, clock: Man
     assert await service.reservations() == {"o1": ("HELD", 1)}
 
 
-async def test_the_loop_goes_on_after_a_failure(
-    service: Any, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_round_after_a_failure_makes_up_for_it(service: Any, clock: ManualClock) -> None:
     await hold(service, "gone")
     clock.advance(TEN_MINUTES_S)
     service.orders.failures = 1
-    monkeypatch.setattr(reconciler, "ROUND_S", 0.0)
-    ended = asyncio.Event()
-
-    async def round_that_shows_its_end(ctx: Any) -> int:
-        released = await reconcile(ctx)
-        ended.set()
-        return released
-
-    monkeypatch.setattr(reconciler, "reconcile", round_that_shows_its_end)
-    loop = asyncio.create_task(reconcile_forever(service.ctx))
-    await asyncio.wait_for(ended.wait(), 10.0)
-    loop.cancel()
-    with suppress(asyncio.CancelledError):
-        await loop
-    assert [line["message"] for line in service.lines] == ["reconciling failed", "stuck stock released"]
+    with pytest.raises(SoukError):
+        await reconcile(service.ctx)
+    assert await reconcile(service.ctx) == 1
+    assert [line["message"] for line in service.lines] == ["stuck stock released"]

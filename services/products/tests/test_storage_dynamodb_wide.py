@@ -15,7 +15,7 @@ from souk_chassis.testing.virtual_time import VirtualClock, run_virtually
 from souk_products.domain import ReservationState
 from souk_products.stock_movements import cancel, reserve, restock
 from souk_products.storage.dynamodb import DynamoProductsStore
-from souk_products.storage.dynamodb_rows import TABLES
+from souk_products.tables import TABLES
 
 HELD, REJECTED = ReservationState.HELD, ReservationState.REJECTED
 LATENCY = Latency(read=(0.002, 0.005), write=(0.004, 0.008), transaction=(0.010, 0.020))

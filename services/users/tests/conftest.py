@@ -51,7 +51,8 @@ def log_lines() -> RecordedLines:
 
 @pytest.fixture
 def users(clock: ManualClock) -> Users:
-    return Users(MemoryUserStore(clock), new_key("users"))
+    store = MemoryUserStore(clock)
+    return Users(store, store, new_key("users"))
 
 
 @pytest.fixture

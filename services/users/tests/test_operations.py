@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +13,9 @@ from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.context import Context, unit_is_open
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.events.event import unpack
+from souk_chassis.storage.dynamodb.client import RetryingClient
 from souk_chassis.testing.clock import ManualClock
+from souk_chassis.testing.dynamodb_model import DynamoModel, Latency, Limits
 from souk_contracts.users import ContactsQuery, Credentials, NewUser, UserProfile, UserRef, UserRegistered
 from souk_users import operations
 from souk_users.domain import FAILURE_WINDOW, MAX_FAILURES, SESSION_LIFETIME_S
@@ -26,6 +27,8 @@ from souk_users.operations import (
     open_session,
     register_user,
 )
+from souk_users.storage.dynamodb import DynamoUserStore
+from souk_users.tables import TABLES
 
 AsCaller = Callable[..., Context[Users]]
 PASSWORD = "correct horse"
@@ -238,16 +241,38 @@ async def test_contacts_are_of_those_who_exist(ada: UserProfile, as_caller: AsCa
     ]
 
 
-async def test_old_counts_are_forgotten_in_the_background(
-    as_caller: AsCaller, users: Users, clock: ManualClock
-) -> None:
+async def test_old_counts_are_forgotten(as_caller: AsCaller, users: Users, clock: ManualClock) -> None:
     await refused(open_session(as_caller(), credentials("wrong")))
     clock.advance(FAILURE_WINDOW.total_seconds())
-    loop = asyncio.create_task(forget_old_failures(as_caller()))
-    for _ in range(50):  # points at which the loop runs: there are a few to its first sleep
-        await asyncio.sleep(0)
-    left = dict(users.store.tables["failed_sign_ins"])  # type: ignore[attr-defined] # the memory store
-    loop.cancel()
-    with suppress(asyncio.CancelledError):
-        await loop
-    assert left == {}
+    await forget_old_failures(as_caller())
+    assert users.store.tables["failed_sign_ins"] == {}  # type: ignore[attr-defined] # the memory store
+
+
+class TestManyProcesses:
+    """Processes that share a store and nothing else, on the model of DynamoDB, where the second to write is refused."""
+
+    @pytest.fixture
+    def processes(self, clock: ManualClock, users: Users) -> list[Users]:
+        slow = (0.005, 0.010)
+        model = DynamoModel(TABLES, Limits(metered=False), Latency(read=(0.0, 0.001), write=slow, transaction=slow))
+        stores = [DynamoUserStore(RetryingClient(model), clock) for _ in range(8)]
+        return [Users(store, users.queues, users.key) for store in stores]
+
+    async def test_an_address_that_all_want_is_taken_for_all_but_one(
+        self, processes: list[Users], as_caller: AsCaller
+    ) -> None:
+        answers = await asyncio.gather(
+            *(register_user(as_caller(deps=deps), ADA) for deps in processes), return_exceptions=True
+        )
+        codes = sorted(answer.code for answer in answers if isinstance(answer, SoukError))
+        assert codes == ["email_taken"] * 7
+        assert await processes[0].store.outbox_size() == 1
+
+    async def test_wrong_passwords_at_once_are_all_counted(
+        self, processes: list[Users], as_caller: AsCaller, clock: ManualClock
+    ) -> None:
+        errors = await asyncio.gather(
+            *(refused(open_session(as_caller(deps=deps), credentials("wrong"))) for deps in processes)
+        )
+        assert {error.code for error in errors} == {"wrong_credentials"}
+        assert (await processes[0].store.find_sign_in("ada@example.org", clock.now())).failures == 8

@@ -1,19 +1,25 @@
-"""The contract of the users' store, on memory and on PostgreSQL."""
+"""The contract of the users' store, on memory, on PostgreSQL, and on the model of DynamoDB."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from souk_chassis.errors import ErrorKind, SoukError
+from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.dynamodb.client import RetryingClient
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock
+from souk_chassis.testing.dynamodb_model import DynamoModel, Limits
 from souk_users.domain import FAILURE_WINDOW, Account, User
 from souk_users.ports import UserStore
+from souk_users.storage.dynamodb import DynamoUserStore
 from souk_users.storage.memory import MemoryUserStore
 from souk_users.storage.postgres import PostgresUserStore
+from souk_users.tables import TABLES
 
 NewDatabase = Callable[[], Awaitable[str]]
 
@@ -23,26 +29,38 @@ def account(number: int, at: datetime, email: str | None = None) -> Account:
 
 
 async def add(store: UserStore, new: Account) -> bool:
-    async with store.unit() as unit:
-        return await unit.add(new)
+    """As the operation does."""
+
+    async def once() -> bool:
+        async with store.unit() as unit:
+            return await unit.add(new)
+
+    return await until_kept(once)
 
 
 async def fail(store: UserStore, email: str, at: datetime, times: int = 1) -> None:
-    for _ in range(times):
+    """As the operation does."""
+
+    async def once() -> None:
         async with store.unit() as unit:
             await unit.count_failure(email, at)
+
+    for _ in range(times):
+        await until_kept(once)
 
 
 class TestUserStore:
     """What every adapter does."""
 
-    @pytest.fixture(params=["memory", "postgres"])
+    @pytest.fixture(params=["memory", "postgres", "dynamodb"])
     async def store(
         self, request: pytest.FixtureRequest, clock: ManualClock, new_database: NewDatabase
     ) -> AsyncIterator[UserStore]:
-        store: UserStore
+        store: Any
         if request.param == "memory":
             store = MemoryUserStore(clock)
+        elif request.param == "dynamodb":
+            store = DynamoUserStore(RetryingClient(DynamoModel(TABLES, Limits(metered=False))), clock)
         else:
             store = await open_store(await new_database(), "souk_users", "users", clock, PostgresUserStore)
         yield store
@@ -104,6 +122,29 @@ class TestUserStore:
         assert (await store.find_sign_in("a@example.org", start + FAILURE_WINDOW)).failures == 0
         await fail(store, "a@example.org", start + FAILURE_WINDOW)
         assert (await store.find_sign_in("a@example.org", start + FAILURE_WINDOW)).failures == 1
+
+    async def test_a_unit_counts_and_forgets_in_turn(self, store: UserStore, clock: ManualClock) -> None:
+        async def count_in_one_unit(before: int, after: int) -> int:
+            async with store.unit() as unit:
+                for _ in range(before):
+                    await unit.count_failure("a@example.org", clock.now())
+                if after:
+                    await unit.forget_failures("A@example.org")
+                for _ in range(after):
+                    await unit.count_failure("a@example.org", clock.now())
+            return (await store.find_sign_in("a@example.org", clock.now())).failures
+
+        assert await count_in_one_unit(2, 0) == 2
+        assert await count_in_one_unit(3, 0) == 5
+        assert await count_in_one_unit(1, 2) == 2
+
+    async def test_a_unit_adds_an_address_once(self, store: UserStore, clock: ManualClock) -> None:
+        async with store.unit() as unit:
+            assert await unit.add(account(1, clock.now()))
+            assert not await unit.add(account(2, clock.now(), email="user1@example.org"))
+            await unit.count_failure("user1@example.org", clock.now())
+        assert await store.find_users(["u1", "u2"]) == [account(1, clock.now()).user]
+        assert (await store.find_sign_in("user1@example.org", clock.now())).failures == 1
 
     async def test_failures_are_forgotten_for_one_address(self, store: UserStore, clock: ManualClock) -> None:
         await fail(store, "a@example.org", clock.now())

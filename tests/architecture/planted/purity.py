@@ -15,6 +15,7 @@ from tests.architecture.tree import Rule
 _OPERATIONS = "services/users/src/souk_users/operations.py"
 _DOMAIN = "services/users/src/souk_users/domain.py"
 _CHASSIS = "chassis/src/souk_chassis/config.py"
+_DYNAMODB = "chassis/src/souk_chassis/storage/dynamodb/http_client.py"
 
 
 def _add(rule: Rule, path: str, text: str, words: str) -> Planted:
@@ -29,6 +30,8 @@ PLANTED = [
     _add(drivers_stay_in_adapters, _OPERATIONS, "import asyncpg", "imports asyncpg"),
     _add(drivers_stay_in_adapters, _OPERATIONS, "def f():\n    from boto3 import client", "imports boto3"),
     _add(drivers_stay_in_adapters, _CHASSIS, "import botocore.session", "imports botocore.session"),
+    _add(drivers_stay_in_adapters, _DYNAMODB, "import boto3", "imports boto3"),
+    _add(drivers_stay_in_adapters, _DYNAMODB, "def f():\n    import aiohttp", "imports aiohttp"),
     _add(drivers_stay_in_adapters, _OPERATIONS, "from starlette.requests import Request", "imports starlette"),
     _add(drivers_stay_in_adapters, _OPERATIONS, "import uvicorn", "imports uvicorn"),
     _add(drivers_stay_in_adapters, _OPERATIONS, "import aiohttp", "imports aiohttp"),

@@ -18,31 +18,40 @@ FILES = (
     "src/{package}/domain.py",
     "src/{package}/ports.py",
     "src/{package}/operations.py",
+    "src/{package}/tables.py",
     "src/{package}/bootstrap.py",
     "src/{package}/storage/__init__.py",
     "src/{package}/storage/memory.py",
     "src/{package}/storage/postgres.py",
+    "src/{package}/storage/dynamodb.py",
     "tests/test_domain.py",
     "tests/test_operations.py",
     "tests/test_storage.py",
 )
 CONSUMING = ("src/{package}/consumers.py", "tests/test_consumers.py")
-OPTIONAL = ("src/{package}/storage/dynamodb.py", "tests/conftest.py")
+OPTIONAL = ("tests/conftest.py",)
 
 EXTRA: Mapping[str, Mapping[str, str]] = {
     "notifications": {
+        "storage/dynamodb_rows.py": "keys and items of DynamoDB, and the domain's values",
+        "storage/dynamodb_slots.py": "what is spread over partitions of DynamoDB, read as one list",
+        "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",
         "transports/__init__.py": "adapters of a second port: the way out of the shop",
         "transports/mailbox.py": "the local way: a mail is kept, and sent nowhere",
         "transports/message.py": "a mail in the form of RFC 5322",
+        "transports/sending.py": "what the ways out have in common: receipts first, a few at once",
+        "transports/ses.py": "the way by Amazon SES",
         "transports/smtp.py": "the way over SMTP",
         "transports/smtp_session.py": "one connection to a mail server",
-        "transports/smtp_settings.py": "reads the address of a mail server",
+        "transports/smtp_settings.py": "reads which way mails go, and the address of a mail server",
     },
     "orders": {
         "backlog.py": "back-pressure at the door of placing",
         "facts.py": "what every event of an order says, in one place",
         "placing.py": "the one use case that is as long as all others together",
         "pricing.py": "asks for prices, and remembers the last ones",
+        "storage/dynamodb_rows.py": "keys and items of DynamoDB, and the domain's values",
+        "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",
         "storage/placing.py": "placing, for both adapters, and the one statement that it is in PostgreSQL",
         "storage/postgres_reads.py": "reads beside the unit of work of storage/postgres.py",
         "storage/rows.py": "rows as values, for both of them",
@@ -53,10 +62,14 @@ EXTRA: Mapping[str, Mapping[str, str]] = {
         "reconciler.py": "mends what no step of the saga will",
         "providers/__init__.py": "adapters of a second port: who takes the money",
         "providers/sandbox.py": "the provider that comes with the shop",
+        "providers/sandbox_dynamodb.py": "its books on DynamoDB",
         "providers/sandbox_memory.py": "its books in memory",
         "providers/sandbox_postgres.py": "its books on PostgreSQL",
         "providers/stripe.py": "Stripe",
         "providers/stripe_amounts.py": "amounts as Stripe counts them",
+        "storage/dynamodb_pieces.py": "what a unit of work on DynamoDB keeps together, packed into transactions",
+        "storage/dynamodb_rows.py": "keys and items of DynamoDB, and the domain's values",
+        "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",
     },
     "products": {
         "reconciler.py": "mends what no step of the saga will",
@@ -66,6 +79,10 @@ EXTRA: Mapping[str, Mapping[str, str]] = {
         "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",
         "storage/dynamodb_wide.py": "reservations wider than one of DynamoDB's transactions",
         "stock_movements.py": "reserving, releasing and restocking: what consumers.py and reconciler.py share",
+    },
+    "users": {
+        "storage/dynamodb_rows.py": "keys and items of DynamoDB, and the domain's values",
+        "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",
     },
 }
 """Files beside those that every service has, with what they are for. One that is gone must go from here."""

@@ -18,16 +18,15 @@ _MONEY = re.compile(r"minor|price|amount|total|refund|money|fee", re.IGNORECASE)
 _STDLIB = sys.stdlib_module_names
 
 _STORES = r"souk_chassis\.(storage|runtimes)|souk_(users|products|orders|payments|notifications)\.(storage|bootstrap)"
-_AWS = rf"{_STORES}|souk_chassis\.events|souk_topologies\.aws"
 _EDGE = r"souk_chassis\.(http|runtimes)|souk_topologies"
 
 DRIVERS = {
     "asyncpg": rf"{_STORES}|souk_topologies\.postgres",
-    "boto3": _AWS,
-    "botocore": _AWS,
+    "boto3": r"(?!)",  # for nobody: souk_chassis.aws speaks to AWS
+    "botocore": r"souk_chassis\.aws\.credentials",
     "starlette": _EDGE,
     "uvicorn": _EDGE,
-    "aiohttp": r"souk_chassis\.(http|observability\.otlp|storage\.dynamodb)|souk_payments\.providers|souk_topologies",
+    "aiohttp": r"souk_chassis\.(http|observability\.otlp)|souk_payments\.providers|souk_topologies",
     "aiosmtplib": r"souk_notifications\.transports",
 }
 """Which modules may import a package that speaks to the outside. Imports inside functions count."""

@@ -1,8 +1,7 @@
 """The gateway: every public route of the shop behind one address, its document, its keys and its pages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +10,28 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse
 from starlette.routing import BaseRoute, Mount, Router
 from starlette.staticfiles import StaticFiles
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from souk_chassis import wire
 from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.clock import Clock
 from souk_chassis.context import Dispatcher
-from souk_chassis.http.endpoint import NotFoundEndpoint, headers_of, respond
-from souk_chassis.http.openapi import document
+from souk_chassis.http.binding import Binding
+from souk_chassis.http.endpoint import NotFoundEndpoint, PublicEndpoint, Throttled, headers_of, respond
 from souk_chassis.http.problem import EdgeError, render
+from souk_chassis.http.routing import Entry, entries
+from souk_chassis.http.throttle import Bucket
 from souk_chassis.manifest import Service
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.trace import accept_traceparent
-from souk_chassis.operation import AnyOperation
-from souk_chassis.runtimes.asgi import JSON, Check, app, operation_routes, path_route
+from souk_chassis.operation import Access, AnyOperation, Route
+from souk_chassis.runtimes.asgi import JSON, Check, Health, Ready, path_route, router
+from souk_topologies.api import DOCUMENT, HEALTH, KEYS, READY, in_json
 
 CONTENT_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
 """Pages run nothing and load nothing that is not the shop's own."""
 DOCS_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
 """Swagger UI writes style attributes."""
-
-DESCRIPTION = """The public API of a Souk shop. Money is given as decimal strings with two places, and numbers are
-accepted. Errors are problem+json (RFC 9457) with a stable `code`. Lists answer `{"items": [...], "next": cursor|null}`.
-An order's `id` or the header `Idempotency-Key` makes a repeat of `POST /orders` safe."""
-
-
-def api_document(services: Sequence[Service]) -> dict[str, Any]:
-    """The OpenAPI document of the whole shop."""
-    operations = [operation for service in services for operation in service.implements]
-    return document(operations, title="Souk", version=version("souk-topologies"), description=DESCRIPTION)
 
 
 class _Bytes:
@@ -111,7 +103,33 @@ def _pages(web: Path) -> list[BaseRoute]:
     ]
 
 
+def _endpoints(
+    document: Mapping[str, Any],
+    services: Sequence[Service],
+    own: Mapping[str, ASGIApp],
+    endpoint: Callable[[AnyOperation, Entry], ASGIApp],
+) -> Iterator[tuple[Entry, ASGIApp]]:
+    """What answers for each entry of the document: the gateway itself, or a service's operation.
+
+    Raises ValueError where the two do not fit: nobody may be let in, or kept out, but by the document.
+    """
+    offered = {operation.name: operation for service in services for operation in service.implements if operation.route}
+    for entry in entries(document):
+        if entry.operation_id in own and not entry.needs_token:
+            yield entry, own[entry.operation_id]
+            continue
+        operation = offered.pop(entry.operation_id, None)
+        if operation is None or operation.route != Route(entry.method, entry.path):
+            raise ValueError(f"no service offers {entry.operation_id} at {entry.method} {entry.path}")
+        if entry.needs_token != (operation.access is not Access.PUBLIC):
+            raise ValueError(f"{entry.operation_id}: its security in the document is not what it declares")
+        yield entry, endpoint(operation, entry)
+    if offered:
+        raise ValueError(f"the document leaves out {', '.join(sorted(offered))}")
+
+
 def gateway_app(
+    document: Mapping[str, Any],
     services: Sequence[Service],
     dispatcher: Dispatcher,
     verifier: TokenVerifier,
@@ -121,12 +139,21 @@ def gateway_app(
     jwks: Mapping[str, Any],
     web: Path,
 ) -> Router:
-    """The gateway's app. The services' manifests say what it offers."""
-    operations: list[AnyOperation] = [operation for service in services for operation in service.implements]
-    routes: list[BaseRoute] = [
-        *operation_routes(operations, dispatcher, verifier, clock, log),
-        path_route("/openapi.json", {"GET": _Bytes(wire.encode(api_document(services)))}),
-        path_route("/.well-known/jwks.json", {"GET": _Bytes(wire.encode(dict(jwks)))}),
-        *_pages(web),
-    ]
-    return app(routes, checks)
+    """The gateway's app. The document says what is where, who may ask for it, and how often; the pages stand beside it.
+
+    Raises ValueError where the document is not of these services.
+    """
+
+    def endpoint(operation: AnyOperation, entry: Entry) -> ASGIApp:
+        return PublicEndpoint(Binding(operation), dispatcher, verifier, clock, log, needs_token=entry.needs_token)
+
+    own: dict[str, ASGIApp] = {
+        HEALTH: Health(),
+        READY: Ready(checks),
+        DOCUMENT: _Bytes(in_json(document)),
+        KEYS: _Bytes(wire.encode(dict(jwks))),
+    }
+    by_path: dict[str, dict[str, ASGIApp]] = {}
+    for entry, answers in _endpoints(document, services, own, endpoint):
+        by_path.setdefault(entry.path, {})[entry.method] = Throttled(answers, Bucket(entry.throttle, clock))
+    return router([*(path_route(path, by_method) for path, by_method in by_path.items()), *_pages(web)])

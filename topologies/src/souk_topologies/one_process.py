@@ -16,13 +16,13 @@ from souk_chassis.runtimes.asgi import Check, app
 from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.storage.ports import Subscriptions
+from souk_topologies.api import api_document
 from souk_topologies.gateway import gateway_app
 from souk_topologies.listening import listen
 from souk_topologies.places import DataDir
 from souk_topologies.runner import (
     CLOCK,
     checks,
-    look_often,
     open_targets,
     serve_app,
     stop_event,
@@ -83,14 +83,14 @@ async def open_shop(premises: Premises, stack: AsyncExitStack) -> ASGIApp:
         out = way_out(dispatcher)
         dispatcher.bind(instance, out)
         if switches.works:
-            worker = work(instance, subscriptions, out, deliveries=2 if serialised else 1)
-            stack.push_async_callback(worker.stop)
-            if not switches.serves:
-                look_often(instance, stack)
+            deliveries = 2 if serialised else 1
+            work(instance, subscriptions, out, stack, serves=switches.serves, deliveries=deliveries)
     asked = {**checks(instances, targets), **premises.elsewhere}
     if not switches.serves:
         return app([], asked)
     public = jwks(premises.keys.values())
     verifier = TokenVerifier(PublicKeys.from_jwks(public))
     services = list(manifests().values())
-    return gateway_app(services, dispatcher, verifier, CLOCK, Log("gateway"), asked, public, premises.web)
+    return gateway_app(
+        api_document(services), services, dispatcher, verifier, CLOCK, Log("gateway"), asked, public, premises.web
+    )

@@ -122,14 +122,24 @@ def checks(instances: Sequence[Instance], targets: Mapping[str, PostgresTarget])
     return databases | {f"bus-to-{service}": target.ping for service, target in targets.items()}
 
 
-def work(instance: Instance, subscriptions: Subscriptions, out: Dispatcher, deliveries: int) -> Worker:
-    """Start a service's worker."""
+def work(
+    instance: Instance,
+    subscriptions: Subscriptions,
+    out: Dispatcher,
+    stack: AsyncExitStack,
+    *,
+    serves: bool,
+    deliveries: int = 1,
+) -> None:
+    """Start a service's worker, which is stopped with the stack. `serves` says whether this process also serves it."""
     worker = Worker(instance, subscriptions, out, deliveries=deliveries)
     worker.start()
-    return worker
+    stack.push_async_callback(worker.stop)
+    if not serves:
+        _look_often(instance, stack)
 
 
-def look_often(instance: Instance, stack: AsyncExitStack) -> None:
+def _look_often(instance: Instance, stack: AsyncExitStack) -> None:
     """Let the relay look at the outbox by itself: what processes that only serve put there wakes nobody here."""
     database = instance.database
 

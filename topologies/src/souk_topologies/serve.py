@@ -23,6 +23,7 @@ from souk_chassis.runtimes.asgi import Check, app, internal_route, operation_rou
 from souk_chassis.runtimes.dispatch import LocalDispatcher, RoutingDispatcher
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.storage.ports import Subscriptions
+from souk_topologies.api import api_document
 from souk_topologies.client import ShopClient
 from souk_topologies.gateway import gateway_app
 from souk_topologies.listening import Turnover
@@ -31,7 +32,6 @@ from souk_topologies.processes import WIRING_VARIABLE, ProcessConfig
 from souk_topologies.runner import (
     CLOCK,
     checks,
-    look_often,
     open_targets,
     run,
     serve_app,
@@ -74,10 +74,8 @@ async def serve_service(config: ProcessConfig, listener: socket.socket, environm
         ]
         targets = await open_targets(config.bus_urls, config.name, stack) if switches.works else {}
         if switches.works:
-            worker = work(instance, Subscriptions(config.wiring.subscriptions, targets), out, deliveries=1)
-            stack.push_async_callback(worker.stop)
-            if not switches.serves:
-                look_often(instance, stack)
+            subscriptions = Subscriptions(config.wiring.subscriptions, targets)
+            work(instance, subscriptions, out, stack, serves=switches.serves)
         await serve_app(_shared(config, app(routes, checks([instance], targets))), listener, stack)
         await stopping.wait()
 
@@ -93,8 +91,10 @@ async def serve_gateway(config: ProcessConfig, listener: socket.socket, environm
         stack.push_async_callback(remote.close)
         asked = {name: config.urls[name] for name in SERVICES} | config.workers
         services = {name: await _service_check(name, url, stack) for name, url in asked.items()}
+        offered = list(manifests().values())
         gateway = gateway_app(
-            list(manifests().values()),
+            api_document(offered),
+            offered,
             remote,
             TokenVerifier(PublicKeys.from_jwks(public)),
             CLOCK,

@@ -1,10 +1,10 @@
 """A flash sale: every order wants the one product. The whole saga, against pgbench on the hot row; nothing oversold."""
 
-from trials.benchmarks.bare_sql import BareSql
+from trials.benchmarks.bare_sql import BareSql, Mode
 from trials.benchmarks.figures.whole_saga import steadiness
 from trials.benchmarks.findings import Findings
 from trials.benchmarks.generator import one_body, one_hot_line, three_hot_lines
-from trials.benchmarks.loads import WholeWay, saga, scheduled, whole_way
+from trials.benchmarks.loads import Rounds, rounds_of, scheduled, whole_way
 from trials.benchmarks.report import compared
 from trials.benchmarks.settings import Settings
 from trials.benchmarks.trial_shop import AuditFailedError, TrialShop, trial_shop
@@ -12,6 +12,7 @@ from trials.benchmarks.trial_shop import AuditFailedError, TrialShop, trial_shop
 HOT, SIMPLE = "hot_product", "hot_product_simple"
 ONE_PROCESS, ONE_LINE = "hot_product_one_process", "hot_product_one_line"
 NAMES = (HOT, SIMPLE, ONE_PROCESS, ONE_LINE)
+HOT_SQL, ONE_LINE_SQL = "hot_product", "hot_product_one_line"
 THREE_LINES = "pgbench, the whole order a statement each, all orders of one product, 8 clients, {}"
 LAST = "pgbench, one line of three units, the hot row locked last, 8 clients, prepared"
 APART = "One process serves, one works on the queues: --workers shop=1. "
@@ -25,21 +26,22 @@ async def measure(settings: Settings, findings: Findings) -> None:
     if settings.wants(HOT, SIMPLE):
         async with trial_shop(environment={"SOUK_WORKERS": "shop=1"}) as shop:
             sql = await _baseline(shop)
-            ways, bare, simple = await _sale(shop, sql, "hot_product", settings, simple=settings.wants(SIMPLE))
-            _found(findings, HOT, ways, bare, THREE_LINES.format("prepared"), APART)
-            if simple:
-                _found(findings, SIMPLE, ways, simple, THREE_LINES.format("simple protocol"), APART)
+            modes: list[Mode] = ["prepared", "simple"] if settings.wants(SIMPLE) else ["prepared"]
+            sale = await rounds_of(shop, sql, settings, lambda _: three_hot_lines(), script=HOT_SQL, modes=modes)
+            _found(findings, HOT, sale, THREE_LINES.format("prepared"), APART)
+            if settings.wants(SIMPLE):
+                _found(findings, SIMPLE, sale, THREE_LINES.format("simple protocol"), APART, mode="simple")
             await _sell_out(shop)
             await shop.audit()
     if settings.wants(ONE_PROCESS, ONE_LINE):
         async with trial_shop() as shop:
             sql = await _baseline(shop)
             if settings.wants(ONE_PROCESS):
-                ways, bare, _ = await _sale(shop, sql, "hot_product", settings)
-                _found(findings, ONE_PROCESS, ways, bare, THREE_LINES.format("prepared"))
+                sale = await rounds_of(shop, sql, settings, lambda _: three_hot_lines(), script=HOT_SQL)
+                _found(findings, ONE_PROCESS, sale, THREE_LINES.format("prepared"))
             if settings.wants(ONE_LINE):
-                ways, bare, _ = await _sale(shop, sql, "hot_product_one_line", settings)
-                _found(findings, ONE_LINE, ways, bare, LAST)
+                sale = await rounds_of(shop, sql, settings, lambda _: one_hot_line(), script=ONE_LINE_SQL)
+                _found(findings, ONE_LINE, sale, LAST)
             await _sell_out(shop)
             await shop.audit()
 
@@ -50,27 +52,11 @@ async def _baseline(shop: TrialShop) -> BareSql:
     return sql
 
 
-async def _sale(
-    shop: TrialShop, sql: BareSql, script: str, settings: Settings, *, simple: bool = False
-) -> tuple[list[WholeWay], list[float], list[float]]:
-    """The rounds: the shop, pgbench with prepared statements, and in the simple protocol if wanted."""
-    bodies = one_hot_line() if script == "hot_product_one_line" else three_hot_lines()
-    ways: list[WholeWay] = []
-    prepared_per_s: list[float] = []
-    simple_per_s: list[float] = []
-    for _ in range(settings.rounds):
-        prepared_per_s.append(await sql.per_s(script, settings.seconds))
-        if simple:
-            simple_per_s.append(await sql.per_s(script, settings.seconds, "simple"))
-        ways.append(await saga(shop, settings, bodies))
-    return ways, prepared_per_s, simple_per_s
-
-
 def _found(
-    findings: Findings, name: str, ways: list[WholeWay], bare: list[float], baseline: str, said: str = ""
+    findings: Findings, name: str, sale: Rounds, baseline: str, said: str = "", *, mode: Mode = "prepared"
 ) -> None:
-    sustained = [way.span.sustained_per_s for way in ways]
-    note = said + steadiness(ways)
+    sustained, bare = sale.sustained_per_s, sale.bare_per_s[mode]
+    note = said + steadiness(sale.ways)
     findings.figures.append(
         compared(name, "orders/s", sustained, bare, baseline=baseline, at_least=1.5, stretch=3.0, note=note)
     )

@@ -11,6 +11,7 @@ from trials.benchmarks.figures.limits import PLACING_P99
 from trials.benchmarks.findings import Findings, LatencyPoint
 from trials.benchmarks.generator import three_lines
 from trials.benchmarks.loads import PLACING_WARM_S, check_kept, closed, point, scheduled, whole_way
+from trials.benchmarks.plan import LoadResult
 from trials.benchmarks.report import compared, limited
 from trials.benchmarks.settings import Settings
 from trials.benchmarks.spread import median
@@ -66,9 +67,7 @@ async def _two_processes(settings: Settings, findings: Findings) -> None:
         await sql.create()
         for seed in range(settings.rounds):
             bare.append(await sql.per_s("order", settings.seconds))
-            await settle(shop.server)
-            load = await closed(shop.url, shop.token, three_lines(seed), settings.seconds, warm_s=PLACING_WARM_S)
-            await check_kept(shop, load)
+            load = await _place(shop, settings, seed)
             placed.append(load.done_per_s)
         await shop.restart(BURSTS)
         await shop.until_quiet()
@@ -91,9 +90,7 @@ async def _alone(shop: TrialShop, sql: BareSql, settings: Settings, findings: Fi
             baselines[PLACING].append(await sql.per_s("order", settings.seconds))
         if settings.wants(SIMPLE):
             baselines[SIMPLE].append(await sql.per_s("order", settings.seconds, "simple"))
-        await settle(shop.server)
-        load = await closed(shop.url, shop.token, three_lines(seed), settings.seconds, warm_s=PLACING_WARM_S)
-        await check_kept(shop, load)
+        load = await _place(shop, settings, seed)
         placed.append(load.done_per_s)
         worked = worked or await shop.books.count("CONFIRMED", load.began_at) > 0
         for name, processes in ((PEER, 1), (TWO_PEERS, 2)):
@@ -119,6 +116,14 @@ async def _alone(shop: TrialShop, sql: BareSql, settings: Settings, findings: Fi
             )
     if settings.wants(P99):
         await _latency(shop, SHARE * median(placed), settings, findings)
+
+
+async def _place(shop: TrialShop, settings: Settings, seed: int) -> LoadResult:
+    """As fast as it is answered; all is kept that was acknowledged. Raises AuditFailedError."""
+    await settle(shop.server)
+    load = await closed(shop.url, shop.token, three_lines(seed), settings.seconds, warm_s=PLACING_WARM_S)
+    await check_kept(shop, load)
+    return load
 
 
 async def _peer_per_s(shop: TrialShop, seed: int, settings: Settings, processes: int) -> float:

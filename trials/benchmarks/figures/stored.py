@@ -8,31 +8,25 @@ tells what the machine did meanwhile.
 """
 
 import asyncio
-import importlib
-import importlib.util
 
 from trials.benchmarks.bare_sql import BareSql, settle
 from trials.benchmarks.books import MAILS, ORDERS
 from trials.benchmarks.findings import Findings, StoredPoint
-from trials.benchmarks.generator import three_lines
-from trials.benchmarks.loads import WholeWay, saga
+from trials.benchmarks.loads import WholeWay, rounds_of
 from trials.benchmarks.report import compared
 from trials.benchmarks.settings import Settings
 from trials.benchmarks.spread import median, ratios
-from trials.benchmarks.trial_shop import TrialShop, trial_shop
+from trials.benchmarks.stored_orders import fill
+from trials.benchmarks.trial_shop import trial_shop
 
 NAME = "stored_orders"
 NAMES = (NAME,)
-MODULE = "trials.benchmarks.stored_orders"
 AUDITED = 200_000
 """The most stored orders that are audited: with more it takes minutes, so it comes before they are stored."""
 
 
 async def measure(settings: Settings, findings: Findings) -> None:
     """Add this group's figure."""
-    if importlib.util.find_spec(MODULE) is None:
-        return
-    fill = importlib.import_module(MODULE).fill
     shares: dict[int, list[float]] = {}
     ways: dict[int, list[WholeWay]] = {}
     async with trial_shop() as shop:
@@ -45,7 +39,9 @@ async def measure(settings: Settings, findings: Findings) -> None:
                 audited = True
             await asyncio.to_thread(fill, shop.server, number)
             await settle(shop.server, ORDERS, MAILS)
-            shares[number], ways[number] = await _rounds(shop, sql, settings)
+            rounds = await rounds_of(shop, sql, settings, rounds=settings.stored_rounds)
+            ways[number] = rounds.ways
+            shares[number] = ratios(rounds.sustained_per_s, rounds.bare_per_s["prepared"])
             findings.stored.append(_point(number, ways[number]))
         if not audited:
             await shop.audit()
@@ -63,15 +59,6 @@ async def measure(settings: Settings, findings: Findings) -> None:
             f"against {median(shares[few]):.2f} with few.",
         )
     )
-
-
-async def _rounds(shop: TrialShop, sql: BareSql, settings: Settings) -> tuple[list[float], list[WholeWay]]:
-    bare: list[float] = []
-    ways: list[WholeWay] = []
-    for seed in range(settings.stored_rounds):
-        bare.append(await sql.per_s("order", settings.seconds))
-        ways.append(await saga(shop, settings, three_lines(seed)))
-    return ratios([way.span.sustained_per_s for way in ways], bare), ways
 
 
 def _per_s(ways: list[WholeWay]) -> float:

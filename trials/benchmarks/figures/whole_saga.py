@@ -3,19 +3,21 @@
 What counts is what went the whole way while the load was on, by the times in the shop's own tables.
 """
 
-from trials.benchmarks.bare_sql import BareSql, settle
+from trials.benchmarks.bare_sql import BareSql, Mode, settle
 from trials.benchmarks.figures.limits import MEMORY, PLACING_P99
 from trials.benchmarks.figures.placing import PREPARED_BASELINE, SHARE, SIMPLE_BASELINE
 from trials.benchmarks.findings import Findings, LatencyPoint
 from trials.benchmarks.generator import three_lines
-from trials.benchmarks.loads import WholeWay, point, saga, scheduled
-from trials.benchmarks.report import compared, limited
+from trials.benchmarks.loads import Rounds, WholeWay, point, rounds_of, scheduled
+from trials.benchmarks.report import Figure, compared, limited
 from trials.benchmarks.settings import Settings
 from trials.benchmarks.spread import median
 from trials.benchmarks.trial_shop import TrialShop, trial_shop
 
 SAGA, SIMPLE, P99, MEMORY_MB = "saga", "saga_simple", "placing_p99_ms_at_70_percent", "memory_mb"
 APART = "saga_workers_apart"
+AGAINST: dict[Mode, tuple[str, str]] = {"prepared": (SAGA, PREPARED_BASELINE), "simple": (SIMPLE, SIMPLE_BASELINE)}
+"""The figure and its baseline, by the mode of pgbench."""
 NAMES = (SAGA, SIMPLE, P99, MEMORY_MB, APART)
 STEADY = 0.05
 """Queues that grow by less than this share of the throughput are as good as still: the sample is that short."""
@@ -31,19 +33,19 @@ async def measure(settings: Settings, findings: Findings) -> None:
 
 async def _workers_apart(settings: Settings, findings: Findings) -> None:
     """One process serves, and one works on the queues."""
-    ways: list[WholeWay] = []
-    bare: list[float] = []
     async with trial_shop(environment={"SOUK_WORKERS": "shop=1"}) as shop:
         sql = BareSql(shop.server)
         await sql.create()
-        for seed in range(settings.rounds):
-            bare.append(await sql.per_s("order", settings.seconds))
-            ways.append(await saga(shop, settings, three_lines(seed)))
+        rounds = await rounds_of(shop, sql, settings)
         await shop.audit()
-    sustained = [way.span.sustained_per_s for way in ways]
-    note = f"One process serves, one works on the queues: --workers shop=1. {steadiness(ways)}"
-    findings.figures.append(
-        compared(APART, "orders/s", sustained, bare, baseline=PREPARED_BASELINE, at_least=0.5, stretch=1.0, note=note)
+    said = "One process serves, one works on the queues: --workers shop=1. "
+    findings.figures.append(_compared(APART, rounds, "prepared", PREPARED_BASELINE, said))
+
+
+def _compared(name: str, rounds: Rounds, mode: Mode, baseline: str, said: str = "") -> Figure:
+    bare, note = rounds.bare_per_s[mode], said + steadiness(rounds.ways)
+    return compared(
+        name, "orders/s", rounds.sustained_per_s, bare, baseline=baseline, at_least=0.5, stretch=1.0, note=note
     )
 
 
@@ -51,34 +53,15 @@ async def _in_one_process(settings: Settings, findings: Findings) -> None:
     async with trial_shop() as shop:
         sql = BareSql(shop.server)
         await sql.create()
-        ways: list[WholeWay] = []
-        baselines: dict[str, list[float]] = {SAGA: [], SIMPLE: []}
-        for seed in range(settings.rounds):
-            if settings.wants(SAGA):
-                baselines[SAGA].append(await sql.per_s("order", settings.seconds))
-            if settings.wants(SIMPLE):
-                baselines[SIMPLE].append(await sql.per_s("order", settings.seconds, "simple"))
-            ways.append(await saga(shop, settings, three_lines(seed)))
-        sustained = [way.span.sustained_per_s for way in ways]
-        for name, baseline in ((SAGA, PREPARED_BASELINE), (SIMPLE, SIMPLE_BASELINE)):
-            if settings.wants(name):
-                findings.figures.append(
-                    compared(
-                        name,
-                        "orders/s",
-                        sustained,
-                        baselines[name],
-                        baseline=baseline,
-                        at_least=0.5,
-                        stretch=1.0,
-                        note=steadiness(ways),
-                    )
-                )
+        wanted = {mode: told for mode, told in AGAINST.items() if settings.wants(told[0])}
+        rounds = await rounds_of(shop, sql, settings, modes=list(wanted))
+        for mode, (name, baseline) in wanted.items():
+            findings.figures.append(_compared(name, rounds, mode, baseline))
         if settings.wants(P99):
-            await _latency(shop, median(sustained), settings, findings)
+            await _latency(shop, median(rounds.sustained_per_s), settings, findings)
         await shop.audit()
     if settings.wants(MEMORY_MB):
-        peaks = [way.memory_mb for way in ways]
+        peaks = [way.memory_mb for way in rounds.ways]
         note = "Resident, the most of each round."
         findings.figures.append(limited(MEMORY_MB, "MB", peaks, limit=MEMORY[0], stretch=MEMORY[1], note=note))
 

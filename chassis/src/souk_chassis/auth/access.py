@@ -13,6 +13,12 @@ _ROLES = {
 }
 
 
+def check_signed_in(caller: Caller) -> None:
+    """Raise SoukError `unauthenticated` where the caller has no token."""
+    if caller.identity.role is Role.ANONYMOUS:
+        raise unauthenticated("sign_in", "Sign in first: this needs a bearer token.")
+
+
 def check_access(operation: AnyOperation, caller: Caller, callers: Collection[str] = ()) -> None:
     """Raise SoukError `unauthenticated` or `forbidden` unless `caller` may call `operation`.
 
@@ -24,8 +30,6 @@ def check_access(operation: AnyOperation, caller: Caller, callers: Collection[st
         if caller.service is None or caller.service not in callers:
             raise forbidden("not_allowed", "Only services that declare this call may make it.")
         return
-    role = caller.identity.role
-    if role is Role.ANONYMOUS:
-        raise unauthenticated("sign_in", "Sign in first: this needs a bearer token.")
-    if role not in _ROLES[operation.access]:
+    check_signed_in(caller)
+    if caller.identity.role not in _ROLES[operation.access]:
         raise forbidden("not_allowed", "Your account may not do this.")

@@ -6,24 +6,37 @@ Each service signs with its own key and knows only the public keys of the others
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from jwt.algorithms import OKPAlgorithm
+if TYPE_CHECKING:  # it takes 50 ms to import: who never signs or verifies, such as most starts on Lambda, goes without
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SigningKey:
-    """The private key of one issuer. The key id is the issuer's name."""
+    """The private key of one issuer, as PEM (PKCS 8). The key id is the issuer's name."""
 
     issuer: str
-    private: Ed25519PrivateKey
+    pem: bytes = field(repr=False)
+
+    @cached_property
+    def private(self) -> "Ed25519PrivateKey":
+        """The key itself. Raises ValueError where the PEM holds no Ed25519 private key."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+        private = load_pem_private_key(self.pem, password=None)
+        if not isinstance(private, Ed25519PrivateKey):
+            raise ValueError(f"the key of {self.issuer} is no Ed25519 private key")
+        return private
 
     def jwk(self) -> dict[str, Any]:
         """The public half as a JSON Web Key."""
+        from jwt.algorithms import OKPAlgorithm
+
         key: dict[str, Any] = OKPAlgorithm.to_jwk(self.private.public_key(), as_dict=True)
         return {**key, "kid": self.issuer, "use": "sig", "alg": "EdDSA"}
 
@@ -32,11 +45,14 @@ class SigningKey:
 class PublicKeys:
     """The public keys by issuer."""
 
-    by_issuer: Mapping[str, Ed25519PublicKey]
+    by_issuer: "Mapping[str, Ed25519PublicKey]"
 
     @classmethod
     def from_jwks(cls, jwks: Mapping[str, Any]) -> "PublicKeys":
         """Read a JWKS. Raises ValueError for a key that is no Ed25519 public key."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from jwt.algorithms import OKPAlgorithm
+
         keys: dict[str, Ed25519PublicKey] = {}
         for jwk in jwks["keys"]:
             key = OKPAlgorithm.from_jwk(jwk)
@@ -48,7 +64,13 @@ class PublicKeys:
 
 def new_key(issuer: str) -> SigningKey:
     """A new key for `issuer`."""
-    return SigningKey(issuer, Ed25519PrivateKey.generate())
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    pem = Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return SigningKey(issuer, pem)
 
 
 def jwks(keys: Iterable[SigningKey]) -> dict[str, Any]:
@@ -57,11 +79,13 @@ def jwks(keys: Iterable[SigningKey]) -> dict[str, Any]:
 
 
 def load_key(path: Path) -> SigningKey:
-    """Read an issuer's key from a PEM file named after the issuer."""
-    private = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(private, Ed25519PrivateKey):
-        raise ValueError(f"{path} holds no Ed25519 private key")
-    return SigningKey(path.stem, private)
+    """Read an issuer's key from a PEM file named after the issuer. Raises ValueError where it holds none."""
+    key = SigningKey(path.stem, path.read_bytes())
+    try:
+        _ = key.private
+    except ValueError as error:
+        raise ValueError(f"{path} holds no Ed25519 private key") from error
+    return key
 
 
 def load_or_create_keys(folder: Path, issuers: Iterable[str]) -> dict[str, SigningKey]:
@@ -71,10 +95,7 @@ def load_or_create_keys(folder: Path, issuers: Iterable[str]) -> dict[str, Signi
     for issuer in issuers:
         path = folder / f"{issuer}.pem"
         if not path.exists():
-            pem = new_key(issuer).private.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-            _write_private(path, pem)
+            _write_private(path, new_key(issuer).pem)
         keys[issuer] = load_key(path)
     _write_private(folder / "jwks.json", json.dumps(jwks(keys.values()), indent=1).encode())
     return keys

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -40,7 +40,15 @@ class Event(wire.Lenient, frozen=True, kw_only=True):
     @classmethod
     def topic(cls) -> str:
         """The topic that it is published on, such as `order-created`."""
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
+        return topic_of(cls.type_name())
+
+
+def topic_of(type_name: str) -> str:
+    """The topic of a type such as `souk.OrderCreated.v1`: `order-created`. Raises ValueError for any other form."""
+    parts = type_name.split(".")
+    if len(parts) != 3 or not re.fullmatch(r"\w+", parts[1]):
+        raise ValueError(f"No type of an event: {type_name!r}")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", parts[1]).lower()
 
 
 MAX_EVENTS = 128
@@ -129,6 +137,11 @@ def as_message(events: Sequence[Stored]) -> Stored:
     return Stored(events[0].event_id, events[0].type, f"[{','.join(event.json for event in events)}]", len(events))
 
 
+_SOME = msgspec.Meta(min_length=1)
+_SEVERAL: Any = Annotated[list[msgspec.Raw], _SOME]
+"""A message of events that are not read; one of none is unreadable."""
+
+
 class _Named(msgspec.Struct, frozen=True):
     id: str
 
@@ -137,9 +150,7 @@ def events_of(message_json: str) -> list[tuple[str, str]]:
     """The id and the JSON of each event of a message. Raises what `wire.UNREADABLE` lists."""
     if not message_json.startswith("["):
         return [(wire.decode(message_json, _Named).id, message_json)]
-    raw = [bytes(one) for one in wire.decode(message_json, list[msgspec.Raw])]
-    if not raw:
-        raise msgspec.ValidationError("A message of no events")
+    raw: list[bytes] = [bytes(one) for one in wire.decode(message_json, _SEVERAL)]
     return [(wire.decode(one, _Named).id, one.decode()) for one in raw]
 
 
@@ -167,7 +178,7 @@ def traceparent_of(stored_json: str | bytes) -> str:
 @cache
 def _forms(kind: type[E]) -> tuple[Any, Any]:
     """How a message of one event reads, and one of several."""
-    return Envelope[kind], list[Envelope[kind]]  # type: ignore[valid-type] # the kind is known where it runs
+    return Envelope[kind], Annotated[list[Envelope[kind]], _SOME]  # type: ignore[valid-type] # the kind is known where it runs
 
 
 def unpack(message_json: str, kind: type[E], attempt: int = 1) -> list[Delivery[E]]:
@@ -175,6 +186,4 @@ def unpack(message_json: str, kind: type[E], attempt: int = 1) -> list[Delivery[
     one, several = _forms(kind)
     is_array = message_json.startswith("[")
     envelopes = wire.decode(message_json, several) if is_array else [wire.decode(message_json, one)]
-    if not envelopes:
-        raise msgspec.ValidationError("A message of no events")
     return [Delivery(envelope.id, envelope.data, envelope.traceparent, attempt) for envelope in envelopes]

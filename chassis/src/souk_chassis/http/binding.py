@@ -55,8 +55,7 @@ class Binding:
         self.parameter_fields = outside + (rest if self.in_query else [])
         self.body_fields = [] if self.in_query else rest
         self._headers = {f.encode_name: operation.headers[f.name] for f in outside if f.name in operation.headers}
-        self._bodily = bool(self.body_fields) and not any(f.required for f in outside)
-        """Whether a body can be the whole request: nothing outside it has to be given."""
+        self._needs_parameters = any(f.required for f in self.parameter_fields)
         self._whole = not self.parameter_fields and not self.in_query
         self.parameters = _part(operation, "Parameters", self.parameter_fields)
         self.body: type[msgspec.Struct] = (
@@ -75,14 +74,13 @@ class Binding:
                 given[name] = value
         if query:
             self._read_query(query, given)
-        if not given and self._bodily:
-            content = self._read_body(body)
-            return self.operation.request(**{name: getattr(content, name) for name in content.__struct_fields__})
-        try:
-            parameters = msgspec.convert(given, self.parameters, strict=False, dec_hook=wire.decode_extra)
-        except msgspec.ValidationError as error:
-            raise refuse(error) from None
-        values = {name: getattr(parameters, name) for name in parameters.__struct_fields__}
+        values: dict[str, Any] = {}
+        if given or self._needs_parameters:
+            try:
+                parameters = msgspec.convert(given, self.parameters, strict=False, dec_hook=wire.decode_extra)
+            except msgspec.ValidationError as error:
+                raise refuse(error) from None
+            values = {name: getattr(parameters, name) for name in parameters.__struct_fields__}
         if self.body_fields or body:
             content = self._read_body(body)
             values |= {name: getattr(content, name) for name in content.__struct_fields__}

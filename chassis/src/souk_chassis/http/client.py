@@ -8,9 +8,9 @@ import aiohttp
 from souk_chassis import wire
 from souk_chassis.auth.tokens import CallTokens
 from souk_chassis.context import Call
-from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown, unavailable
+from souk_chassis.errors import SoukError, timeout_unknown, unavailable
 from souk_chassis.http.endpoint import DEADLINE_HEADER
-from souk_chassis.http.problem import read_problem
+from souk_chassis.http.problem import error_of
 from souk_chassis.operation import AnyOperation, Created
 
 MAX_CONNECTIONS = 128
@@ -19,15 +19,6 @@ CONNECT_TIMEOUT_S = 2.0
 """How long connecting, and waiting for a connection, may take."""
 MAX_STREAMS = 512
 """Streams that one process passes on at once. They have connections of their own: followers keep no call waiting."""
-_KIND_BY_STATUS = {
-    400: ErrorKind.INVALID,
-    413: ErrorKind.INVALID,
-    401: ErrorKind.UNAUTHENTICATED,
-    403: ErrorKind.FORBIDDEN,
-    404: ErrorKind.NOT_FOUND,
-}
-_KIND_BY_STATUS |= {409: ErrorKind.CONFLICT, 422: ErrorKind.INVALID, 429: ErrorKind.TOO_MANY}
-_KIND_BY_STATUS |= {503: ErrorKind.UNAVAILABLE, 504: ErrorKind.TIMEOUT_UNKNOWN}
 
 
 class _Connections:
@@ -116,12 +107,4 @@ def _decode(operation: AnyOperation, body: bytes) -> Any:
 
 
 def _error(operation: AnyOperation, response: aiohttp.ClientResponse, body: bytes) -> SoukError:
-    try:
-        problem = read_problem(body)
-    except wire.UNREADABLE:
-        return timeout_unknown("bad_answer", f"{operation.service} answered with status {response.status}.")
-    kind = _KIND_BY_STATUS.get(problem.status, ErrorKind.TIMEOUT_UNKNOWN)
-    retry_after = response.headers.get("retry-after", "")
-    fields = {error.field: error.detail for error in problem.errors}
-    retry_after_s = float(retry_after) if retry_after.isdigit() else None
-    return SoukError(kind, problem.code, problem.detail, fields, retry_after_s)
+    return error_of(body, operation.service, response.headers.get("retry-after", ""))

@@ -7,17 +7,18 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from souk_chassis import wire
-from souk_chassis.auth.access import check_access
-from souk_chassis.auth.identity import ANONYMOUS, Caller
+from souk_chassis.auth.access import check_access, check_signed_in
 from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.clock import Clock
 from souk_chassis.context import Call, Dispatcher
 from souk_chassis.errors import SoukError, unauthenticated
 from souk_chassis.http.binding import MAX_BODY, Binding
+from souk_chassis.http.exchange import Answers, Headers, caller_of, check_headers, failed, unforeseen
 from souk_chassis.http.problem import EdgeError, refuse, render
+from souk_chassis.http.throttle import Bucket
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.spans import SERVER, recorder
 from souk_chassis.observability.trace import accept_traceparent, incoming_traceparent
@@ -29,23 +30,13 @@ DEADLINE_HEADER = "souk-deadline-ms"
 
 MAX_CALL_BODY = 4 * MAX_BODY
 """The largest body of a call between services, in bytes: what they ask of each other is longer than what people ask."""
-MAX_HEADERS = 32_768
-"""The largest headers, in bytes, names and values together."""
 BODY_TIMEOUT_S = 20.0
 """How long a request's body may take to come, in seconds."""
-
-Headers = list[tuple[bytes, bytes]]
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
     """The request's headers by lower-case name; the last of a repeated one counts."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-
-
-def check_headers(headers: dict[str, str]) -> None:
-    """Raise EdgeError 431 where the headers are larger than `MAX_HEADERS` together."""
-    if sum(map(len, headers)) + sum(map(len, headers.values())) > MAX_HEADERS:
-        raise EdgeError(431, "headers_too_large", f"The headers are larger than {MAX_HEADERS} bytes.")
 
 
 async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> bytes:
@@ -85,17 +76,6 @@ async def respond(send: Send, status: int, headers: Headers, body: bytes) -> Non
     await send({"type": "http.response.body", "body": body})
 
 
-def caller_of(headers: dict[str, str], verifier: TokenVerifier) -> Caller:
-    """Who is calling, by the bearer token. Raises SoukError `unauthenticated` for a token that is not valid."""
-    authorization = headers.get("authorization")
-    if authorization is None:
-        return Caller(ANONYMOUS)
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise unauthenticated("invalid_token", "The Authorization header is not of the form: Bearer TOKEN.")
-    return verifier.verify(token.strip())
-
-
 async def _send_events(send: Send, responses: AsyncIterator[Any], log: Log, traceparent: str) -> None:
     """Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). A failure after the start
     is told as an event of its own, since the status is sent already."""
@@ -119,7 +99,7 @@ async def _send_events(send: Send, responses: AsyncIterator[Any], log: Log, trac
         if not started:
             raise
         log.error("unforeseen failure", traceparent, error=error)
-        await _send_error_event(send, _unforeseen(), traceparent)
+        await _send_error_event(send, unforeseen(), traceparent)
         return
     if not started:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -129,10 +109,6 @@ async def _send_events(send: Send, responses: AsyncIterator[Any], log: Log, trac
 async def _send_error_event(send: Send, error: SoukError | EdgeError, traceparent: str) -> None:
     body = b"event: error\ndata: " + render(error, traceparent)[2] + b"\n\n"
     await send({"type": "http.response.body", "body": body})
-
-
-def _unforeseen() -> EdgeError:
-    return EdgeError(500, "internal", "Something unforeseen happened. It was logged with this trace id.")
 
 
 class _Guarded(ABC):
@@ -153,14 +129,8 @@ class _Guarded(ABC):
             with span:
                 check_headers(headers)
                 await self.handle(scope, headers, traceparent, receive, send)
-        except (SoukError, EdgeError) as error:
-            status, head, body = render(error, traceparent)
-            if status >= 500:
-                self.log.warning("request failed", traceparent, status=status, code=error.code, path=scope["path"])
-            await respond(send, status, head, body)
         except Exception as error:  # noqa: BLE001 - the border of the program: the caller gets an answer all the same
-            self.log.error("unforeseen failure", traceparent, error=error, path=scope["path"])
-            await respond(send, *render(_unforeseen(), traceparent))
+            await respond(send, *failed(error, traceparent, self.log, scope["path"]))
 
     @abstractmethod
     async def handle(
@@ -170,19 +140,25 @@ class _Guarded(ABC):
 
 
 class PublicEndpoint(_Guarded):
-    """The public route of one operation."""
+    """The public route of one operation. `needs_token` asks for a token where the operation itself would not."""
 
     def __init__(
-        self, binding: Binding, dispatcher: Dispatcher, verifier: TokenVerifier, clock: Clock, log: Log
+        self,
+        binding: Binding,
+        dispatcher: Dispatcher,
+        verifier: TokenVerifier,
+        clock: Clock,
+        log: Log,
+        *,
+        needs_token: bool = False,
     ) -> None:
         route = binding.operation.route
         span_name = f"{route.method} {route.path}" if route else binding.operation.name
         super().__init__(span_name, dispatcher, verifier, clock, log)
         self.binding = binding
         self.operation: AnyOperation = binding.operation
-        fields = {field.encode_name: field.name for field in msgspec.structs.fields(binding.operation.response)}
-        template = binding.operation.location or ""
-        self._in_location = {name: field for name, field in fields.items() if f"{{{name}}}" in template}
+        self.answers = Answers(binding.operation)
+        self.needs_token = needs_token
 
     async def handle(
         self, scope: Scope, headers: dict[str, str], traceparent: str, receive: Receive, send: Send
@@ -190,6 +166,8 @@ class PublicEndpoint(_Guarded):
         """Verify the caller before anything of the request is read."""
         operation = self.operation
         caller = caller_of(headers, self.verifier)
+        if self.needs_token:
+            check_signed_in(caller)
         check_access(operation, caller)
         body = await read_body(headers, receive, MAX_BODY)
         request = self.binding.read(scope.get("path_params", {}), scope["query_string"], headers, body)
@@ -198,17 +176,7 @@ class PublicEndpoint(_Guarded):
             await _send_events(send, self.dispatcher.stream(operation, request, call), self.log, traceparent)
             return
         response = await self.dispatcher.dispatch(operation, request, call)
-        status = operation.status
-        if isinstance(response, Created):
-            response, status = response.value, 201
-        await respond(send, status, self._headers(response, status), wire.encode(response))
-
-    def _headers(self, response: Any, status: int) -> Headers:
-        headers: Headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
-        if self.operation.location is not None and status == 201:
-            values = {name: getattr(response, field) for name, field in self._in_location.items()}
-            headers.append((b"location", self.operation.location.format_map(values).encode()))
-        return headers
+        await respond(send, *self.answers(response))
 
 
 class InternalEndpoint(_Guarded):
@@ -259,6 +227,23 @@ def _remaining_s(headers: dict[str, str], operation: AnyOperation) -> float:
     return min(remaining_s, operation.timeout_s)
 
 
+class Throttled:
+    """An endpoint that answers as often as its bucket allows, and 429 otherwise. Nothing is read of what is refused."""
+
+    def __init__(self, inner: ASGIApp, bucket: Bucket) -> None:
+        self._inner = inner
+        self._bucket = bucket
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._bucket.take()
+        except SoukError as error:
+            traceparent = accept_traceparent(headers_of(scope).get("traceparent"))
+            await respond(send, *render(error, traceparent))
+            return
+        await self._inner(scope, receive, send)
+
+
 class NotFoundEndpoint:
     """What answers where no route fits, in the same form as every other error."""
 
@@ -275,7 +260,7 @@ __all__ = [
     "InternalEndpoint",
     "NotFoundEndpoint",
     "PublicEndpoint",
-    "caller_of",
+    "Throttled",
     "headers_of",
     "read_body",
     "respond",

@@ -13,6 +13,8 @@ from souk_chassis import wire
 from souk_chassis.errors import KIND_RULES
 from souk_chassis.http.binding import Binding
 from souk_chassis.http.problem import Problem
+from souk_chassis.http.routing import THROTTLE, described_throttle
+from souk_chassis.http.throttle import DEFAULT
 from souk_chassis.operation import Access, AnyOperation
 
 REF = "#/components/schemas/{name}"
@@ -52,6 +54,7 @@ def document(operations: Iterable[AnyOperation], *, title: str, version: str, de
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "servers": [{"url": "/"}],
+        THROTTLE: described_throttle(DEFAULT),
         "tags": [{"name": name} for name in sorted({binding.operation.service for binding in bindings})],
         "paths": paths,
         "components": {
@@ -85,6 +88,8 @@ def _operation(binding: Binding, by_kind: dict[Any, Any], components: dict[str, 
         described["security"] = [{}, {"bearer": []}] if operation.token_optional else [{}]
     else:
         described["security"] = [{"bearer": []}]
+    if operation.throttle is not None:
+        described[THROTTLE] = described_throttle(operation.throttle)
     if binding.body_fields:
         content = {"application/json": {"schema": by_kind[binding.body]}}
         described["requestBody"] = {"required": True, "content": content}
@@ -111,7 +116,10 @@ def _parameters(binding: Binding, schema: dict[str, Any]) -> Sequence[dict[str, 
 
 def _given_or_left_out(schema: dict[str, Any]) -> dict[str, Any]:
     """A parameter can't be null: it is left out."""
-    return {name: value for name, value in schema.items() if name != "nullable" and (name, value) != ("default", None)}
+    given = {name: value for name, value in schema.items() if name != "nullable" and (name, value) != ("default", None)}
+    if "oneOf" in given:
+        given["oneOf"] = [_given_or_left_out(choice) for choice in given["oneOf"]]
+    return given
 
 
 def _responses(operation: AnyOperation, schema: dict[str, Any]) -> dict[str, Any]:
@@ -153,7 +161,11 @@ def _clean(schema: Any) -> Any:
         cleaned["example"] = schema["examples"][0]
     if "anyOf" in schema:
         choices = [_clean(choice) for choice in schema["anyOf"] if choice.get("type") != "null"]
-        if len(choices) < len(schema["anyOf"]):
+        optional = len(choices) < len(schema["anyOf"])
+        if len(choices) == 1 and "oneOf" in choices[0]:  # `nullable` says nothing but beside a `type`
+            first, *others = choices[0]["oneOf"]
+            return choices[0] | cleaned | {"oneOf": [first | {"nullable": True}, *others]}
+        if optional:
             cleaned["nullable"] = True
         if len(choices) == 1 and "$ref" not in choices[0]:
             cleaned = choices[0] | cleaned

@@ -6,7 +6,7 @@ from http import HTTPStatus
 import msgspec
 
 from souk_chassis import wire
-from souk_chassis.errors import SoukError, invalid
+from souk_chassis.errors import ErrorKind, SoukError, invalid, timeout_unknown
 from souk_chassis.observability.trace import trace_id
 
 CONTENT_TYPE = b"application/problem+json"
@@ -72,9 +72,34 @@ def render(error: SoukError | EdgeError, traceparent: str) -> tuple[int, list[tu
     return status, headers, body
 
 
-def read_problem(body: bytes) -> Problem:
-    """Read another service's error. Raises msgspec.DecodeError or msgspec.ValidationError."""
-    return msgspec.json.decode(body, type=Problem)
+_KIND_BY_STATUS = {
+    400: ErrorKind.INVALID,
+    413: ErrorKind.INVALID,
+    401: ErrorKind.UNAUTHENTICATED,
+    403: ErrorKind.FORBIDDEN,
+    404: ErrorKind.NOT_FOUND,
+    409: ErrorKind.CONFLICT,
+    422: ErrorKind.INVALID,
+    429: ErrorKind.TOO_MANY,
+    503: ErrorKind.UNAVAILABLE,
+    504: ErrorKind.TIMEOUT_UNKNOWN,
+}
+
+
+def read_problem(body: bytes | str) -> Problem:
+    """Read another program's error. Raises what `wire.UNREADABLE` lists."""
+    return wire.decode(body, Problem)
+
+
+def error_of(body: bytes | str, service: str, retry_after: str = "") -> SoukError:
+    """Another service's error, as it was raised there. What can't be read is `timeout_unknown`."""
+    try:
+        problem = read_problem(body)
+    except wire.UNREADABLE:
+        return timeout_unknown("bad_answer", f"{service} answered what can't be read.")
+    kind = _KIND_BY_STATUS.get(problem.status, ErrorKind.TIMEOUT_UNKNOWN)
+    fields = {error.field: error.detail for error in problem.errors}
+    return SoukError(kind, problem.code, problem.detail, fields, float(retry_after) if retry_after.isdigit() else None)
 
 
 def refuse(error: msgspec.ValidationError) -> SoukError:

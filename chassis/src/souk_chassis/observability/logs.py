@@ -40,9 +40,14 @@ class LogWriter:
         self._dropped = 0
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
+        self.at_once = False
+        """Set where threads stand still between two requests, as on Lambda: each line is then written as it comes."""
 
     def write(self, line: bytes) -> None:
-        """Queue a line. Never blocks."""
+        """Queue a line. Never blocks, unless lines are written `at_once`."""
+        if self.at_once:
+            self._put(line)
+            return
         if len(self._lines) >= QUEUED_LINES:
             self._dropped += 1
             return
@@ -74,9 +79,12 @@ class LogWriter:
             dropped, self._dropped = self._dropped, 0
             chunk.append(wire.encode({"level": "warning", "message": "log lines dropped", "lines": dropped}))
         if chunk:
-            stream = self._stream or sys.stdout
-            stream.write(b"\n".join(chunk).decode() + "\n")
-            stream.flush()
+            self._put(b"\n".join(chunk))
+
+    def _put(self, lines: bytes) -> None:
+        stream = self._stream or sys.stdout
+        stream.write(lines.decode() + "\n")
+        stream.flush()
 
 
 writer = LogWriter()

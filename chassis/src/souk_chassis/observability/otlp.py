@@ -115,13 +115,11 @@ class OtlpExporter:
         """Raises _AwayError; what was not sent is then still queued."""
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(EXPORT_BATCH, len(self._queue)))]
-            sent = False
             try:
                 await self._send(session, batch)
-                sent = True
-            finally:
-                if not sent:
-                    self._queue.extendleft(reversed(batch))
+            except BaseException:
+                self._queue.extendleft(reversed(batch))
+                raise
 
     async def _send(self, session: aiohttp.ClientSession, batch: Sequence[Span]) -> None:
         try:

@@ -55,14 +55,14 @@ async def readiness(checks: Mapping[str, Check]) -> Readiness:
     return Readiness("unready" if missing else "ready", missing)
 
 
-class _Health:
+class Health:
     """`/health`: the process answers."""
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         await respond(send, 200, JSON, b'{"status":"ok"}')
 
 
-class _Ready:
+class Ready:
     """`/ready`: all that it needs is there."""
 
     def __init__(self, checks: Mapping[str, Check]) -> None:
@@ -132,11 +132,11 @@ class _Paths(Router):
         await (endpoint or super().__call__)(scope, receive, send)
 
 
+def router(routes: Sequence[BaseRoute]) -> Router:
+    """An app of these routes. A bare router: each endpoint handles its own failures."""
+    return _Paths(routes)
+
+
 def app(routes: Sequence[BaseRoute], checks: Mapping[str, Check]) -> Router:
-    """An app of these routes, with `/health` and `/ready`. A bare router: each endpoint handles its own failures."""
-    all_routes: list[BaseRoute] = [
-        path_route("/health", {"GET": _Health()}),
-        path_route("/ready", {"GET": _Ready(checks)}),
-        *routes,
-    ]
-    return _Paths(all_routes)
+    """An app of these routes, with `/health` and `/ready`."""
+    return router([path_route("/health", {"GET": Health()}), path_route("/ready", {"GET": Ready(checks)}), *routes])

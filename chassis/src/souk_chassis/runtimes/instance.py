@@ -2,27 +2,46 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from souk_chassis.auth.keys import SigningKey
 from souk_chassis.clock import Clock
 from souk_chassis.context import Call, Context, Dispatcher
 from souk_chassis.manifest import Service
 from souk_chassis.observability.logs import Log
-from souk_chassis.storage.ports import Database
+from souk_chassis.storage.dynamodb.client import DynamoClient
+from souk_chassis.storage.ports import Database, QueueBooks, Store
 
-Background = Callable[[Context[Any]], Awaitable[None]]
-"""A loop of the service's own, such as a reconciler. It runs until it is cancelled."""
+if TYPE_CHECKING:  # whoever is given one has it imported
+    from souk_chassis.aws.client import AwsClient
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Work of the service's own that is done again and again, such as a reconciler's, every so many seconds."""
+
+    run: Callable[[Context[Any]], Awaitable[object]]
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Aws:
+    """The way to AWS, for a service that keeps its data in DynamoDB and hears from SQS."""
+
+    dynamodb: DynamoClient
+    queues: QueueBooks
+    client: "AwsClient"
 
 
 @dataclass(frozen=True)
 class Foundation:
-    """What a topology gives a service's `bootstrap.build`. Without a `database_url` the service runs in memory."""
+    """What a topology gives a `bootstrap.build`. With neither `aws` nor a `database_url` the service runs in memory."""
 
     clock: Clock
     key: SigningKey
     environment: Mapping[str, str]
     database_url: str | None = None
+    aws: Aws | None = None
 
 
 @dataclass(frozen=True)
@@ -31,13 +50,16 @@ class Instance:
 
     manifest: Service
     deps: Any
-    database: Database[Any]
+    store: Store[Any]
     clock: Clock
     log: Log
-    background: Sequence[Background] = ()
-    housekeeping: Sequence[Background] = ()
-    """What is done at the start and once an hour, such as forgetting what nobody asks for any more."""
+    rounds: Sequence[Round] = ()
     closers: Sequence[Callable[[], Awaitable[None]]] = field(default_factory=tuple)
+
+    @property
+    def database(self) -> Database[Any]:
+        """The store, where the topology gave the service one that holds its queues."""
+        return cast("Database[Any]", self.store)
 
     def context(self, dispatcher: Dispatcher, call: Call) -> Context[Any]:
         """The context of one call."""
@@ -47,4 +69,4 @@ class Instance:
         """Finish what was taken, then release the store."""
         for close in self.closers:
             await close()
-        await self.database.close()
+        await self.store.close()

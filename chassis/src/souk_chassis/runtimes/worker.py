@@ -14,7 +14,7 @@ from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.events.event import Delivery, Event, traceparent_of, unpack
 from souk_chassis.manifest import Consumer
 from souk_chassis.observability.spans import recorder
-from souk_chassis.runtimes.instance import Background, Instance
+from souk_chassis.runtimes.instance import Instance, Round
 from souk_chassis.storage.messages import count_events
 from souk_chassis.storage.ports import COLLISION, Subscriptions, Waiting
 
@@ -49,7 +49,7 @@ LEASE_S = 6.0
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A leased event, and what was answered for it."""
+    """A leased event, and what was answered for it, or the exception."""
 
     waiting: Waiting
     delivery: Delivery[Any]
@@ -93,8 +93,8 @@ class Worker:
             loop = self._consume_loop if hearing.consumer.ask is None else self._lease_loop
             loops.append((hearing.queue, loop(hearing)))
         endless = [(f"{name}-housekeeping", self._housekeeping())]
-        for index, background in enumerate(self._instance.background):
-            endless.append((f"{name}-background-{index}", self._forever(background)))
+        for index, each in enumerate(self._instance.rounds):
+            endless.append((f"{name}-round-{index}", self._again_and_again(each)))
         self._endless = [asyncio.create_task(loop, name=task_name) for task_name, loop in endless]
         self._tasks = [asyncio.create_task(loop, name=task_name) for task_name, loop in loops] + self._endless
 
@@ -123,9 +123,8 @@ class Worker:
             began_s = time.monotonic()
             moved = await self._guarded(self.relay_once(), "relay failed")
             if moved is not None and moved < RELAY_BATCH:
-                await self._rest(
-                    _next_round(began_s, pace(PACE_EVENTS * moved // PACE_MESSAGES), database.wait_published(POLL_S))
-                )
+                pace_s = pace(moved, PACE_MESSAGES)
+                await self._rest(_next_round(began_s, pace_s, database.wait_published(POLL_S)))
 
     async def _consume_loop(self, hearing: Hearing) -> None:
         while not self._stopping.is_set():
@@ -159,7 +158,7 @@ class Worker:
                 await self._rest(self._until_received(hearing, began_s, taken))
 
     async def _until_received(self, hearing: Hearing, began_s: float, found: int) -> None:
-        pace_s = max(hearing.consumer.pace_s, pace(found))
+        pace_s = max(hearing.consumer.pace_s, pace(found, PACE_EVENTS))
         await _next_round(began_s, pace_s, self._instance.database.wait_received(hearing.queue, POLL_S))
 
     async def _rest(self, wake_up: Awaitable[object]) -> None:
@@ -251,37 +250,35 @@ class Worker:
             return []
         holding = asyncio.create_task(self._hold(hearing, [one.waiting for one in asked]))
         try:
-            answers = await self._answers(hearing, asked)
-            if any(isinstance(answer, Exception) for answer in answers):
-                asked, answers = await self._apart(hearing, asked, answers)
+            answered = await self._answers(hearing, asked)
+            if any(isinstance(one.answer, Exception) for one in answered):
+                answered = await self._apart(hearing, answered)
         finally:
             holding.cancel()
-        answered = []
-        for one, answer in zip(asked, answers, strict=True):
-            if isinstance(answer, Exception):
-                await self._failed(hearing, one.waiting, answer, leased=True)
+        good = []
+        for one in answered:
+            if isinstance(one.answer, Exception):
+                await self._failed(hearing, one.waiting, one.answer, leased=True)
             else:
-                answered.append(replace(one, answer=answer))
-        return answered
+                good.append(one)
+        return good
 
-    async def _answers(self, hearing: Hearing, asked: Sequence[_Asked]) -> Sequence[Any]:
-        """What was answered to each, or the exception. Where asking for all raises, each is asked for alone."""
+    async def _answers(self, hearing: Hearing, asked: Sequence[_Asked]) -> list[_Asked]:
+        """Each with its answer, or the exception. Where asking for all raises, each is asked for alone."""
         try:
-            return await self._ask(hearing, [one.delivery for one in asked])
+            answers = await self._ask(hearing, [one.delivery for one in asked])
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, its event goes to a retry
             if len(asked) == 1:
-                return [error]
-            return [answer for one in asked for answer in await self._answers(hearing, [one])]
+                return [replace(asked[0], answer=error)]
+            return [answered for one in asked for answered in await self._answers(hearing, [one])]
+        return [replace(one, answer=answer) for one, answer in zip(asked, answers, strict=True)]
 
-    async def _apart(
-        self, hearing: Hearing, asked: Sequence[_Asked], answers: Sequence[Any]
-    ) -> tuple[list[_Asked], list[Any]]:
+    async def _apart(self, hearing: Hearing, asked: Sequence[_Asked]) -> list[_Asked]:
         """Each event in a message of its own, without those whose lease is lost."""
         messages = {one.waiting.event_id: one.waiting for one in asked}
         parts = await self._instance.database.split(hearing.queue, list(messages.values()), leased=True)
         own = {part.event_id: part for part in parts}
-        kept = [(one, answer) for one, answer in zip(asked, answers, strict=True) if one.delivery.event_id in own]
-        return [replace(one, waiting=own[one.delivery.event_id]) for one, _ in kept], [answer for _, answer in kept]
+        return [replace(one, waiting=own[one.delivery.event_id]) for one in asked if one.delivery.event_id in own]
 
     async def _ask(self, hearing: Hearing, deliveries: Sequence[Delivery[Any]]) -> Sequence[Any]:
         consumer = hearing.consumer
@@ -319,8 +316,7 @@ class Worker:
             if len(answered) == 1:
                 await self._failed(hearing, answered[0].waiting, error, leased=True)
                 return
-            alone, _ = await self._apart(hearing, answered, answered)
-            for one in alone:
+            for one in await self._apart(hearing, answered):
                 await self._record(hearing, [one])
 
     async def _apply(self, hearing: Hearing, unit: Any, deliveries: Sequence[Delivery[Any]], *answer: Any) -> None:
@@ -355,18 +351,18 @@ class Worker:
                 self._instance.database.forget_received(self._instance.clock.now() - RECEIVED_KEPT),
                 "housekeeping failed",
             )
-            for work in self._instance.housekeeping:
-                await self._guarded(work(self._context("")), "housekeeping failed")
             await asyncio.sleep(HOUSEKEEPING_S)
 
-    async def _forever(self, background: Background) -> None:
-        """Each round has a context of its own: a deadline is for one round."""
+    async def _again_and_again(self, each: Round) -> None:
+        """Each round has a context of its own: a deadline is for one round. One that fails is followed by the next."""
         while True:
             try:
-                await background(self._context(""))
-            except Exception as error:  # noqa: BLE001 - a background loop outlives a failure
-                self._instance.log.error("background work failed", error=error)
-            await asyncio.sleep(POLL_S)
+                await each.run(self._context(""))
+            except SoukError as error:
+                self._instance.log.warning("round failed", code=error.code, detail=error.detail)
+            except Exception as error:  # noqa: BLE001 - the rounds outlive a failure
+                self._instance.log.error("round failed", error=error)
+            await asyncio.sleep(each.every_s)
 
     def _context(self, traceparent: str) -> Context[Any]:
         instance = self._instance
@@ -374,9 +370,10 @@ class Worker:
         return instance.context(self._way_out, call)
 
 
-def pace(found: int) -> float:
-    """How long after its begin a round that found so many events is followed by the next, in seconds."""
-    return PACE_S + (PACE_LOADED_S - PACE_S) * min(1.0, found / PACE_EVENTS)
+def pace(found: int, enough: int) -> float:
+    """How long after its begin a round that found so much is followed by the next, in seconds: `enough` is well worth a
+    round."""
+    return PACE_S + (PACE_LOADED_S - PACE_S) * min(1.0, found / enough)
 
 
 async def _next_round(began_s: float, pace_s: float, wake_up: Awaitable[None]) -> None:

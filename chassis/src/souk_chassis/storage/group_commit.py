@@ -84,20 +84,21 @@ class GroupCommit(Generic[Item, Answer]):
         try:
             while self._waiting:
                 batch = self._next_batch()
-                if batch and self._patience_s is None:
-                    await self._write_batch(batch)
-                elif batch:
-                    await self._depart(batch, self._patience_s)
+                if batch:
+                    await self._depart(batch)
         finally:
             self._flight = None
             while self._waiting:  # only where this task was cancelled
                 self._waiting.popleft()[2].cancel()
 
-    async def _depart(self, batch: list[tuple[Item, asyncio.Future[Answer]]], patience_s: float | None) -> None:
+    async def _depart(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
+        if self._patience_s is None:
+            await self._write_batch(batch)
+            return
         flight = asyncio.create_task(self._write_batch(batch), name="group-commit-flight")
         self._in_the_air.add(flight)
         flight.add_done_callback(self._in_the_air.discard)
-        await asyncio.wait([flight], timeout=patience_s)
+        await asyncio.wait([flight], timeout=self._patience_s)
         if len(self._in_the_air) >= MAX_FLIGHTS:
             await asyncio.wait(self._in_the_air, return_when=asyncio.FIRST_COMPLETED)
 

@@ -1,6 +1,8 @@
 """The ports that every store of Souk has beside its own: units of work, the outbox, and the queues.
 
-A service's own port adds its reads and writes to these. The contract suite is in `souk_chassis.testing`.
+A service's own port adds its reads and writes to `Unit` and `Store`: all that its operations and handlers need. Where
+the queues are kept is the topology's business: in the same database (`Database`), or elsewhere (SQS). The contract
+suite is in `souk_chassis.testing`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -59,6 +61,17 @@ class Unit(Protocol):
     def publish(self, event: Event, traceparent: str) -> None:
         """Put an event into the outbox when this unit commits."""
 
+
+class InboxUnit(Unit, Protocol):
+    """A unit of work of a store whose queues are elsewhere: it remembers which events it has had."""
+
+    async def first_time(self, consumer: str, event_ids: Collection[str]) -> set[str]:
+        """Which of these events the consumer has not had. From this unit's commit on, it has had them."""
+
+
+class QueueUnit(Unit, Protocol):
+    """A unit of work of a store that holds the service's queues."""
+
     async def take(self, queue: str, limit: int) -> list[Waiting]:
         """Take messages that are due, oldest first: they are gone when this unit commits, and back if it does not.
 
@@ -69,11 +82,40 @@ class Unit(Protocol):
         """Remove leased messages (id to its attempts, lease included). Returns the ids whose lease still held."""
 
 
-class Database(Protocol[U_co]):
+class Store(Protocol[U_co]):
     """A service's store."""
 
     def unit(self) -> AbstractAsyncContextManager[U_co]:
         """Open a unit of work. It commits at the end of the block, and rolls back on an exception."""
+
+    async def outbox_size(self) -> int:
+        """How many events wait in the outbox."""
+
+    async def ping(self) -> None:
+        """Raise SoukError `unavailable` where the store can't be reached."""
+
+    async def close(self) -> None:
+        """Release connections."""
+
+
+class QueueBooks(Protocol):
+    """What can be asked of a service's queues, and done with its dead letters."""
+
+    async def queue_states(self, queues: Collection[str]) -> Sequence[QueueState]:
+        """The state of each of these queues."""
+
+    async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:
+        """The newest dead letters."""
+
+    async def redrive(self, queue: str) -> int:
+        """Put a queue's dead letters back into it, with no attempts counted. Returns how many."""
+
+
+Q_co = TypeVar("Q_co", bound=QueueUnit, covariant=True)
+
+
+class Database(Store[Q_co], QueueBooks, Protocol[Q_co]):
+    """A service's store that holds its queues, too."""
 
     async def lease(self, queue: str, limit: int, lease_s: float) -> list[Waiting]:
         """Hide due messages from other consumers for `lease_s`, counting an attempt, without removing them.
@@ -100,18 +142,6 @@ class Database(Protocol[U_co]):
     async def bury(self, queue: str, event_id: str, reason: str, *, lease: int | None = None) -> None:
         """Move a message to the dead letters, and count its last attempt. `lease` as in `postpone`."""
 
-    async def redrive(self, queue: str) -> int:
-        """Put a queue's dead letters back into it, with no attempts counted. Returns how many."""
-
-    async def queue_states(self, queues: Collection[str]) -> Sequence[QueueState]:
-        """The state of each of these queues."""
-
-    async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:
-        """The newest dead letters."""
-
-    async def outbox_size(self) -> int:
-        """How many events wait in the outbox."""
-
     async def relay(self, subscriptions: "Subscriptions", limit: int) -> int:
         """Hand messages from the outbox to their subscribers' queues. Returns how many left it: at most `limit`."""
 
@@ -121,17 +151,18 @@ class Database(Protocol[U_co]):
     async def forget_received(self, before: datetime) -> int:
         """Forget which events came in before that time: no relay repeats them any more. Returns how many."""
 
-    async def ping(self) -> None:
-        """Raise SoukError `unavailable` where the store can't be reached."""
-
     async def wait_published(self, timeout_s: float) -> None:
         """Return when a unit published something since the last call, or after `timeout_s`."""
 
     async def wait_received(self, queue: str, timeout_s: float) -> None:
         """Return when the queue got something since the last call, or after `timeout_s`."""
 
-    async def close(self) -> None:
-        """Release connections."""
+
+class Bus(Protocol):
+    """Where the events of an outbox go whose subscribers' queues are elsewhere: to topics, one a type of event."""
+
+    async def publish(self, messages: Sequence[Stored]) -> None:
+        """Hand messages to the topics of their types. Where it raises, some of them may have gone."""
 
 
 class Target(Protocol):

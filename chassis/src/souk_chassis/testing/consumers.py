@@ -8,7 +8,7 @@ import msgspec
 from souk_chassis import wire
 from souk_chassis.context import Context
 from souk_chassis.events.event import Delivery, Envelope, Stored, events_of
-from souk_chassis.storage.ports import Database
+from souk_chassis.storage.ports import Store
 
 
 def events_in(messages: Iterable[Stored]) -> list[Envelope[msgspec.Raw]]:
@@ -20,7 +20,7 @@ def events_in(messages: Iterable[Stored]) -> list[Envelope[msgspec.Raw]]:
 async def assert_idempotent(
     apply: Callable[..., Awaitable[None]],
     context: Context[Any],
-    database: Database[Any],
+    database: Store[Any],
     deliveries: Sequence[Delivery[Any]],
     snapshot: Callable[[], Awaitable[Any]],
     *answers: Any,
@@ -43,7 +43,7 @@ async def assert_idempotent(
 async def _run(
     apply: Callable[..., Awaitable[None]],
     context: Context[Any],
-    database: Database[Any],
+    database: Store[Any],
     deliveries: Sequence[Delivery[Any]],
     answers: Sequence[Any],
     *,

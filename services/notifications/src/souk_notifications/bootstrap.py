@@ -1,35 +1,73 @@
 """Builds the notifications service from what the topology gives it."""
 
-from souk_chassis.config import read_config
+from collections.abc import Callable
+
+from souk_chassis.config import ConfigError, read_config
 from souk_chassis.observability.logs import Log
 from souk_chassis.runtimes.instance import Foundation, Instance
-from souk_chassis.storage.opening import open_store
+from souk_chassis.storage.ports import QueueBooks
 from souk_notifications.manifest import service
 from souk_notifications.operations import Notifications
 from souk_notifications.ports import MailStore, MailTransport
-from souk_notifications.storage.memory import MemoryMailStore
-from souk_notifications.storage.postgres import PostgresMailStore
-from souk_notifications.transports.mailbox import Mailbox
-from souk_notifications.transports.smtp import SmtpTransport
+from souk_notifications.transports.sending import FindReceipts
 from souk_notifications.transports.smtp_settings import MailConfig, read_sender, read_server
 
 
 async def build(base: Foundation) -> Instance:
     """The service, with its store open. Raises ConfigError for settings that can't be."""
-    config = read_config(MailConfig, base.environment)
-    server = None if config.smtp_url is None else (read_server(config.smtp_url), read_sender(config.mail_from))
-    store: MailStore
-    if base.database_url is None:
-        store = MemoryMailStore(base.clock)
-    else:
-        store = await open_store(base.database_url, "souk_notifications", service.name, base.clock, PostgresMailStore)
-    transport: MailTransport
-    transport = Mailbox() if server is None else SmtpTransport(*server, store.find_receipts, base.clock)
+    make_transport = _way_out(base)
+    store, queues = await _store(base)
+    transport = make_transport(store.find_receipts)
     return Instance(
         manifest=service,
-        deps=Notifications(store, transport),
-        database=store,
+        deps=Notifications(store, queues, transport),
+        store=store,
         clock=base.clock,
         log=Log(service.label),
         closers=[transport.close],
     )
+
+
+def _way_out(base: Foundation) -> Callable[[FindReceipts], MailTransport]:
+    """What makes the transport that the settings ask for, once there is a store. They are read before anything is
+    opened."""
+    config = read_config(MailConfig, base.environment)
+    if config.way == "smtp":
+        from souk_notifications.transports.smtp import SmtpTransport
+
+        server, sender = read_server(config.smtp_url or ""), read_sender(config.mail_from)
+        return lambda find_receipts: SmtpTransport(server, sender, find_receipts, base.clock)
+    if config.way == "ses":
+        from souk_chassis.aws.client import open_aws
+        from souk_notifications.transports.ses import SesTransport
+
+        sender = read_sender(config.mail_from)
+        try:
+            aws = open_aws(base.environment)
+        except ValueError as error:
+            raise ConfigError(f"SOUK_MAIL_TRANSPORT: ses, and {error}") from None
+        return lambda find_receipts: SesTransport(aws, sender, find_receipts, base.clock)
+    from souk_notifications.transports.mailbox import Mailbox
+
+    return lambda _: Mailbox()
+
+
+async def _store(base: Foundation) -> tuple[MailStore, QueueBooks]:
+    """The store that the topology asks for, and its queues. An adapter is imported where it is chosen: a function on
+    Lambda has neither the time nor the room for PostgreSQL's driver."""
+    if base.aws is not None:
+        from souk_notifications.storage.dynamodb import DynamoMailStore
+
+        return DynamoMailStore(base.aws.dynamodb, base.clock), base.aws.queues
+    if base.database_url is not None:
+        from souk_chassis.storage.opening import open_store
+        from souk_notifications.storage.postgres import PostgresMailStore
+
+        database = await open_store(
+            base.database_url, "souk_notifications", "notifications", base.clock, PostgresMailStore
+        )
+        return database, database
+    from souk_notifications.storage.memory import MemoryMailStore
+
+    memory = MemoryMailStore(base.clock)
+    return memory, memory

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from souk_chassis.auth.identity import Role
 from souk_chassis.context import Context
 from souk_chassis.errors import invalid
+from souk_chassis.storage.ports import QueueBooks
 from souk_contracts.notifications import Mail, MailBooks, MailPage, MailQuery
 from souk_contracts.shop import BookRequest
 from souk_notifications import domain
@@ -19,6 +20,7 @@ class Notifications:
     """What the operations and consumers of this service stand on."""
 
     store: MailStore
+    queues: QueueBooks
     transport: MailTransport
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from souk_chassis.errors import SoukError
-from souk_chassis.storage.ports import Database, Unit
+from souk_chassis.storage.ports import Store, Unit
 from souk_contracts.notifications import MailBook
 from souk_notifications.domain import Mail, MailEvent, Receipt
 
@@ -33,7 +33,7 @@ class MailUnit(Unit, Protocol):
         """Store those mails whose key is new. Returns their keys."""
 
 
-class MailStore(Database[MailUnit], Protocol):
+class MailStore(Store[MailUnit], Protocol):
     """Reads outside a unit of work."""
 
     async def find_receipts(self, keys: Collection[str]) -> Mapping[str, Receipt]:

@@ -20,8 +20,9 @@ from souk_chassis.resilience import BreakerState, Policy
 from souk_contracts.orders import OrderConfirmed
 from souk_notifications.domain import MailStatus, Receipt
 from souk_notifications.ports import Notice
-from souk_notifications.transports import smtp
-from souk_notifications.transports.smtp import SESSIONS, SmtpTransport
+from souk_notifications.transports import sending, smtp
+from souk_notifications.transports.sending import LANES
+from souk_notifications.transports.smtp import SmtpTransport
 from souk_notifications.transports.smtp_settings import read_sender, read_server
 
 SENDER = read_sender("The Shop <shop@example.org>")
@@ -73,12 +74,12 @@ class TestDelivery:
         assert "2.55 GBP" in message.get_content()
 
     async def test_many_share_few_connections(self, serve_mail: Any, mail_server: Any, transport_to: Any) -> None:
-        notices = [notice(f"o{n}", f"c{n}@example.org") for n in range(5 * SESSIONS)]
+        notices = [notice(f"o{n}", f"c{n}@example.org") for n in range(5 * LANES)]
         async with serve_mail(mail_server):
             answers = await transport_to(f"smtp://127.0.0.1:{mail_server.port}").deliver(notices)
-        assert answers == [sent(f"c{n}@example.org") for n in range(5 * SESSIONS)]
+        assert answers == [sent(f"c{n}@example.org") for n in range(5 * LANES)]
         assert sorted(to for to, _ in mail_server.taken) == sorted(str(one.to) for one in notices)
-        assert mail_server.connections <= SESSIONS
+        assert mail_server.connections <= LANES
 
     async def test_without_an_address_nothing_is_sent(
         self, serve_mail: Any, mail_server: Any, transport_to: Any
@@ -125,7 +126,7 @@ class TestDelivery:
     async def test_what_is_remembered_is_bounded(
         self, serve_mail: Any, mail_server: Any, transport_to: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(smtp, "REMEMBERED", 3)
+        monkeypatch.setattr(sending, "REMEMBERED", 3)
         async with serve_mail(mail_server):
             transport = transport_to(f"smtp://127.0.0.1:{mail_server.port}")
             await transport.deliver([notice(f"o{n}") for n in range(9)])
@@ -168,7 +169,7 @@ class TestRefusal:
             transport = transport_to(f"smtp://127.0.0.1:{mail_server.port}")
             await transport.deliver([notice(f"o{n}") for n in range(30)])
         assert transport.pipeline.snapshot().state is BreakerState.CLOSED
-        assert mail_server.connections <= SESSIONS
+        assert mail_server.connections <= LANES
 
     @pytest.mark.parametrize(
         ("reply", "expected"),
@@ -249,13 +250,13 @@ class TestTrouble:
     async def test_what_is_not_begun_in_time_comes_again(
         self, serve_mail: Any, mail_server: Any, transport_to: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(smtp, "BEGIN_WITHIN_S", 0.0)
+        monkeypatch.setattr(sending, "BEGIN_WITHIN_S", 0.0)
         async with serve_mail(mail_server):
             answers = await transport_to(f"smtp://127.0.0.1:{mail_server.port}").deliver([notice("o1"), notice("o2")])
         assert [failure(answer) for answer in answers] == [(ErrorKind.UNAVAILABLE, "mail_not_begun")] * 2
 
     async def test_a_batch_ends_before_its_lease(self) -> None:
-        longest_s = 10.0 + smtp.BEGIN_WITHIN_S + smtp.POLICY.timeout_s
+        longest_s = 10.0 + sending.BEGIN_WITHIN_S + smtp.POLICY.timeout_s
         assert longest_s <= 24.0
 
 

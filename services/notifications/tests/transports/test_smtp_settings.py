@@ -1,9 +1,9 @@
-"""Reading the mail server's address and the sender."""
+"""Reading the way that mails go, the mail server's address and the sender."""
 
 import pytest
 
-from souk_chassis.config import ConfigError
-from souk_notifications.transports.smtp_settings import SmtpServer, read_sender, read_server
+from souk_chassis.config import ConfigError, read_config
+from souk_notifications.transports.smtp_settings import MailConfig, SmtpServer, read_sender, read_server
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,33 @@ def test_a_sender_is_read(text: str, shown: str) -> None:
 def test_what_is_no_sender_is_refused(text: str | None) -> None:
     with pytest.raises(ConfigError, match="SOUK_MAIL_FROM"):
         read_sender(text)
+
+
+@pytest.mark.parametrize(
+    ("environment", "way"),
+    [
+        ({}, "mailbox"),
+        ({"SOUK_SMTP_URL": "smtp://m.example"}, "smtp"),
+        ({"SOUK_MAIL_TRANSPORT": ""}, "mailbox"),
+        ({"SOUK_MAIL_TRANSPORT": "mailbox"}, "mailbox"),
+        ({"SOUK_MAIL_TRANSPORT": "ses"}, "ses"),
+        ({"SOUK_MAIL_TRANSPORT": "smtp", "SOUK_SMTP_URL": "smtp://m.example"}, "smtp"),
+    ],
+)
+def test_the_way_is_the_one_that_was_asked_for(environment: dict[str, str], way: str) -> None:
+    assert read_config(MailConfig, environment).way == way
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"SOUK_MAIL_TRANSPORT": "pigeon"},
+        {"SOUK_MAIL_TRANSPORT": "smtp"},
+        {"SOUK_MAIL_TRANSPORT": "ses", "SOUK_SMTP_URL": "smtp://u:s3cret@m.example"},
+        {"SOUK_MAIL_TRANSPORT": "mailbox", "SOUK_SMTP_URL": "smtp://u:s3cret@m.example"},
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(environment: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="SOUK_MAIL_TRANSPORT") as caught:
+        assert read_config(MailConfig, environment).way
+    assert "s3cret" not in str(caught.value)

@@ -34,7 +34,10 @@ class Backlog:
         self._watching: asyncio.Task[None] | None = None
 
     async def enter(self) -> None:
-        """Return when another order may be placed. Raises SoukError `too_many` after `MAX_WAIT_S`."""
+        """Return when another order may be placed: at once where the limit is 0, for there is none then. Raises
+        SoukError `too_many` after `MAX_WAIT_S`."""
+        if not self._limit:
+            return
         self._asked = True
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch(), name="orders-backlog")

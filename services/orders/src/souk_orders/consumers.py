@@ -19,6 +19,7 @@ from typing import TypeVar
 from souk_chassis.context import Context
 from souk_chassis.events.event import Delivery
 from souk_chassis.money import Money
+from souk_chassis.storage.collisions import until_kept
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import OrderCancelled, OrderConfirmed, OrderedItem, OrderEvent, OrderOverdue, OrderRejected
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined, PaymentEvent
@@ -26,11 +27,13 @@ from souk_contracts.products import ShortItem, StockRejected, StockReserved
 from souk_orders.domain import OPEN, Head, Move, Step, move_to, steps_to, units_by_product
 from souk_orders.facts import head_facts
 from souk_orders.placing import Orders
-from souk_orders.ports import OrdersUnit
+from souk_orders.ports import OrdersUnit, Overdue
 
 OVERDUE_AFTER = timedelta(seconds=30)
 """An open order that has not moved for so long is asked after."""
 OVERDUE_BATCH = 200
+ASK_EVERY_S = 1.0
+"""Seconds between two looks for such orders, and how many one look asks after."""
 
 News = TypeVar("News", StockReserved, StockRejected, PaymentCaptured, PaymentDeclined)
 
@@ -77,14 +80,20 @@ async def on_payment_declined(
 
 async def ask_after_overdue(ctx: Context[Orders]) -> None:
     """The reconciler: orders that no step moves are asked after, and whoever knows something of one says it again."""
-    now = ctx.now
-    async with ctx.deps.store.unit() as unit:
-        for late in await unit.overdue(now - OVERDUE_AFTER, now, OVERDUE_BATCH):
-            units = units_by_product(late.lines)
-            items = tuple(OrderedItem(product_id=product_id, quantity=count) for product_id, count in units.items())
-            event = OrderOverdue(**head_facts(late.head), payment_method=late.payment_method, items=items)
-            unit.publish(event, ctx.traceparent)
-            ctx.log.warning("order overdue", ctx.traceparent, orderId=late.head.order_id, status=late.head.status)
+
+    async def ask() -> Sequence[Overdue]:
+        now = ctx.now
+        async with ctx.deps.store.unit() as unit:
+            overdue = await unit.overdue(now - OVERDUE_AFTER, now, OVERDUE_BATCH)
+            for late in overdue:
+                units = units_by_product(late.lines)
+                items = tuple(OrderedItem(product_id=product_id, quantity=count) for product_id, count in units.items())
+                event = OrderOverdue(**head_facts(late.head), payment_method=late.payment_method, items=items)
+                unit.publish(event, ctx.traceparent)
+        return overdue
+
+    for late in await until_kept(ask):
+        ctx.log.warning("order overdue", ctx.traceparent, orderId=late.head.order_id, status=late.head.status)
 
 
 async def _advance(

@@ -1,6 +1,6 @@
 """What the orders service owns, offers, calls, publishes and consumes."""
 
-from souk_chassis.manifest import Consumer, Database, Service
+from souk_chassis.manifest import Consumer, Database, Part, Service, Uses
 from souk_chassis.queues import queue_operations
 from souk_contracts.orders import (
     CancelOrder,
@@ -25,6 +25,7 @@ from souk_contracts.orders import (
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined
 from souk_contracts.products import Quote, StockRejected, StockReserved
 from souk_orders import consumers, operations
+from souk_orders.tables import EVENTS, KEYS, ORDERS, PARTS
 
 RESERVED_PACE_S = 1.0
 RESERVED_BATCH = 4_096
@@ -34,7 +35,7 @@ reservations' are looked at once a second, in large batches; alone, one waits fo
 service = Service(
     "orders",
     "order-service",
-    owns=[Database("souk_orders")],
+    owns=[Database("souk_orders"), ORDERS, PARTS, KEYS, EVENTS],
     implements={
         PlaceOrder: operations.place_order,
         GetOrder: operations.get_order,
@@ -75,4 +76,25 @@ service = Service(
         PaymentDeclined: Consumer(consumers.on_payment_declined),
     },
     calls=[Quote],
+    parts={
+        Part.HTTP: Uses(
+            tables={
+                ORDERS: "GetItem BatchGetItem Query:byCustomer Query:byStatus Query:byTime Query:byId PutItem",
+                PARTS: "GetItem BatchGetItem PutItem",
+                KEYS: "GetItem BatchGetItem PutItem",
+                EVENTS: "GetItem Query PutItem",
+            },
+            calls=[Quote],
+            signs=True,
+        ),
+        Part.CALLS: Uses(tables={ORDERS: "BatchGetItem"}),
+        Part.EVENTS: Uses(
+            tables={
+                ORDERS: "BatchGetItem Query:open PutItem",
+                PARTS: "BatchGetItem PutItem",
+                KEYS: "Query:byAge DeleteItem",
+                EVENTS: "BatchGetItem Query PutItem BatchWriteItem",
+            },
+        ),
+    },
 )

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 
 from souk_chassis import wire
@@ -10,6 +10,7 @@ from souk_chassis.context import Context
 from souk_chassis.errors import invalid
 from souk_chassis.ids import uuid7
 from souk_chassis.money import Money
+from souk_chassis.storage.collisions import until_kept
 from souk_contracts.order_books import OrderBooks, OrderStates, OrderStatesQuery
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import (
@@ -69,15 +70,22 @@ async def list_orders(ctx: Context[Orders], request: OrderQuery) -> OrderPage:
 
 async def cancel_order(ctx: Context[Orders], request: OrderRef) -> OrderDetails:
     """Cancel what is not shipped yet: stock and money go back. Cancelling again changes nothing."""
-    async with ctx.deps.store.unit() as unit:
-        head = await _owned(ctx, unit, request.order_id)
-        if head.status is not OrderStatus.CANCELLED:
+
+    async def cancel() -> Head | None:
+        async with ctx.deps.store.unit() as unit:
+            head = await _owned(ctx, unit, request.order_id)
+            if head.status is OrderStatus.CANCELLED:
+                return None
             if not may_become(head.status, OrderStatus.CANCELLED):
                 raise TooLate(f"The order is {head.status}.")
             reason = "cancelled by the shop" if ctx.identity.is_admin else "cancelled by the customer"
             await unit.move([move_to(head, Step(OrderStatus.CANCELLED, ctx.now, reason))])
             unit.publish(OrderCancelled(**head_facts(head), reason=reason), ctx.traceparent)
-            _log(ctx, "order cancelled", head)
+        return head
+
+    cancelled = await until_kept(cancel)
+    if cancelled is not None:
+        _log(ctx, "order cancelled", cancelled)
     return await get_order(ctx, request)
 
 
@@ -100,6 +108,16 @@ async def return_items(ctx: Context[Orders], request: NewReturn) -> ReturnReceip
     for item in request.items:
         wanted[item.product_id] = wanted.get(item.product_id, 0) + item.quantity
     fingerprint = hashlib.blake2b(wire.encode(request), digest_size=16).digest()
+    head, note, is_new = await until_kept(lambda: _take_back(ctx, request, wanted, fingerprint))
+    if is_new:
+        _log(ctx, "items returned", head)
+    return _return_receipt(note, head.currency)
+
+
+async def _take_back(
+    ctx: Context[Orders], request: NewReturn, wanted: Mapping[str, int], fingerprint: bytes
+) -> tuple[Head, ReturnNote, bool]:
+    """The order, the return, and whether it is a new one."""
     async with ctx.deps.store.unit() as unit:
         head = await _owned(ctx, unit, request.order_id)
         if request.idempotency_key is not None:
@@ -107,7 +125,7 @@ async def return_items(ctx: Context[Orders], request: NewReturn) -> ReturnReceip
             if earlier is not None:
                 if earlier.fingerprint != fingerprint:
                     raise ReturnDiffers()
-                return _return_receipt(earlier, head.currency)
+                return head, earlier, False
         if head.status not in RETURNABLE:
             raise NotNow(f"Nothing can be returned of an order that is {head.status}.")
         settled = settle_return(await unit.lines(head.order_id), wanted)
@@ -124,8 +142,7 @@ async def return_items(ctx: Context[Orders], request: NewReturn) -> ReturnReceip
             **head_facts(head), return_id=note.return_id, amount_minor=settled.refund_minor, items=items
         )
         unit.publish(returned, ctx.traceparent)
-    _log(ctx, "items returned", head)
-    return _return_receipt(note, head.currency)
+    return head, note, True
 
 
 def _return_receipt(note: ReturnNote, currency: str) -> ReturnReceipt:
@@ -179,14 +196,21 @@ async def _step_to(
     ctx: Context[Orders], request: OrderRef, to: OrderStatus, event: Callable[[Head], OrderEvent]
 ) -> OrderDetails:
     """Move the order on, and say so; an order that is there already stays as it is."""
-    async with ctx.deps.store.unit() as unit:
-        head = await _owned(ctx, unit, request.order_id)
-        if head.status is not to:
+
+    async def step() -> Head | None:
+        async with ctx.deps.store.unit() as unit:
+            head = await _owned(ctx, unit, request.order_id)
+            if head.status is to:
+                return None
             if not may_become(head.status, to):
                 raise NotNow(f"An order that is {head.status} can't become {to}.")
             await unit.move([move_to(head, Step(to, ctx.now))])
             unit.publish(event(head), ctx.traceparent)
-            _log(ctx, f"order {to.lower()}", head)
+        return head
+
+    moved = await until_kept(step)
+    if moved is not None:
+        _log(ctx, f"order {to.lower()}", moved)
     return await get_order(ctx, request)
 
 

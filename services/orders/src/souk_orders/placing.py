@@ -16,6 +16,7 @@ from souk_chassis.errors import SoukError
 from souk_chassis.ids import uuid7
 from souk_chassis.money import MAX_MINOR, Money
 from souk_chassis.storage.group_commit import GroupCommit
+from souk_chassis.storage.ports import QueueBooks
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import (
     EmailNeeded,
@@ -39,6 +40,8 @@ KEYS_KEPT = timedelta(days=30)
 """How long an Idempotency-Key makes a repeat safe. An order's `id` does so for as long as the order is kept."""
 KEYS_FORGOTTEN = 10_000
 """Keys that are forgotten in one statement."""
+FORGET_EVERY_S = 3600.0
+"""Seconds between two such clean-ups."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Orders:
     """What the orders service's operations work with."""
 
     store: OrderStore
+    queues: QueueBooks
     key: SigningKey
     currency: str
     placing: GroupCommit[Draft, Placed]

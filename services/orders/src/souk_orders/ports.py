@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from souk_chassis.storage.ports import Database, Unit
+from souk_chassis.storage.ports import Store, Unit
 from souk_contracts.order_books import OrderBook, OrderState
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import OrderDetails, OrderSummary
@@ -63,7 +63,7 @@ class OrdersUnit(Unit, Protocol):
         """Open orders that have not moved since `before`, marked as looked at `now`."""
 
 
-class OrderStore(Database[OrdersUnit], Protocol):
+class OrderStore(Store[OrdersUnit], Protocol):
     """Placing, which is a unit of work of its own, and reads."""
 
     async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:

@@ -7,17 +7,12 @@ import msgspec
 from souk_chassis.config import ConfigError, read_config
 from souk_chassis.observability.logs import Log
 from souk_chassis.resilience import Pipeline, Policy
-from souk_chassis.runtimes.instance import Foundation, Instance
-from souk_chassis.storage.opening import open_store
+from souk_chassis.runtimes.instance import Foundation, Instance, Round
+from souk_chassis.storage.ports import QueueBooks
 from souk_payments.manifest import service
 from souk_payments.ports import PaymentProvider, Payments, PaymentStore
-from souk_payments.providers.sandbox import Sandbox
-from souk_payments.providers.sandbox_memory import MemoryBooks
-from souk_payments.providers.sandbox_postgres import open_books
-from souk_payments.providers.stripe import Stripe
-from souk_payments.reconciler import reconcile_forever
-from souk_payments.storage.memory import MemoryPaymentStore
-from souk_payments.storage.postgres import PostgresPaymentStore
+from souk_payments.providers.sandbox import Sandbox, SandboxBooks
+from souk_payments.reconciler import ROUND_S, reconcile
 
 POLICIES = {
     "sandbox": Policy(max_concurrent=1024, max_waiting=1024, attempts=2),
@@ -37,25 +32,17 @@ class PaymentsConfig(msgspec.Struct, frozen=True):
 async def build(base: Foundation) -> Instance:
     """The service, ready to run. Raises ConfigError."""
     config = read_config(PaymentsConfig, base.environment)
-    store: PaymentStore
-    if base.database_url is None:
-        store = MemoryPaymentStore(base.clock)
-    else:
-        store = await open_store(
-            base.database_url,
-            "souk_payments",
-            "payments",
-            base.clock,
-            lambda pool, clock: PostgresPaymentStore(pool, clock),
-        )
+    store, queues = await _store(base)
     provider = await _provider(config, base)
     return Instance(
         manifest=service,
-        deps=Payments(store, provider, Pipeline("payment provider", POLICIES[config.payment_provider], base.clock)),
-        database=store,
+        deps=Payments(
+            store, queues, provider, Pipeline("payment provider", POLICIES[config.payment_provider], base.clock)
+        ),
+        store=store,
         clock=base.clock,
         log=Log(service.label),
-        background=(reconcile_forever,),
+        rounds=[Round(reconcile, ROUND_S)],
         closers=(provider.close,),
     )
 
@@ -64,7 +51,40 @@ async def _provider(config: PaymentsConfig, base: Foundation) -> PaymentProvider
     if config.payment_provider == "stripe":
         if not config.stripe_key:
             raise ConfigError("SOUK_STRIPE_KEY is not set, and SOUK_PAYMENT_PROVIDER is stripe")
+        from souk_payments.providers.stripe import Stripe
+
         return Stripe(config.stripe_key, config.stripe_url)
-    if base.database_url is None:
-        return Sandbox(MemoryBooks())
-    return Sandbox(await open_books(base.database_url, base.clock))
+    return Sandbox(await _books(base))
+
+
+async def _books(base: Foundation) -> SandboxBooks:
+    if base.aws is not None:
+        from souk_payments.providers.sandbox_dynamodb import DynamoBooks
+
+        return DynamoBooks(base.aws.dynamodb, base.clock)
+    if base.database_url is not None:
+        from souk_payments.providers.sandbox_postgres import open_books
+
+        return await open_books(base.database_url, base.clock)
+    from souk_payments.providers.sandbox_memory import MemoryBooks
+
+    return MemoryBooks()
+
+
+async def _store(base: Foundation) -> tuple[PaymentStore, QueueBooks]:
+    """The store that the topology asks for, and its queues. An adapter is imported where it is chosen: a function on
+    Lambda has neither the time nor the room for PostgreSQL's driver."""
+    if base.aws is not None:
+        from souk_payments.storage.dynamodb import DynamoPaymentStore
+
+        return DynamoPaymentStore(base.aws.dynamodb, base.clock), base.aws.queues
+    if base.database_url is not None:
+        from souk_chassis.storage.opening import open_store
+        from souk_payments.storage.postgres import PostgresPaymentStore
+
+        database = await open_store(base.database_url, "souk_payments", "payments", base.clock, PostgresPaymentStore)
+        return database, database
+    from souk_payments.storage.memory import MemoryPaymentStore
+
+    memory = MemoryPaymentStore(base.clock)
+    return memory, memory

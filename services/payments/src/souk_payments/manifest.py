@@ -1,6 +1,6 @@
 """What the payments service owns, offers, calls, publishes and consumes."""
 
-from souk_chassis.manifest import Consumer, Database, Service
+from souk_chassis.manifest import Consumer, Database, Part, Service, Uses
 from souk_chassis.queues import queue_operations
 from souk_contracts.orders import FindOrderStates, OrderCancelled, OrderOverdue, OrderReturned
 from souk_contracts.payments import GetPaymentBooks, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundOwed
@@ -14,6 +14,7 @@ from souk_payments.consumers import (
     say_outcomes_again,
 )
 from souk_payments.operations import get_payment_books
+from souk_payments.tables import EVENTS, PAYMENTS, REFUNDS, SANDBOX_BOOKS
 
 PROVIDER_ATTEMPTS = 12
 """About five minutes of tries: an outside system is away for longer than a database."""
@@ -23,7 +24,7 @@ CHARGE_LOOPS = 4
 service = Service(
     "payments",
     "payment-service",
-    owns=[Database("souk_payments")],
+    owns=[Database("souk_payments"), PAYMENTS, REFUNDS, SANDBOX_BOOKS, EVENTS],
     implements={
         GetPaymentBooks: get_payment_books,
         **queue_operations(
@@ -50,4 +51,22 @@ service = Service(
         RefundOwed: Consumer(apply=record_refunds, ask=give_refunds, attempts=PROVIDER_ATTEMPTS),
     },
     calls=[FindOrderStates],
+    parts={
+        Part.HTTP: Uses(
+            tables={
+                PAYMENTS: "BatchGetItem Query:byId",
+                SANDBOX_BOOKS: "BatchGetItem Query:byId",
+                EVENTS: "GetItem Query",
+            }
+        ),
+        Part.EVENTS: Uses(
+            tables={
+                PAYMENTS: "GetItem BatchGetItem Query:byAge Query:byCheck PutItem UpdateItem",
+                REFUNDS: "GetItem BatchGetItem PutItem UpdateItem",
+                SANDBOX_BOOKS: "GetItem BatchGetItem Query PutItem UpdateItem",
+                EVENTS: "BatchGetItem Query PutItem BatchWriteItem",
+            },
+            calls=[FindOrderStates],
+        ),
+    },
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from souk_chassis.resilience import Pipeline
-from souk_chassis.storage.ports import Database, Unit
+from souk_chassis.storage.ports import QueueBooks, Store, Unit
 from souk_payments.domain import Captured, Charge, Declined, Payment, PaymentState, Refund
 
 
@@ -63,7 +63,7 @@ class PaymentUnit(Unit, Protocol):
         """Check these payments no more."""
 
 
-class PaymentStore(Database[PaymentUnit], Protocol):
+class PaymentStore(Store[PaymentUnit], Protocol):
     """The reads outside a unit of work."""
 
     async def states(self, order_ids: Collection[str]) -> Mapping[str, PaymentState]:
@@ -126,5 +126,6 @@ class Payments:
     """The service's dependencies. All calls of the provider go through the pipeline."""
 
     store: PaymentStore
+    queues: QueueBooks
     provider: PaymentProvider
     pipeline: Pipeline

@@ -4,7 +4,6 @@ Each captured payment is compared with its order once, ten minutes after it was 
 whose order still waits are told again, and looked at again in the next round.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +11,6 @@ from datetime import timedelta
 import msgspec
 
 from souk_chassis.context import Context, internal_call
-from souk_chassis.errors import SoukError
 from souk_contracts.order_books import OrderStatesQuery
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import FindOrderStates
@@ -23,7 +21,7 @@ from souk_payments.refunds import Wish, owe_refunds
 
 AGE = timedelta(minutes=10)
 """How old a payment is when its order must have heard of it."""
-PAUSE_S = 60.0
+ROUND_S = 60.0
 """Seconds between rounds."""
 BATCH = 500
 """Payments compared in one go."""
@@ -42,16 +40,6 @@ class Compared:
     waiting: list[Payment]
     gone: list[Payment]
     settled: list[Payment]
-
-
-async def reconcile_forever(ctx: Context[Payments]) -> None:
-    """A round a minute, until cancelled."""
-    while True:
-        try:
-            await reconcile(ctx)
-        except SoukError as error:
-            ctx.log.warning("reconciling failed", code=error.code, detail=error.detail)
-        await asyncio.sleep(PAUSE_S)
 
 
 async def reconcile(ctx: Context[Payments]) -> int:
@@ -115,7 +103,7 @@ async def _mend(ctx: Context[Payments], unit: PaymentUnit, compared: Compared) -
             if event is not None:
                 unit.publish(event, ctx.traceparent)
                 ctx.log.warning("payment told again", ctx.traceparent, orderId=payment.order_id, state=payment.state)
-        due_at = ctx.now + timedelta(seconds=PAUSE_S)
+        due_at = ctx.now + timedelta(seconds=ROUND_S)
         await unit.keep([payment.order_id for payment in compared.waiting], due_at)
     if compared.gone:
         locked = await unit.lock([payment.order_id for payment in compared.gone])

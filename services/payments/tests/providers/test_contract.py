@@ -1,4 +1,4 @@
-"""The contract of payment providers, on the sandbox in memory, the sandbox in PostgreSQL, and Stripe."""
+"""The contract of payment providers, on the sandbox in memory, in PostgreSQL and in DynamoDB, and on Stripe."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -8,14 +8,18 @@ import pytest
 
 from souk_chassis.clock import SystemClock
 from souk_chassis.errors import ErrorKind, SoukError
+from souk_chassis.storage.dynamodb.client import RetryingClient
 from souk_chassis.storage.opening import open_store
+from souk_chassis.testing.dynamodb_model import DynamoModel, Limits
 from souk_payments.domain import Captured, Charge, Declined, Refund
 from souk_payments.ports import PaymentProvider
 from souk_payments.providers.sandbox import Sandbox
+from souk_payments.providers.sandbox_dynamodb import DynamoBooks
 from souk_payments.providers.sandbox_memory import MemoryBooks
 from souk_payments.providers.sandbox_postgres import open_books
 from souk_payments.providers.stripe import Stripe
 from souk_payments.storage.postgres import PostgresPaymentStore
+from souk_payments.tables import SANDBOX_TABLES
 
 
 @dataclass
@@ -36,7 +40,7 @@ class Case:
         return outcome
 
 
-@pytest.fixture(params=["sandbox in memory", "sandbox in postgres", "stripe"])
+@pytest.fixture(params=["sandbox in memory", "sandbox in postgres", "sandbox in dynamodb", "stripe"])
 async def case(
     request: pytest.FixtureRequest, new_database: Callable[[], Awaitable[str]], fake_stripe: Any
 ) -> AsyncIterator[Case]:
@@ -47,6 +51,9 @@ async def case(
         url = await new_database()
         await (await open_store(url, "souk_payments", "payments", clock, PostgresPaymentStore)).close()
         made = Case(Sandbox(await open_books(url, clock)))
+    elif request.param == "sandbox in dynamodb":
+        model = DynamoModel(SANDBOX_TABLES, Limits(metered=False))
+        made = Case(Sandbox(DynamoBooks(RetryingClient(model), clock)))
     else:
         stripe = Stripe("sk_test_4eC39HqLyjWDarjtT1zdp7dc", fake_stripe.url)
         declined = "pm_card_visa_chargeDeclined"

@@ -8,30 +8,39 @@ import pytest
 
 from souk_chassis.clock import SystemClock
 from souk_chassis.errors import ErrorKind, SoukError
+from souk_chassis.storage.dynamodb.client import RetryingClient
 from souk_chassis.storage.opening import open_store
+from souk_chassis.testing.dynamodb_model import DynamoModel, Limits
 from souk_payments.domain import Captured, Charge, Declined, Refund
 from souk_payments.ports import ProviderBook
 from souk_payments.providers.sandbox import SLOW_S, Sandbox, SandboxBooks
+from souk_payments.providers.sandbox_dynamodb import DynamoBooks
 from souk_payments.providers.sandbox_memory import MemoryBooks
 from souk_payments.providers.sandbox_postgres import open_books
 from souk_payments.storage.postgres import PostgresPaymentStore
+from souk_payments.tables import SANDBOX_TABLES
 
 OpenBooks = Callable[[], Awaitable[SandboxBooks]]
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", "postgres", "dynamodb"])
 async def reopen(
     request: pytest.FixtureRequest, new_database: Callable[[], Awaitable[str]]
 ) -> AsyncIterator[OpenBooks]:
     """Opens the same books, again and again."""
     clock, memory, opened = SystemClock(), MemoryBooks(), []
+    model = DynamoModel(SANDBOX_TABLES, Limits(metered=False))
     url = ""
     if request.param == "postgres":
         url = await new_database()
         await (await open_store(url, "souk_payments", "payments", clock, PostgresPaymentStore)).close()
 
     async def open_again() -> SandboxBooks:
-        books: SandboxBooks = await open_books(url, clock) if url else memory
+        books: SandboxBooks = memory
+        if request.param == "postgres":
+            books = await open_books(url, clock)
+        elif request.param == "dynamodb":
+            books = DynamoBooks(RetryingClient(model), clock)
         opened.append(books)
         return books
 

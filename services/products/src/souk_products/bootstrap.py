@@ -6,14 +6,12 @@ import msgspec
 
 from souk_chassis.config import read_config
 from souk_chassis.observability.logs import Log
-from souk_chassis.runtimes.instance import Foundation, Instance
-from souk_chassis.storage.opening import open_store
+from souk_chassis.runtimes.instance import Foundation, Instance, Round
+from souk_chassis.storage.ports import QueueBooks
 from souk_products.manifest import service
 from souk_products.operations import make_products
 from souk_products.ports import ProductsStore
-from souk_products.reconciler import reconcile_forever
-from souk_products.storage.memory import MemoryProductsStore
-from souk_products.storage.postgres import PostgresProductsStore
+from souk_products.reconciler import ROUND_S, reconcile
 
 
 class ProductsConfig(msgspec.Struct, frozen=True):
@@ -23,20 +21,35 @@ class ProductsConfig(msgspec.Struct, frozen=True):
 
 
 async def build(base: Foundation) -> Instance:
-    """The service on PostgreSQL, or in memory where no database is given."""
+    """The service, ready to be served."""
     config = read_config(ProductsConfig, base.environment)
-    store: ProductsStore
-    if base.database_url is None:
-        store = MemoryProductsStore(base.clock)
-    else:
-        store = await open_store(base.database_url, "souk_products", "products", base.clock, PostgresProductsStore)
-    products = make_products(store, config.currency, base.clock)
+    store, queues = await _store(base)
+    products = make_products(store, queues, config.currency, base.clock)
     return Instance(
         service,
         products,
         store,
         base.clock,
         Log(service.label),
-        background=[reconcile_forever],
+        rounds=[Round(reconcile, ROUND_S)],
         closers=[products.puts.close, products.quotes.close],
     )
+
+
+async def _store(base: Foundation) -> tuple[ProductsStore, QueueBooks]:
+    """The store that the topology asks for, and its queues. An adapter is imported where it is chosen: a function on
+    Lambda has neither the time nor the room for PostgreSQL's driver."""
+    if base.aws is not None:
+        from souk_products.storage.dynamodb import DynamoProductsStore
+
+        return DynamoProductsStore(base.aws.dynamodb, base.clock), base.aws.queues
+    if base.database_url is not None:
+        from souk_chassis.storage.opening import open_store
+        from souk_products.storage.postgres import PostgresProductsStore
+
+        database = await open_store(base.database_url, "souk_products", "products", base.clock, PostgresProductsStore)
+        return database, database
+    from souk_products.storage.memory import MemoryProductsStore
+
+    memory = MemoryProductsStore(base.clock)
+    return memory, memory

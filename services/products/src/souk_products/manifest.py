@@ -1,6 +1,6 @@
 """The declaration of the products service."""
 
-from souk_chassis.manifest import Consumer, Database, Service
+from souk_chassis.manifest import Consumer, Database, Part, Service, Uses
 from souk_chassis.queues import queue_operations
 from souk_contracts.orders import FindOrderStates, OrderCancelled, OrderCreated, OrderOverdue, OrderReturned
 from souk_contracts.products import (
@@ -24,6 +24,7 @@ from souk_products.operations import (
     put_product,
     quote,
 )
+from souk_products.tables import EVENTS, PRODUCTS, RESERVATIONS
 
 QUEUES = frozenset(
     {
@@ -37,7 +38,7 @@ QUEUES = frozenset(
 service = Service(
     "products",
     "product-service",
-    owns=[Database("souk_products")],
+    owns=[Database("souk_products"), PRODUCTS, RESERVATIONS, EVENTS],
     implements={
         ListProducts: list_products,
         GetProduct: get_product,
@@ -56,4 +57,22 @@ service = Service(
         OrderOverdue: Consumer(apply=on_order_overdue),
     },
     calls=[FindOrderStates],
+    parts={
+        Part.HTTP: Uses(
+            tables={
+                PRODUCTS: "GetItem BatchGetItem Query:byName Query:byId PutItem UpdateItem",
+                RESERVATIONS: "Query",
+                EVENTS: "GetItem Query",
+            }
+        ),
+        Part.CALLS: Uses(tables={PRODUCTS: "BatchGetItem"}),
+        Part.EVENTS: Uses(
+            tables={
+                PRODUCTS: "GetItem BatchGetItem UpdateItem",
+                RESERVATIONS: "GetItem BatchGetItem Query Query:byAge PutItem UpdateItem DeleteItem BatchWriteItem",
+                EVENTS: "BatchGetItem Query PutItem BatchWriteItem",
+            },
+            calls=[FindOrderStates],
+        ),
+    },
 )

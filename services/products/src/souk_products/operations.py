@@ -10,6 +10,7 @@ from souk_chassis.errors import SoukError, invalid
 from souk_chassis.operation import Created
 from souk_chassis.storage.collisions import until_kept
 from souk_chassis.storage.group_commit import GroupCommit
+from souk_chassis.storage.ports import QueueBooks
 from souk_contracts.products import (
     InventoryChange,
     InventoryNow,
@@ -39,19 +40,20 @@ class Products:
     """What the operations work with. `puts` and `quotes` gather concurrent calls into one statement."""
 
     store: ProductsStore
+    queues: QueueBooks
     currency: str
     puts: GroupCommit[ProductContent, PutAnswer]
     quotes: GroupCommit[QuoteRequest, Quotation]
 
 
-def make_products(store: ProductsStore, currency: str, clock: Clock) -> Products:
+def make_products(store: ProductsStore, queues: QueueBooks, currency: str, clock: Clock) -> Products:
     """The dependencies of the operations, on this store."""
     write = put_writer(store, currency, clock)
     puts = GroupCommit[ProductContent, PutAnswer](lambda contents: until_kept(lambda: write(contents)))
     quotes = GroupCommit[QuoteRequest, Quotation](
         quote_reader(store, currency), weigh=lambda request: len(request.product_ids)
     )
-    return Products(store, currency, puts, quotes)
+    return Products(store, queues, currency, puts, quotes)
 
 
 async def list_products(ctx: Context[Products], request: ProductQuery) -> ProductPage:

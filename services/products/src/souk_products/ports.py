@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from souk_chassis.money import Money
-from souk_chassis.storage.ports import Database, Unit
+from souk_chassis.storage.ports import Store, Unit
 from souk_contracts.products import ReservationBook, StockBook
 from souk_products.domain import Checkpoint, Movement, Reservation
 
@@ -80,7 +80,7 @@ class ProductsUnit(StockUnit, Unit, Protocol):
         """The reconciler is done with these orders."""
 
 
-class ProductsStore(Database[ProductsUnit], Protocol):
+class ProductsStore(Store[ProductsUnit], Protocol):
     """The store of the products service."""
 
     async def find_product(self, product_id: str) -> Listed | None:

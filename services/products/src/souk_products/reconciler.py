@@ -4,14 +4,12 @@ Each reservation is looked at once, in the order of their making, when it is old
 Those whose order has not ended are watched, and looked at again each round.
 """
 
-import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
 
 from souk_chassis.context import Context, internal_call
-from souk_chassis.errors import SoukError
 from souk_chassis.storage.collisions import until_kept
 from souk_contracts.order_books import OrderStatesQuery
 from souk_contracts.order_status import OrderStatus
@@ -31,18 +29,9 @@ _OPEN = frozenset({OrderStatus.PENDING, OrderStatus.RESERVED})
 _HOLDS_NOTHING = frozenset({OrderStatus.CANCELLED, OrderStatus.REJECTED})
 
 
-async def reconcile_forever(ctx: Context[Products]) -> None:
-    """A round every `ROUND_S`. Where orders or the database is away, the next round makes up for it."""
-    while True:
-        try:
-            await reconcile(ctx)
-        except SoukError as error:
-            ctx.log.warning("reconciling failed", code=error.code, detail=error.detail)
-        await asyncio.sleep(ROUND_S)
-
-
 async def reconcile(ctx: Context[Products]) -> int:
-    """One round. Returns how many reservations were released."""
+    """One round. Returns how many reservations were released. Where orders or the database is away it raises SoukError,
+    and the next round makes up for it."""
     store = ctx.deps.store
     released, after = 0, ""
     while watched := await store.watched(after, BATCH):

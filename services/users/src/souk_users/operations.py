@@ -11,6 +11,8 @@ from souk_chassis.auth.passwords import hash_password, verify_password
 from souk_chassis.auth.tokens import sign_public
 from souk_chassis.context import Context
 from souk_chassis.ids import uuid7
+from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.ports import QueueBooks
 from souk_contracts.users import (
     Contact,
     Contacts,
@@ -64,6 +66,7 @@ class Users:
     """What the operations of this service stand on. Sessions are signed with `key`."""
 
     store: UserStore
+    queues: QueueBooks
     key: SigningKey
     turns: Turns = field(default_factory=Turns)
 
@@ -72,10 +75,14 @@ async def register_user(ctx: Context[Users], request: NewUser) -> UserProfile:
     """Open an account. The hash is made first: it takes long, and a unit of work holds a connection."""
     password_hash = await hash_password(canonical_password(request.password))
     user = User(uuid7(), request.email, request.name, ctx.now)
-    async with ctx.deps.store.unit() as unit:
-        if not await unit.add(Account(user, password_hash)):
-            raise EmailTaken(email="has an account")
-        unit.publish(UserRegistered(user_id=user.user_id, email=user.email, name=user.name), ctx.traceparent)
+
+    async def keep() -> None:
+        async with ctx.deps.store.unit() as unit:
+            if not await unit.add(Account(user, password_hash)):
+                raise EmailTaken(email="has an account")
+            unit.publish(UserRegistered(user_id=user.user_id, email=user.email, name=user.name), ctx.traceparent)
+
+    await until_kept(keep)
     ctx.log.info("user registered", ctx.traceparent, userId=user.user_id)
     return _profile(user)
 
@@ -90,8 +97,7 @@ async def open_session(ctx: Context[Users], request: Credentials) -> Session:
             raise TooManyAttempts.after(FAILURE_WINDOW.total_seconds())
         right = await verify_password(known.password_hash, canonical_password(request.password))
         if not right or known.user_id is None:
-            async with deps.store.unit() as unit:
-                await unit.count_failure(request.email, ctx.now)
+            await _count_failure(ctx, request.email)
             ctx.log.warning("sign-in failed", ctx.traceparent, userId=known.user_id)
             raise WrongCredentials()
         if known.failures:
@@ -120,9 +126,16 @@ async def find_contacts(ctx: Context[Users], request: ContactsQuery) -> Contacts
 
 
 async def forget_old_failures(ctx: Context[Users]) -> None:
-    """One round in the background: removes counts whose window is over, so that guessing leaves no growing table."""
+    """A round: removes counts whose window is over, so that guessing leaves no growing table."""
     await ctx.deps.store.forget_old_failures(ctx.now)
-    await asyncio.sleep(FORGET_EVERY_S)
+
+
+async def _count_failure(ctx: Context[Users], email: str) -> None:
+    async def count() -> None:
+        async with ctx.deps.store.unit() as unit:
+            await unit.count_failure(email, ctx.now)
+
+    await until_kept(count)
 
 
 def _profile(user: User) -> UserProfile:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from souk_chassis.storage.ports import Database, Unit
+from souk_chassis.storage.ports import Store, Unit
 from souk_users.domain import Account, SignIn, User
 
 
@@ -21,7 +21,7 @@ class UsersUnit(Unit, Protocol):
         """Start from zero: the right password was given."""
 
 
-class UserStore(Database[UsersUnit], Protocol):
+class UserStore(Store[UsersUnit], Protocol):
     """Reads outside a unit of work, and housekeeping."""
 
     async def find_user(self, user_id: str) -> User | None:

@@ -17,6 +17,7 @@ _STANDS_IN = {
     "audit": "checking",
     "queues": "asking",
     "render": "rendering",
+    "package": "packaging",
     "cost": "costing",
 }
 """Each command's module. It is imported when the command is used: most do without most of the shop."""

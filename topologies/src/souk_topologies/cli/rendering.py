@@ -1,19 +1,64 @@
 """`souk render`: what is derived from the manifests."""
 
-import json
 from pathlib import Path
 
 import click
 
-from souk_topologies.cli.options import data_dir_option
-from souk_topologies.gateway import api_document
-from souk_topologies.shop import manifests
+from souk_chassis.auth.keys import jwks, load_or_create_keys
+from souk_topologies.api import api_document, in_json, place_of
+from souk_topologies.cli.options import UsedWronglyError, data_dir_option
+from souk_topologies.infrastructure import terraform_inputs
+from souk_topologies.places import DataDir
+from souk_topologies.shop import ISSUERS, SERVICES, manifests
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["openapi"]))
+@click.argument("what", type=click.Choice(["openapi", "terraform"]))
+@click.option(
+    "--runtime", multiple=True, metavar="SERVICE=RUNTIME", help="Where a service runs: lambda (default), ecs or eks."
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="SERVICE.NAME=VALUE", help="A variable of a service's functions."
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="For terraform: a folder for inputs.json and openapi.json, instead of printing the former.",
+)
 @data_dir_option
-def render(what: str, data_dir: Path) -> None:  # noqa: ARG001 - every command takes it; the manifests need none
-    """Write what is derived from the manifests: the OpenAPI document."""
+def render(what: str, runtime: tuple[str, ...], settings: tuple[str, ...], out: Path | None, data_dir: Path) -> None:
+    """Write what is derived from the manifests: the OpenAPI document, or Terraform's inputs.
+
+    The inputs hold the public keys of the shop, whose private halves are in the data directory: they are made there
+    where there are none.
+    """
+    try:
+        places = place_of(runtime, SERVICES)
+        given = read_settings(settings)
+    except ValueError as error:
+        raise UsedWronglyError(str(error)) from None
+    services = list(manifests().values())
+    document = in_json(api_document(services, places))
     if what == "openapi":
-        click.echo(json.dumps(api_document(list(manifests().values())), indent=2))
+        click.echo(document, nl=False)
+        return
+    public = jwks(load_or_create_keys(DataDir(data_dir).keys, ISSUERS).values())
+    inputs = in_json(terraform_inputs(services, public, given))
+    if out is None:
+        click.echo(inputs, nl=False)
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "inputs.json").write_bytes(inputs)
+    (out / "openapi.json").write_bytes(document)
+
+
+def read_settings(entries: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Variables by service, from entries such as `notifications.SOUK_MAIL_FROM=shop@example.org`. Raises ValueError."""
+    settings: dict[str, dict[str, str]] = {}
+    for entry in entries:
+        name, is_given, value = entry.partition("=")
+        service, _, variable = name.partition(".")
+        if service not in SERVICES or not variable.startswith("SOUK_") or not is_given:
+            raise ValueError(f"{entry!r} is no setting such as orders.SOUK_CURRENCY=EUR")
+        settings.setdefault(service, {})[variable] = value
+    return settings

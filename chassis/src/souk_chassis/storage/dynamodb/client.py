@@ -4,9 +4,12 @@ are all of this one shape."""
 import asyncio
 import random
 from collections.abc import Mapping
+from itertools import count
 from typing import Any, Protocol
 
 from souk_chassis.errors import ErrorKind, SoukError
+from souk_chassis.resilience.policy import Policy
+from souk_chassis.resilience.retry import pause_s
 from souk_chassis.storage.dynamodb.errors import THROTTLED
 
 RETRY_BASE_S = 0.025
@@ -15,9 +18,8 @@ RETRY_CAP_S = 1.0
 full jitter, as AWS's "Exponential Backoff And Jitter" has it."""
 PATIENCE_S = 5.0
 """How long a call is repeated. The caller then gets the error."""
-CREDENTIALS_KEPT_S = 60.0
-"""How long credentials are used before they are asked for again. A role's are renewed 10 minutes before they end."""
 
+_POLICY = Policy(backoff_base_s=RETRY_BASE_S, backoff_cap_s=RETRY_CAP_S)
 _READS = frozenset({"GetItem", "BatchGetItem", "Query", "TransactGetItems", "DescribeTable"})
 _PASSING = frozenset({THROTTLED, "database_unavailable"})
 
@@ -54,16 +56,15 @@ class RetryingClient:
         """See `DynamoClient`."""
         loop = asyncio.get_running_loop()
         ends_s = loop.time() + self._patience_s
-        ceiling_s = RETRY_BASE_S
-        while True:
+        for retry in count(1):
             try:
                 return await self._inner.call(operation, request)
             except SoukError as error:
-                delay_s = self._dice.uniform(0.0, ceiling_s)
+                delay_s = pause_s(_POLICY, retry, self._dice) or 0.0
                 if not _may_repeat(error, operation, request) or loop.time() + delay_s > ends_s:
                     raise
             await asyncio.sleep(delay_s)
-            ceiling_s = min(RETRY_CAP_S, ceiling_s * 2)
+        raise AssertionError("counting has no end")
 
     async def close(self) -> None:
         """See `DynamoClient`."""
@@ -75,4 +76,9 @@ def _may_repeat(error: SoukError, operation: str, request: Mapping[str, Any]) ->
         return True
     if error.kind is not ErrorKind.TIMEOUT_UNKNOWN:
         return False
+    return is_repeatable(operation, request)
+
+
+def is_repeatable(operation: str, request: Mapping[str, Any]) -> bool:
+    """Whether a call that may have happened can be made again: a read, or a transaction with a token."""
     return operation in _READS or (operation == "TransactWriteItems" and "ClientRequestToken" in request)

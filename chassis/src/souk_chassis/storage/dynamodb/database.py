@@ -1,26 +1,32 @@
 """Units of work on DynamoDB: what is read is remembered, what is written is staged, and the end of the block commits
 it by a transaction whose conditions say what was read. Nothing is locked; who came second gets a COLLISION.
 
-The queues of `souk_chassis.storage.ports` are not here: on AWS they are SQS's. A consumer that SQS hands an event to
-asks `first_time` instead of taking it.
+Queues are SQS's here: a consumer that is handed an event asks `first_time` instead of taking it.
 """
 
-import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from souk_chassis.clock import Clock
 from souk_chassis.context import unit_is_open
 from souk_chassis.events.event import Event, Stored, pack
 from souk_chassis.storage.dynamodb.errors import ConditionFailedError, TransactionCancelledError, collision
-from souk_chassis.storage.dynamodb.outbox import inbox_key, inbox_write, outbox_writes, relay, waiting
+from souk_chassis.storage.dynamodb.outbox import (
+    hand_on,
+    inbox_key,
+    inbox_write,
+    is_outbox_row,
+    outbox_writes,
+    waiting,
+)
 from souk_chassis.storage.dynamodb.schema import Table
 from souk_chassis.storage.dynamodb.tables import Tables
+from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import Write
-from souk_chassis.storage.ports import Subscriptions
-from souk_chassis.storage.signals import wait_and_clear
+from souk_chassis.storage.ports import Bus
 
 
 class DynamoUnit:
@@ -74,14 +80,13 @@ U = TypeVar("U", bound=DynamoUnit)
 
 
 class DynamoDatabase(Generic[U]):
-    """A service's store on DynamoDB: the part of `souk_chassis.storage.ports.Database` without queues."""
+    """A service's store on DynamoDB: see `souk_chassis.storage.ports.Store`."""
 
     def __init__(self, tables: Tables, events: Table, clock: Clock, make_unit: Callable[[], U]) -> None:
         self.tables = tables
         self.events = events
         self.clock = clock
         self._make_unit = make_unit
-        self._published = asyncio.Event()
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[U]:
@@ -98,27 +103,25 @@ class DynamoDatabase(Generic[U]):
             raise collision() from error
         finally:
             unit_is_open.reset(mark)
-            if unit.published:
-                self._published.set()
 
     async def outbox_size(self) -> int:
         """How many events wait in the outbox. It reads them all: for audits, not for metrics."""
         return sum(len(row["events"]) for row in await waiting(self.tables, self.events))
 
-    async def relay(self, subscriptions: Subscriptions, limit: int) -> int:
-        """Hand events from the outbox to their subscribers. Returns how many left the outbox.
+    async def relay(self, bus: Bus, rows: Sequence[Row]) -> int:
+        """Hand on items of the events table, as its stream shows them; those of the inbox are passed over. Returns how
+        many events were handed on."""
+        return await hand_on(self.tables, self.events, bus, [row for row in rows if is_outbox_row(row)])
 
-        Two relays at once may hand on an event twice; consumers ask `first_time`.
-        """
-        return await relay(self.tables, self.events, subscriptions, limit)
+    async def sweep(self, bus: Bus, before: datetime, limit: int) -> int:
+        """Hand on what has waited since before that time, up to `limit` items: what the stream has missed."""
+        ends = f"{int(before.timestamp() * 1000):012x}"  # RFC 9562: a UUIDv7 begins with its time
+        rows = [row for row in await waiting(self.tables, self.events, limit) if row["id"].replace("-", "")[:12] < ends]
+        return await hand_on(self.tables, self.events, bus, rows[:limit])
 
     async def ping(self) -> None:
         """Raise SoukError `unavailable` where the store can't be reached."""
         await self.tables.get(self.events, "ping", "ping")
-
-    async def wait_published(self, timeout_s: float) -> None:
-        """Return when a unit of this process published something since the last call, or after `timeout_s`."""
-        await wait_and_clear(self._published, timeout_s)
 
     async def close(self) -> None:
         """Release connections."""

@@ -7,6 +7,7 @@ the first two are answers, the others pass.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from souk_chassis.aws.errors import RequestRefusedError as RequestRefusedError  # the stores know it from here
 from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown, unavailable
 from souk_chassis.storage.ports import COLLISION
 
@@ -57,10 +58,6 @@ class TransactionCollidedError(SoukError):
         self.reasons = tuple(reasons)
 
 
-class RequestRefusedError(RuntimeError):
-    """DynamoDB understood the request and refused it for good: a fault of this program or of its permissions."""
-
-
 def collision() -> SoukError:
     """Somebody else wrote at the same moment. Nothing was written, and doing the same again at once is right."""
     return unavailable(COLLISION, "Another writer came in between.")
@@ -91,7 +88,7 @@ def translate(body: Mapping[str, Any], status: int = 400) -> Exception:
         return unavailable("database_unavailable", "The database can't be reached just now.")
     if kind in _FAILED_INSIDE or status >= 500:
         return answer_lost()
-    return RequestRefusedError(f"{kind or status}: {body.get('message') or body.get('Message') or ''}")
+    return RequestRefusedError(f"{kind or status}: {body.get('message') or body.get('Message') or ''}", kind)
 
 
 def _cancelled(body: Mapping[str, Any]) -> Exception:

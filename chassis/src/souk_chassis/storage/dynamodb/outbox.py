@@ -6,28 +6,32 @@ items are spread over slots, since a partition key takes 1,000 write units a sec
 
 import asyncio
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import msgspec
+
 from souk_chassis import wire
-from souk_chassis.events.event import Envelope, Stored
+from souk_chassis.events.event import Envelope, Stored, bundle
 from souk_chassis.storage.dynamodb.schema import Table
 from souk_chassis.storage.dynamodb.tables import Tables
 from souk_chassis.storage.dynamodb.values import Row
-from souk_chassis.storage.dynamodb.writes import Write, insert, put, update
-from souk_chassis.storage.ports import Subscriptions
+from souk_chassis.storage.dynamodb.writes import Write, insert, put
+from souk_chassis.storage.ports import Bus
 
 SLOTS = 64
 """Partition keys of an outbox: 64,000 write units a second together."""
 BUNDLE_BYTES = 300_000
 """The most that the events of one item weigh. An item may have 400 KB."""
+OUTBOX = "out#"
+"""How the partition keys of an outbox begin; a stream is filtered by it."""
 INBOX_KEPT = timedelta(days=14)
 """How long event ids are remembered: as long as SQS can keep a message."""
 
 
 def events_table(name: str) -> Table:
     """The table of a service's outbox and inbox. Expired ids are removed by DynamoDB, at no cost."""
-    return Table(name, "slot", "id", expires="expiresAt")
+    return Table(name, "slot", "id", expires="expiresAt", streams=True)
 
 
 def outbox_writes(table: Table, events: Sequence[Stored], dice: random.Random) -> list[Write]:
@@ -65,33 +69,27 @@ async def waiting(tables: Tables, table: Table, limit: int | None = None) -> lis
     return sorted((row for rows in slots for row in rows), key=lambda row: str(row["id"]))
 
 
-async def relay(tables: Tables, table: Table, subscriptions: Subscriptions, limit: int) -> int:
-    """Hand the oldest events to their subscribers, then remove them. Returns how many."""
-    left, events = limit, list[Stored]()
-    done: list[tuple[str, ...]] = []
-    shortened: list[Write] = []
-    for row in await waiting(tables, table, limit):
-        if not left:
-            break
-        jsons: list[str] = row["events"]
-        events += _stored(jsons[:left])
-        if len(jsons) <= left:
-            done.append((row["slot"], row["id"]))
-        else:
-            rest, key = jsons[left:], {"slot": row["slot"], "id": row["id"]}
-            shortened.append(update(table, key, sets={"events": rest}, when=[("events", "=", jsons)]))
-        left -= min(left, len(jsons))
-    for service, pairs in subscriptions.route(events).items():
-        await subscriptions.targets[service].receive(pairs)
-    await tables.delete_all(table, done)
-    await tables.transact(shortened)
+def is_outbox_row(row: Row) -> bool:
+    """Whether an item of the events table holds events that are on their way out."""
+    return str(row["slot"]).startswith(OUTBOX)
+
+
+async def hand_on(tables: Tables, table: Table, bus: Bus, rows: Sequence[Row]) -> int:
+    """Publish the events of these items of the outbox, then remove the items. Returns how many events.
+
+    Whoever dies in between, or does it twice, repeats events: consumers ask `first_time`.
+    """
+    events = [_stored(json) for row in rows for json in row["events"]]
+    if events:
+        await bus.publish(bundle(events))
+        await tables.delete_all(table, [(row["slot"], row["id"]) for row in rows])
     return len(events)
 
 
-def _stored(jsons: Iterable[str]) -> list[Stored]:
-    envelopes = [(wire.decode(json, Envelope), json) for json in jsons]
-    return [Stored(envelope.id, envelope.type, json) for envelope, json in envelopes]
+def _stored(json: str) -> Stored:
+    envelope = wire.decode(json, Envelope[msgspec.Raw])
+    return Stored(envelope.id, envelope.type, json)
 
 
 def _slot(slot: int) -> str:
-    return f"out#{slot:02}"
+    return f"{OUTBOX}{slot:02}"

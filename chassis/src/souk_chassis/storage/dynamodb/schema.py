@@ -16,13 +16,17 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its name, its keys (strings all), its indexes, and the attribute by which DynamoDB lets items expire."""
+    """A table: its name, its keys (strings all), its indexes, and the attribute by which DynamoDB lets items expire.
+
+    `streams`: what is written to it is shown by a stream, in the new form.
+    """
 
     name: str
     hash_key: str
     range_key: str | None = None
     indexes: tuple[Index, ...] = ()
     expires: str | None = None
+    streams: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:

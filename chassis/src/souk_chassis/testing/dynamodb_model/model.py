@@ -129,14 +129,19 @@ class DynamoModel:
         source = table.ordered if index is None else index.entries
         start = request.get("ExclusiveStartKey")
         begin = None if start is None else (start[sort_key]["S"] if sort_key else "", table.key(start, exact=False))
-        items, last = _page(table, source.get(wanted[0], ()), on_sort, begin, request.get("Limit"))
+        rows = source.get(wanted[0], ())
+        forward = request.get("ScanIndexForward", True)
+        items, last = _page(table, _following(rows, on_sort, begin, forward), request.get("Limit"))
         answer: list[Item] = items if index is None else [index.entry(item, table.keys) for item in items]
         units = read_units(sum(map(size_of, answer))) * _read_factor(request)
         place = table.name if index is None else f"{table.name}/{request['IndexName']}"
         self._charge([Charge(place, self.meter.partition(wanted[0]), reads=units)])
-        if last is None:
-            return {"Items": answer}
-        return {"Items": answer, "LastEvaluatedKey": {n: last[n] for n in {*table.keys, hash_key, sort_key} if n}}
+        found: dict[str, Any] = {"Count": len(answer)}
+        if request.get("Select") != "COUNT":
+            found["Items"] = answer
+        if last is not None:
+            found["LastEvaluatedKey"] = {n: last[n] for n in {*table.keys, hash_key, sort_key} if n}
+        return found
 
     async def _transact_get(self, request: Mapping[str, Any]) -> dict[str, Any]:
         places = [self._item(each["Get"], "Key") for each in request["TransactItems"]]
@@ -307,17 +312,11 @@ def _read_factor(request: Mapping[str, Any]) -> float:
     return 1.0 if request.get("ConsistentRead") else 0.5
 
 
-def _page(
-    table: TableItems,
-    rows: Sequence[tuple[str, Key]],
-    on_sort: Sequence[tuple[str, Any]],
-    begin: tuple[str, Key] | None,
-    limit: int | None,
-) -> tuple[list[Item], Item | None]:
+def _page(table: TableItems, following: Iterable[tuple[str, Key]], limit: int | None) -> tuple[list[Item], Item | None]:
     """The items of one page, and the last one where there are more."""
     items: list[Item] = []
     size = 0
-    for _, key in _following(rows, on_sort, begin):
+    for _, key in following:
         if (limit is not None and len(items) >= limit) or size > RESPONSE_BYTES:
             return items, items[-1]
         items.append(table.items[key])
@@ -326,9 +325,9 @@ def _page(
 
 
 def _following(
-    rows: Sequence[tuple[str, Key]], on_sort: Sequence[tuple[str, Any]], begin: tuple[str, Key] | None
+    rows: Sequence[tuple[str, Key]], on_sort: Sequence[tuple[str, Any]], begin: tuple[str, Key] | None, forward: bool
 ) -> Iterator[tuple[str, Key]]:
-    for row in rows:
+    for row in rows if forward else reversed(rows):
         within = all(compare({"S": row[0]}, comparison, value) for comparison, value in on_sort)
-        if within and (begin is None or row > begin):
+        if within and (begin is None or (row > begin if forward else row < begin)):
             yield row

@@ -1,9 +1,10 @@
-"""Which mail server, how it is reached, and who the mails are from: read from two settings, checked once."""
+"""By which way mails leave, how the mail server is reached, and who they are from: read from settings, checked once."""
 
 from dataclasses import dataclass, field
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.utils import parseaddr
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -15,11 +16,29 @@ _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class MailConfig(msgspec.Struct, frozen=True):
-    """`SOUK_SMTP_URL` and `SOUK_MAIL_FROM`. Without the first, mails stay in the shop's own mailbox."""
+Way = Literal["mailbox", "smtp", "ses"]
+"""How mails leave the shop; by `mailbox` they do not."""
 
+
+class MailConfig(msgspec.Struct, frozen=True):
+    """`SOUK_MAIL_TRANSPORT`, `SOUK_SMTP_URL` and `SOUK_MAIL_FROM`."""
+
+    mail_transport: Way | None = None
     smtp_url: str | None = None
     mail_from: str | None = None
+
+    @property
+    def way(self) -> Way:
+        """The way that was chosen: without a word by SMTP where it has an address, else the shop's own mailbox.
+
+        Raises ConfigError where one setting says another thing than the other.
+        """
+        way = self.mail_transport or ("mailbox" if self.smtp_url is None else "smtp")
+        if way == "smtp" and self.smtp_url is None:
+            raise ConfigError("SOUK_MAIL_TRANSPORT: smtp needs SOUK_SMTP_URL")
+        if way != "smtp" and self.smtp_url is not None:
+            raise ConfigError(f"SOUK_MAIL_TRANSPORT: {way} does not go with SOUK_SMTP_URL")
+        return way
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from souk_chassis import wire
-from souk_chassis.storage.ports import Database
+from souk_chassis.storage.ports import Store
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import StatusChange
 from souk_orders.domain import Draft, Placed, Step
@@ -15,7 +15,7 @@ from souk_orders.facts import created
 from souk_orders.ports import OrdersUnit
 
 
-async def place_in_unit(store: Database[OrdersUnit], drafts: Sequence[Draft]) -> Sequence[Placed]:
+async def place_in_unit(store: Store[OrdersUnit], drafts: Sequence[Draft]) -> Sequence[Placed]:
     """See `souk_orders.ports.OrderStore.place`."""
     async with store.unit() as unit:
         answers = await unit.place(drafts)
@@ -25,7 +25,7 @@ async def place_in_unit(store: Database[OrdersUnit], drafts: Sequence[Draft]) ->
     return answers
 
 
-INSERT_ORDERS = """
+_INSERT_ORDERS = """
 INSERT INTO orders (order_id, customer_id, email, total_amount, currency, payment_method, prices_cached, fingerprint,
                     created_at, updated_at, units, status, history)
 SELECT id, customer, mail, (minor * 0.01)::numeric(10, 2), cur, method, cached, print, at, at, units,
@@ -35,6 +35,11 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::te
      AS given (id, customer, mail, minor, cur, method, cached, print, at, units, history)
 ORDER BY id ON CONFLICT DO NOTHING RETURNING order_id, created_at
 """
+NEW_ORDERS = f"""
+fresh AS ({_INSERT_ORDERS}),
+opened AS (INSERT INTO open_orders SELECT order_id, created_at FROM fresh)
+"""
+"""The parts of a WITH that insert orders, and open those that are new: `fresh`."""
 _PRICE = "(minor * 0.01)::numeric(10, 2)"
 INSERT_LINES = f"""
 INSERT INTO order_items (order_id, item_id, product_id, quantity, unit_price)
@@ -45,8 +50,7 @@ FROM unnest(${}::text[], ${}::int[], ${}::text[], ${}::int[], ${}::bigint[])
      AS given (id, number, product, quantity, minor)
 """
 PLACE = f"""
-WITH fresh AS ({INSERT_ORDERS}),
-opened AS (INSERT INTO open_orders SELECT order_id, created_at FROM fresh),
+WITH {NEW_ORDERS},
 lines AS ({INSERT_LINES} {LINES_GIVEN.format(12, 13, 14, 15, 16)} JOIN fresh ON fresh.order_id = id),
 events AS (
     INSERT INTO outbox (event_id, type, event, events)
@@ -62,7 +66,7 @@ as messages (`souk_chassis.events.event.message_numbers`), of those orders alone
 
 
 def order_columns(drafts: Sequence[Draft]) -> list[list[Any]]:
-    """The parameters of `INSERT_ORDERS`."""
+    """The parameters of `NEW_ORDERS`."""
     return [
         [d.order_id for d in drafts],
         [d.customer_id for d in drafts],

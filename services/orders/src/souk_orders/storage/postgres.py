@@ -11,8 +11,8 @@ from souk_orders.domain import Draft, Head, Line, Move, Placed, ReturnNote
 from souk_orders.ports import ALL, Overdue
 from souk_orders.storage.placing import (
     INSERT_LINES,
-    INSERT_ORDERS,
     LINES_GIVEN,
+    NEW_ORDERS,
     as_placed,
     history_json,
     line_columns,
@@ -34,10 +34,7 @@ _FREE_KEYS = """
 DELETE FROM order_keys USING unnest($1::text[], $2::text[]) AS given (scope, key)
 WHERE order_keys.scope = given.scope AND order_keys.key = given.key
 """
-_INSERT_ORDERS = f"""
-WITH fresh AS ({INSERT_ORDERS}), opened AS (INSERT INTO open_orders SELECT order_id, created_at FROM fresh)
-SELECT order_id FROM fresh
-"""
+_INSERT_ORDERS = f"WITH {NEW_ORDERS} SELECT order_id FROM fresh"
 _INSERT_ITEMS = f"{INSERT_LINES} {LINES_GIVEN.format(1, 2, 3, 4, 5)}"
 # Rows are locked in the order of their ids, so that two batches can't lock each other out.
 _LOCK = f"""

@@ -22,10 +22,7 @@ from souk_products.ports import Listed
 from souk_products.storage.dynamodb_rows import (
     BUCKETS,
     CHECKPOINT_KEY,
-    EVENTS,
     LISTING,
-    PRODUCTS,
-    RESERVATIONS,
     WATCHED,
     age_before,
     age_key,
@@ -36,6 +33,7 @@ from souk_products.storage.dynamodb_rows import (
 )
 from souk_products.storage.dynamodb_stock import Stock, book
 from souk_products.storage.dynamodb_unit import DynamoProductsUnit
+from souk_products.tables import EVENTS, PRODUCTS, RESERVATIONS
 
 SEARCH_PAGE = 200
 """Products that a search reads at a time, until its page is full."""

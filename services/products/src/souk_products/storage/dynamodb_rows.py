@@ -1,34 +1,14 @@
-"""How the products service keys and writes its items in DynamoDB.
-
-| table | key | item |
-|---|---|---|
-| Products | `productId` | a product; its stock lies in shards beside it, `mug#stock#0`, `mug#stock#1` ... |
-| Reservations | `bucket`, `id` | a reservation, in one of 128 buckets by its order's id, so that no partition is hot |
-| | | a chunk of a wide order's reservation, in a bucket of that order's own |
-| | | a return that was restocked, the reconciler's checkpoint, and the orders that it watches |
-| ProductsEvents | `slot`, `id` | the outbox and the inbox |
-"""
+"""The products service's items in DynamoDB, as the domain's values. Keys of its tables: `souk_products.tables`."""
 
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from souk_chassis.money import Money
-from souk_chassis.storage.dynamodb.outbox import events_table
-from souk_chassis.storage.dynamodb.schema import Index, Table
 from souk_chassis.storage.dynamodb.values import Row
 from souk_contracts.products import ShortItem
 from souk_products.domain import Checkpoint, Reservation, ReservationState, fold
 from souk_products.ports import ProductRecord
-
-PRODUCTS = Table(
-    "Products",
-    "productId",
-    indexes=(Index("byName", "listing", "nameKey", whole=True), Index("byId", "listing", "productId")),
-)
-RESERVATIONS = Table("Reservations", "bucket", "id", indexes=(Index("byAge", "bucket", "heldSince"),))
-EVENTS = events_table("ProductsEvents")
-TABLES = (PRODUCTS, RESERVATIONS, EVENTS)
 
 BUCKETS = 128
 """Partition keys of reservations: 128,000 write units a second together."""

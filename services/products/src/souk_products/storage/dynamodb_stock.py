@@ -23,7 +23,8 @@ from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import Condition, Write, insert, update
 from souk_contracts.products import ProductNotFound, StockBook
 from souk_products.domain import Movement
-from souk_products.storage.dynamodb_rows import PRODUCTS, shard_key, shard_row
+from souk_products.storage.dynamodb_rows import shard_key, shard_row
+from souk_products.tables import PRODUCTS
 
 MAX_SHARDS = 48
 """The most shards of a product: a transaction of 100 items has room for two for each of them."""

@@ -28,9 +28,6 @@ from souk_products.ports import ProductRecord
 from souk_products.storage.dynamodb_pieces import Piece, StockWrite, booked, changes_stock, packed, plus, summed
 from souk_products.storage.dynamodb_rows import (
     CHECKPOINT_KEY,
-    EVENTS,
-    PRODUCTS,
-    RESERVATIONS,
     WATCHED,
     age_key,
     order_key,
@@ -42,6 +39,7 @@ from souk_products.storage.dynamodb_rows import (
 )
 from souk_products.storage.dynamodb_stock import Shards, Stock
 from souk_products.storage.dynamodb_wide import WideReservations, return_write
+from souk_products.tables import EVENTS, PRODUCTS, RESERVATIONS
 
 WIDE_ABOVE = 80
 """Products of one order: one with more is reserved in chunks."""

@@ -27,16 +27,9 @@ from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import Write, delete, insert, put, update
 from souk_chassis.storage.ports import COLLISION
 from souk_products.domain import Movement, Reservation, ReservationState
-from souk_products.storage.dynamodb_rows import (
-    RESERVATIONS,
-    chunks_of,
-    only,
-    order_key,
-    reservation_of,
-    reservation_row,
-    return_key,
-)
+from souk_products.storage.dynamodb_rows import chunks_of, only, order_key, reservation_of, reservation_row, return_key
 from souk_products.storage.dynamodb_stock import Stock
+from souk_products.tables import RESERVATIONS
 
 LEASE = timedelta(seconds=10)
 """How long a head is left alone by others after its last step, which takes at most a client's patience."""

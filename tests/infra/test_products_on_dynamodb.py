@@ -1,25 +1,17 @@
-"""The products store on Amazon's own DynamoDB Local, over the real signed client: the same suite as on the model.
-
-`make test-infra` installs it. SOUK_DYNAMODB_LOCAL names another folder that has DynamoDBLocal.jar.
-"""
+"""The products store on Amazon's own DynamoDB Local, over the real signed client: the same suite as on the model."""
 
 import asyncio
-import importlib.util
-import os
 import secrets
-import shutil
-import socket
-import subprocess
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+from souk_chassis.aws.client import AwsClient
+from souk_chassis.aws.credentials import Credentials, FixedCredentials
+from souk_chassis.aws.transport import HttpTransport
 from souk_chassis.errors import SoukError
 from souk_chassis.storage.collisions import until_kept
-from souk_chassis.storage.dynamodb.client import DynamoClient, RetryingClient
+from souk_chassis.storage.dynamodb.client import DynamoClient
 from souk_chassis.storage.dynamodb.errors import (
     CONDITION,
     ConditionFailedError,
@@ -27,81 +19,23 @@ from souk_chassis.storage.dynamodb.errors import (
     TransactionCancelledError,
 )
 from souk_chassis.storage.dynamodb.http_client import HttpDynamoClient
+from souk_chassis.storage.dynamodb.schema import Table
 from souk_chassis.storage.dynamodb.tables import Tables
 from souk_chassis.storage.dynamodb.writes import insert, update
 from souk_chassis.testing.clock import ManualClock
-from souk_chassis.testing.waiting import until
 from souk_products.domain import ReservationState
 from souk_products.stock_movements import cancel, reserve
 from souk_products.storage.dynamodb import DynamoProductsStore
-from souk_products.storage.dynamodb_rows import EVENTS, PRODUCTS, TABLES
+from souk_products.tables import EVENTS, PRODUCTS, TABLES
+from tests.infra.conftest import contract
 
-ROOT = Path(__file__).resolve().parents[2]
-INSTALLED = ROOT / "build/dynamodb-local/node_modules/amplify-dynamodb-simulator/emulator"
-
-
-def contract(name: str) -> ModuleType:
-    """A test module of the products service."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"services/products/tests/{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_storage = contract("test_storage")
+_storage = contract("products", "test_storage")
 globals().update({name: test for name, test in vars(_storage).items() if name.startswith("test_")})
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture(scope="session")
-def local_url() -> Iterator[str]:
-    """DynamoDB Local, in memory, for the run."""
-    folder = Path(os.environ.get("SOUK_DYNAMODB_LOCAL", INSTALLED))
-    if not (folder / "DynamoDBLocal.jar").exists():
-        pytest.fail(f"DynamoDB Local is not in {folder}: run `make test-infra`, or name it by SOUK_DYNAMODB_LOCAL.")
-    if shutil.which("java") is None:
-        pytest.fail("DynamoDB Local needs Java 17 or newer, and there is no `java` in the path.")
-    port = free_port()
-    command = ["java", f"-Djava.library.path={folder}/DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar", "-inMemory"]
-    server = subprocess.Popen([*command, "-port", str(port)], cwd=folder, stdout=subprocess.DEVNULL)
-    try:
-        asyncio.run(until(lambda: answers(port), 60.0))
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-async def client(local_url: str) -> AsyncIterator[DynamoClient]:
-    """A client with empty tables: DynamoDB Local keeps those of each access key apart."""
-    from botocore.credentials import Credentials
-
-    from souk_chassis.storage.dynamodb.signing import Signer
-
-    signer = Signer("eu-west-1", credentials=Credentials(f"test{secrets.token_hex(8)}", "secret"))
-    made = RetryingClient(HttpDynamoClient("eu-west-1", signer, local_url))
-    for table in TABLES:
-        await made.call("CreateTable", table.create_request())
-    yield made
-    await made.close()
+def tables() -> tuple[Table, ...]:
+    return TABLES
 
 
 @pytest.fixture
@@ -179,13 +113,9 @@ async def test_a_wide_order_is_reserved_and_undone(store: DynamoProductsStore, l
 async def test_what_the_store_needs_is_there_or_said(store: DynamoProductsStore) -> None:
     await store.ping()
     assert await store.outbox_size() == 0
+    key = FixedCredentials(Credentials("key", "secret"))
+    away = AwsClient("eu-west-1", key, HttpTransport(), "http://127.0.0.1:1/")
     with pytest.raises(SoukError):
-        await DynamoProductsStore(HttpDynamoClient("eu-west-1", NoSigner(), "http://127.0.0.1:1/"), store.clock).ping()
+        await DynamoProductsStore(HttpDynamoClient(away), store.clock).ping()
+    await away.close()
     assert EVENTS.expires == "expiresAt"
-
-
-class NoSigner:
-    """Signs nothing."""
-
-    async def headers(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, str]:
-        return headers

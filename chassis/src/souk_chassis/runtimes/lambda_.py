@@ -1,0 +1,196 @@
+"""The Lambda runtime: one handler for every function of the shop. What a function does is said by its environment.
+
+A sandbox starts its service once, with the first event, and then handles one event at a time on one loop that lives as
+long as it does. Nothing of ASGI is imported here, and of the parts below only the one that the function is.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import msgspec
+
+from souk_chassis.auth.keys import SigningKey
+from souk_chassis.clock import SystemClock
+from souk_chassis.config import read_config
+from souk_chassis.errors import SoukError
+from souk_chassis.observability.logs import Log, writer
+from souk_chassis.resilience import Deadline
+
+if TYPE_CHECKING:
+    from souk_chassis.auth.tokens import TokenVerifier
+    from souk_chassis.aws.client import AwsClient
+    from souk_chassis.context import Dispatcher
+    from souk_chassis.manifest import Service
+    from souk_chassis.runtimes.dispatch import LocalDispatcher
+    from souk_chassis.runtimes.instance import Instance
+
+ANSWER_RESERVE_S = 0.5
+"""What is left of a function's time for the answer when an operation is cut off, in seconds."""
+CLOCK = SystemClock()
+
+Work = Callable[[Mapping[str, Any], Deadline], Awaitable[dict[str, Any]]]
+
+
+class LambdaContext(Protocol):
+    """What Lambda tells of an invocation."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """How long this invocation may still take."""
+
+
+class LambdaConfig(msgspec.Struct, frozen=True):
+    """Settings of a function, as Terraform sets them. JSON in a string where they are tables."""
+
+    part: Literal["http", "calls", "events", "gateway", "authorizer"]
+    bootstrap: str = ""
+    """The module that builds the service, such as `souk_orders.bootstrap`."""
+    jwks: str = '{"keys":[]}'
+    callers: str = "{}"
+    """Which services may call an operation: its name to theirs."""
+    functions: str = "{}"
+    """Which function answers calls: a service's name to the function's."""
+    key_secret: str = ""
+    """The secret that holds the service's signing key; empty where the function signs nothing."""
+    topics: str = ""
+    """What the ARN of every topic begins with."""
+
+
+class Sandbox:
+    """One function's sandbox: what was started, and the loop that it lives on."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._config = read_config(LambdaConfig, environment)
+        self._loop = asyncio.new_event_loop()
+        self._work: Work | None = None
+
+    def handle(self, event: Mapping[str, Any], remaining_s: float) -> dict[str, Any]:
+        """Handle one event. The first one starts the service; where that fails, the next one tries again."""
+        deadline = Deadline.after(max(0.0, remaining_s - ANSWER_RESERVE_S), CLOCK)
+        return self._loop.run_until_complete(self._handle(event, deadline))
+
+    async def _handle(self, event: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
+        if self._work is None:
+            self._work = await self._start()
+        return await self._work(event, deadline)
+
+    async def _start(self) -> Work:
+        if self._config.part == "authorizer":
+            return self._authorizer()
+        from souk_chassis.aws.client import open_aws
+
+        aws = open_aws(self._environment)
+        return self._gateway(aws) if self._config.part == "gateway" else await self._service(aws)
+
+    def _authorizer(self) -> Work:
+        from souk_chassis.runtimes.lambda_edge import Authorizer
+
+        authorizer = Authorizer(self._verifier())
+
+        async def work(event: Mapping[str, Any], _: Deadline) -> dict[str, Any]:
+            return authorizer(event)
+
+        return work
+
+    def _gateway(self, aws: "AwsClient") -> Work:
+        from souk_chassis.aws.functions import Functions
+        from souk_chassis.runtimes.lambda_edge import Edge, GatewayFunction
+
+        edge = Edge(Path(self._environment["LAMBDA_TASK_ROOT"]), self._config.jwks.encode())
+        return GatewayFunction(edge, Functions(aws), self._table(self._config.functions), Log("gateway"))
+
+    async def _service(self, aws: "AwsClient") -> Work:
+        """Build the service, and the part of it that this function is."""
+        from souk_chassis.aws.queues import SqsQueues
+        from souk_chassis.aws.sqs import Queues
+        from souk_chassis.runtimes.dispatch import LocalDispatcher
+        from souk_chassis.runtimes.instance import Aws, Foundation
+        from souk_chassis.storage.dynamodb.client import RetryingClient
+        from souk_chassis.storage.dynamodb.http_client import HttpDynamoClient
+
+        module = import_module(self._config.bootstrap)
+        service: Service = module.service
+        queues = SqsQueues(Queues(aws), [service.queue(event) for event in service.consumes])
+        key = await self._key(aws, service.name)
+        on_aws = Aws(RetryingClient(HttpDynamoClient(aws)), queues, aws)
+        instance: Instance = await module.build(Foundation(CLOCK, key, self._environment, aws=on_aws))
+        local = LocalDispatcher(self._table(self._config.callers))
+        out = self._way_out(aws, key, service)
+        local.bind(instance, out)
+        if self._config.part == "events":
+            from souk_chassis.aws.bus import SnsBus
+            from souk_chassis.aws.sns import Topics
+            from souk_chassis.runtimes.lambda_events import EventsFunction
+
+            return EventsFunction(instance, out, SnsBus(Topics(aws), self._config.topics), queues)
+        if self._config.part == "calls":
+            from souk_chassis.runtimes.lambda_calls import CallsFunction
+
+            return CallsFunction(service.implements, local, self._verifier(service.name), instance.log)
+        return self._http(instance, local)
+
+    async def _key(self, aws: "AwsClient", issuer: str) -> SigningKey:
+        """The service's signing key, where this function is one that signs: the secret is named then."""
+        if not self._config.key_secret:
+            return SigningKey(issuer, b"")
+        from souk_chassis.aws.secrets import Secrets
+
+        return SigningKey(issuer, await Secrets(aws).value(self._config.key_secret))
+
+    def _http(self, instance: "Instance", local: "LocalDispatcher") -> Work:
+        from souk_chassis.runtimes.lambda_http import HttpFunction, is_http
+
+        answer = HttpFunction(instance.manifest.implements, local, instance.log)
+
+        async def work(event: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
+            return await answer(event, deadline) if is_http(event) else await _readiness(instance)
+
+        return work
+
+    def _way_out(self, aws: "AwsClient", key: SigningKey, service: "Service") -> "Dispatcher":
+        from souk_chassis.auth.tokens import CallTokens
+        from souk_chassis.aws.functions import Functions
+        from souk_chassis.resilience import Pipeline
+        from souk_chassis.runtimes.dispatch import ResilientDispatcher
+        from souk_chassis.runtimes.lambda_calls import InvokingDispatcher
+
+        callees = {operation.service for operation in service.calls}
+        invoking = InvokingDispatcher(Functions(aws), self._table(self._config.functions), CallTokens(key))
+        return ResilientDispatcher(invoking, {name: Pipeline(name) for name in callees})
+
+    def _verifier(self, audience: str = "") -> "TokenVerifier":
+        from souk_chassis.auth.keys import PublicKeys
+        from souk_chassis.auth.tokens import PUBLIC_AUDIENCE, TokenVerifier
+
+        keys = PublicKeys.from_jwks(msgspec.json.decode(self._config.jwks))
+        return TokenVerifier(keys, audience or PUBLIC_AUDIENCE)
+
+    @staticmethod
+    def _table(text: str) -> dict[str, Any]:
+        table: dict[str, Any] = msgspec.json.decode(text)
+        return table
+
+
+async def _readiness(instance: "Instance") -> dict[str, Any]:
+    try:
+        await instance.store.ping()
+    except SoukError as error:
+        return {"missing": error.detail}
+    return {}
+
+
+_sandbox: Sandbox | None = None
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """The handler of every function: `souk_chassis.runtimes.lambda_.handler`."""
+    global _sandbox
+    if _sandbox is None:
+        import os
+
+        writer.at_once = True
+        _sandbox = Sandbox(os.environ)
+    return _sandbox.handle(event, context.get_remaining_time_in_millis() / 1000)

@@ -1,0 +1,141 @@
+"""What stands before the services on AWS beside API Gateway: the authorizer, and the routes that are no service's."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from souk_chassis import wire
+from souk_chassis.auth.tokens import TokenVerifier
+from souk_chassis.aws.functions import Functions
+from souk_chassis.errors import SoukError
+from souk_chassis.http.exchange import Answer, caller_of, failed
+from souk_chassis.http.problem import EdgeError, render
+from souk_chassis.observability.logs import Log
+from souk_chassis.observability.trace import accept_traceparent, new_traceparent
+from souk_chassis.resilience import Deadline
+from souk_chassis.runtimes.lambda_http import Incoming, as_proxy_answer, read_event
+
+READY_TIMEOUT_S = 5.0
+"""How long a service's function may take to say whether it is ready, in seconds."""
+FILES = "/static/"
+"""How the paths of the pages' files begin: none of them is ever written."""
+_READING = frozenset({"GET", "HEAD"})
+READY = b'{"souk":"ready"}'
+"""What a service's function is asked so."""
+
+
+class Authorizer:
+    """API Gateway's Lambda authorizer: says who is calling, by the code that verifies tokens everywhere.
+
+    It lets every request through, with the identity or with what is wrong with the token. API Gateway's own refusals
+    have a form of their own; so the function refuses, in the shop's, before it reads anything of the request.
+    """
+
+    def __init__(self, verifier: TokenVerifier) -> None:
+        self._verifier = verifier
+
+    def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to an authorizer event of payload 2.0, in the simple form."""
+        headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        try:
+            identity = caller_of(headers, self._verifier).identity
+        except SoukError as error:
+            return {"isAuthorized": True, "context": {"code": error.code, "detail": error.detail}}
+        facts = {"role": identity.role.value, "userId": identity.user_id, "orderId": identity.order_id}
+        return {"isAuthorized": True, "context": {name: fact for name, fact in facts.items() if fact is not None}}
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A file that is served as it is, with its headers."""
+
+    file: str
+    headers: dict[str, str]
+
+
+class Edge:
+    """What is no service's: health, the document, the public keys, pages, and everything that is not there."""
+
+    def __init__(self, folder: Path, jwks: bytes) -> None:
+        """Reads from the function's folder `openapi.json`, and `pages.json`: pages by path."""
+        document = (folder / "openapi.json").read_bytes()
+        self.fixed = {"/health": b'{"status":"ok"}', "/openapi.json": document, "/.well-known/jwks.json": jwks}
+        self.pages = wire.decode((folder / "pages.json").read_bytes(), dict[str, Page])
+        self._folder = folder
+        paths = msgspec.json.decode(document)["paths"]
+        self._allowed = [(re.compile(_pattern(path)), [method.upper() for method in paths[path]]) for path in paths]
+
+    def read(self, page: Page) -> bytes:
+        """A page's content."""
+        return (self._folder / page.file).read_bytes()
+
+    def refuse(self, path: str, method: str) -> Answer:
+        """What answers where no route fits: 405 where another method would, else 404."""
+        is_file = path.startswith(FILES) and method not in _READING
+        methods = ["GET", "HEAD"] if is_file or path in self.pages or path in {*self.fixed, "/ready"} else []
+        methods += [method for pattern, found in self._allowed if pattern.fullmatch(path) for method in found]
+        if not methods:
+            raise EdgeError(404, "no_such_route", "There is nothing here.")
+        error = EdgeError(405, "method_not_allowed", f"{method} is not possible here.")
+        status, headers, body = render(error, new_traceparent())
+        return status, [*headers, (b"allow", ", ".join(sorted(set(methods))).encode())], body
+
+
+class GatewayFunction:
+    """Answers what API Gateway routes to no service. `services` has each service's own function by name."""
+
+    def __init__(self, edge: Edge, functions: Functions, services: Mapping[str, str], log: Log) -> None:
+        self._edge = edge
+        self._functions = functions
+        self._services = services
+        self._log = log
+
+    async def __call__(self, event: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
+        """The answer to a proxy event."""
+        incoming = read_event(event)
+        page = self._edge.pages.get(incoming.path)
+        readable = incoming.method in _READING
+        try:
+            if page is not None and readable:
+                headers = [(name.encode(), value.encode()) for name, value in page.headers.items()]
+                answer: Answer = 200, headers, self._edge.read(page)
+            else:
+                answer = await self._answer(incoming, deadline, readable=readable)
+        except Exception as error:  # noqa: BLE001 - the border of the program: the caller gets an answer all the same
+            traceparent = accept_traceparent(incoming.headers.get("traceparent"))
+            answer = failed(error, traceparent, self._log, incoming.path)
+        if incoming.method == "HEAD":
+            answer = (*answer[:2], b"")
+        return as_proxy_answer(answer, binary=page is not None)
+
+    async def _answer(self, incoming: Incoming, deadline: Deadline, *, readable: bool) -> Answer:
+        headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+        if readable and incoming.path in self._edge.fixed:
+            return 200, headers, self._edge.fixed[incoming.path]
+        if readable and incoming.path == "/ready":
+            missing = await self._missing(deadline.tighten(READY_TIMEOUT_S).remaining_s)
+            body = wire.encode({"status": "unready" if missing else "ready", "missing": missing})
+            return 503 if missing else 200, headers, body
+        return self._edge.refuse(incoming.path, incoming.method)
+
+    async def _missing(self, timeout_s: float) -> dict[str, str]:
+        names = list(self._services)
+        answers = await asyncio.gather(*(self._ask(self._services[name], timeout_s) for name in names))
+        return {name: answer for name, answer in zip(names, answers, strict=True) if answer is not None}
+
+    async def _ask(self, function: str, timeout_s: float) -> str | None:
+        try:
+            invoked = await self._functions.invoke(function, READY, timeout_s=timeout_s)
+            answer = wire.decode(invoked.payload, dict[str, Any])
+        except SoukError as error:
+            return error.detail
+        except wire.UNREADABLE:
+            return "it answered what can't be read"
+        return "it broke off" if invoked.function_error else answer.get("missing")
+
+
+def _pattern(path: str) -> str:
+    return "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{\w+\})", path))

@@ -1,0 +1,61 @@
+"""`souk package`: what Lambda runs."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from souk_topologies.api import api_document, in_json
+from souk_topologies.cli.options import FoundWrongError, UsedWronglyError
+from souk_topologies.edge import edge_files
+from souk_topologies.packages import DEFAULT_PLATFORM, DEFAULT_PYTHON, PackageError, Target, build_packages
+from souk_topologies.shop import manifests
+
+DEFAULT_OUT = Path("build/packages")
+CHECKOUT = Path(__file__).resolve().parents[4]
+"""The checkout that this command was installed from."""
+
+
+def _python(_: click.Context, __: click.Parameter, value: str) -> str:
+    major, _dot, minor = value.partition(".")
+    if major != "3" or not (minor.isascii() and minor.isdigit() and int(minor) >= 11):
+        raise click.BadParameter(f"{value!r} is not a version such as 3.13, from 3.11 on.")
+    return value
+
+
+def _platform(_: click.Context, __: click.Parameter, value: str) -> str:
+    if not value.startswith(("x86_64-manylinux", "aarch64-manylinux")):
+        raise click.BadParameter(f"{value!r} is not a Linux such as {DEFAULT_PLATFORM}.")
+    return value
+
+
+@click.command("package")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=DEFAULT_OUT,
+    show_default=True,
+    help="The folder to write them into.",
+)
+@click.option("--python", callback=_python, default=DEFAULT_PYTHON, show_default=True, help="The functions' Python.")
+@click.option(
+    "--platform", callback=_platform, default=DEFAULT_PLATFORM, show_default=True, help="The functions' platform."
+)
+def package(out: Path, python: str, platform: str) -> None:
+    """Write the packages of the functions: a zip for each service, and one for the edge."""
+    target = Target(python, platform)
+    files = edge_files(list(manifests().values()), CHECKOUT / "web")
+    try:
+        for built in build_packages(CHECKOUT, out, files, target):
+            click.echo(f"{built.path}  {built.size:,} bytes  sha256 {built.sha256}")
+    except PackageError as error:
+        raise FoundWrongError(str(error)) from None
+    except OSError as error:
+        raise UsedWronglyError(f"{error.filename}: {error.strerror}") from None
+    if not target.is_here:
+        here = f"{sys.version_info.major}.{sys.version_info.minor}"
+        click.echo(
+            f"souk: without byte code, which each cold start then makes anew: this is Python {here}, "
+            f"and the functions' is {python}",
+            err=True,
+        )
