@@ -1,6 +1,7 @@
 """Terraform's modules: their form, their own tests, what checkov says of them, and the whole shop made on an emulator
 of AWS and removed again. `make test-infra` installs what this needs."""
 
+import importlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from souk_chassis.storage.dynamodb.schema import Table
 from souk_topologies.shop import manifests
 from tests.infra import example
 from tests.infra.emulator import ask, emulator, left
@@ -83,10 +85,18 @@ def test_exceptions_are_few_and_each_has_its_reason() -> None:
     assert len(lines) <= MOST_EXCEPTIONS
 
 
+def tables(service: str) -> tuple[Table, ...]:
+    declared = importlib.import_module(f"souk_{service}.tables")
+    return (*declared.TABLES, *getattr(declared, "SANDBOX_TABLES", ()))
+
+
 def test_the_example_says_what_the_manifests_say() -> None:
     inputs = json.loads(example.INPUTS.read_text())["services"]
     assert {name: set(service["queues"]) for name, service in inputs.items()} == {
         name: {service.queue(event) for event in service.consumes} for name, service in manifests().items()
+    }
+    assert {name: set(service["tables"]) for name, service in inputs.items()} == {
+        name: {table.name for table in tables(name)} for name in manifests()
     }
     assert {name: set(service["publishes"]) for name, service in inputs.items()} == {
         name: {event.topic() for event in service.publishes} for name, service in manifests().items()
