@@ -147,6 +147,15 @@ variable "place" {
   type        = object({ partition = string, region = string, account = string })
 }
 
+variable "emulator" {
+  description = "What an emulator asks for beside an action of AWS: other actions and resources, by that action. Nothing on AWS."
+  type = object({
+    actions   = optional(map(list(string)), {})
+    resources = optional(map(list(string)), {})
+  })
+  default = {}
+}
+
 variable "snap_start" {
   description = "Whether the functions that answer API Gateway start from a snapshot."
   type        = bool
