@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from souk_topologies.api import api_document, in_json
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError
 from souk_topologies.edge import edge_files
 from souk_topologies.packages import DEFAULT_PLATFORM, DEFAULT_PYTHON, PackageError, Target, build_packages

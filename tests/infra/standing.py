@@ -1,67 +1,17 @@
-"""The emulator of AWS for the tests: ministack, on the loopback interface alone."""
+"""What stands in the emulator's account, by asking each service."""
 
 import json
-import os
 import re
-import signal
-import socket
-import subprocess
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-INSTALLED = ROOT / "build/ministack/bin/ministack"
-REGION = "eu-west-1"
-START_S = 60.0
+from souk_topologies.aws_local.emulator import REGION
 
 Asked = tuple[str, str, dict[str, str], bytes]
 
 
-@contextmanager
-def emulator(folder: Path, **settings: str) -> Iterator[str]:
-    """The emulator's address. What it writes goes into `folder`; it ends with all that it started."""
-    command = Path(os.environ.get("SOUK_MINISTACK", INSTALLED))
-    if not command.exists():
-        raise RuntimeError(f"There is no {command}: run `make test-infra`, or name ministack by SOUK_MINISTACK.")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    # MINISTACK_HOST is what functions are told to call: a name would have to be looked up.
-    place = {"BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "127.0.0.1", "GATEWAY_PORT": port, "MINISTACK_REGION": REGION}
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), **place, **settings}
-    with (folder / "emulator.log").open("wb") as log:
-        server = subprocess.Popen(
-            [command], cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    try:
-        await_answer(server, int(port))
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            server.wait(10)
-        with suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-
-
-def await_answer(server: subprocess.Popen[bytes], port: int) -> None:
-    """Until it listens. RuntimeError where it ends or takes too long."""
-    until = time.monotonic() + START_S
-    while time.monotonic() < until and server.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise RuntimeError("The emulator did not start: see emulator.log.")
-
-
-def left(url: str) -> list[str]:
+def standing(url: str) -> list[str]:
     """What stands in the emulator's account, by kind and name. Keys that wait to be deleted don't count."""
     return [f"{kind} {name}" for kind, (asked, names) in LISTINGS.items() for name in names(_ask(url, asked))]
 
