@@ -1,15 +1,13 @@
-"""A shop for Terraform: the example's inputs, the API's document with its integrations, and zips that only answer."""
+"""A shop for Terraform: the example's inputs, the API's document, and zips that only answer."""
 
 import json
 import zipfile
 from pathlib import Path
-from typing import Any
 
-from souk_topologies.gateway import api_document
+from souk_topologies.api import api_document
 from souk_topologies.shop import manifests
 
 INPUTS = Path(__file__).with_name("inputs.example.json")
-TIMEOUT_MS = 29_000
 
 HANDLER = '''
 import json
@@ -27,27 +25,11 @@ def handler(event, context):
 '''
 
 
-def document() -> dict[str, Any]:
-    """The API's document. Each operation names the function that answers it."""
-    services = manifests()
-    made = api_document(list(services.values()))
-    for item in made["paths"].values():
-        for operation in item.values():
-            operation["x-amazon-apigateway-integration"] = {
-                "type": "aws_proxy",
-                "httpMethod": "POST",
-                "uri": f"${{{services[operation['tags'][0]].label}}}",
-                "payloadFormatVersion": "2.0",
-                "timeoutInMillis": TIMEOUT_MS,
-            }
-    return made
-
-
 def write(folder: Path) -> None:
     """inputs.json, openapi.json, and a zip for each function's package."""
     folder.mkdir(parents=True)
     (folder / "inputs.json").write_bytes(INPUTS.read_bytes())
-    (folder / "openapi.json").write_text(json.dumps(document()))
+    (folder / "openapi.json").write_text(json.dumps(api_document(list(manifests().values()))))
     inputs = json.loads(INPUTS.read_text())
     for part in (*inputs["services"].values(), inputs["gateway"]):
         for function in part["functions"].values():

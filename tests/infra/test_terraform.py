@@ -1,20 +1,21 @@
 """Terraform's modules: their form, their own tests, what checkov says of them, and the whole shop made on an emulator
 of AWS and removed again. `make test-infra` installs what this needs."""
 
+import importlib
 import json
 import os
 import re
 import subprocess
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from souk_chassis.storage.dynamodb.schema import Table
 from souk_topologies.shop import manifests
 from tests.infra import example
-from tests.infra.emulator import emulator, left
+from tests.infra.emulator import ask, emulator, left
 from tests.infra.terraform import PARALLELISM, SOURCES, Terraform
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,10 +85,18 @@ def test_exceptions_are_few_and_each_has_its_reason() -> None:
     assert len(lines) <= MOST_EXCEPTIONS
 
 
+def tables(service: str) -> tuple[Table, ...]:
+    declared = importlib.import_module(f"souk_{service}.tables")
+    return (*declared.TABLES, *getattr(declared, "SANDBOX_TABLES", ()))
+
+
 def test_the_example_says_what_the_manifests_say() -> None:
     inputs = json.loads(example.INPUTS.read_text())["services"]
     assert {name: set(service["queues"]) for name, service in inputs.items()} == {
         name: {service.queue(event) for event in service.consumes} for name, service in manifests().items()
+    }
+    assert {name: set(service["tables"]) for name, service in inputs.items()} == {
+        name: {table.name for table in tables(name)} for name in manifests()
     }
     assert {name: set(service["publishes"]) for name, service in inputs.items()} == {
         name: {event.topic() for event in service.publishes} for name, service in manifests().items()
@@ -106,10 +115,11 @@ def known_faults() -> set[tuple[str, str]]:
     return {(kind, attribute) for kind, attributes in rows for attribute in re.findall(r"`(\w+)`", attributes)}
 
 
-def answer(url: str, **headers: str) -> dict[str, Any]:
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as response:
-        body: dict[str, Any] = json.loads(response.read())
-        return body
+def answer(url: str, path: str, **headers: str) -> dict[str, Any]:
+    """What the API on the emulator answers."""
+    server, slash, api = url.removeprefix("http://").partition("/")
+    body: dict[str, Any] = json.loads(ask(f"http://{server}", slash + api + path, headers))
+    return body
 
 
 def test_a_shop_is_made_answers_stays_and_goes(terraform: Terraform, emulated: str, tmp_path: Path) -> None:
@@ -123,14 +133,14 @@ def test_a_shop_is_made_answers_stays_and_goes(terraform: Terraform, emulated: s
     try:
         made = json.loads(terraform.run(LOCAL, "output", "-json"))
         url = made["url"]["value"]
-        assert answer(f"{url}/orders/1", Authorization="Bearer x") == {
+        assert answer(url, "/orders/1", Authorization="Bearer x") == {
             "name": "order-service",
             "version": "1",
             "who": "Bearer x",
         }
-        assert answer(f"{url}/orders/1")["who"] == "nobody", "the authorizer answers for who has no token"
-        assert answer(f"{url}/products/1") == {"name": "product-service", "version": "1", "who": None}
-        assert answer(f"{url}/ready")["name"] == "gateway", "what no route names is the gateway's"
+        assert answer(url, "/orders/1")["who"] == "nobody", "the authorizer answers for who has no token"
+        assert answer(url, "/products/1") == {"name": "product-service", "version": "1", "who": None}
+        assert answer(url, "/ready")["name"] == "gateway", "what no route names is the gateway's"
         assert set(terraform.changes(LOCAL, **variables)) == known_faults()
     finally:
         terraform.run(LOCAL, "destroy", "-auto-approve", "-no-color", at_once, **variables)

@@ -48,4 +48,12 @@ module "shop" {
     account   = data.aws_caller_identity.current.account_id
   }
   protected = false
+
+  # To AWS a batch is the action many times; the emulator asks for it by its own name.
+  actions_besides = {
+    "sns:Publish"                 = ["sns:PublishBatch"]
+    "sqs:SendMessage"             = ["sqs:SendMessageBatch"]
+    "sqs:DeleteMessage"           = ["sqs:DeleteMessageBatch"]
+    "sqs:ChangeMessageVisibility" = ["sqs:ChangeMessageVisibilityBatch"]
+  }
 }

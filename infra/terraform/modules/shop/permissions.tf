@@ -28,7 +28,7 @@ locals {
   statements = { for name, function in local.functions : name => [for permission in function.permissions : {
     Sid      = permission.sid
     Effect   = "Allow"
-    Action   = permission.actions
+    Action   = flatten([for action in permission.actions : concat([action], lookup(var.actions_besides, action, []))])
     Resource = [for resource in permission.resources : try(local.arns[resource], "unknown:${resource}")]
     # A key is used through the service that keeps what it encrypts, and never by itself.
     Condition = !anytrue([for resource in permission.resources : startswith(resource, "key/")]) ? null : {

@@ -187,3 +187,9 @@ variable "protected" {
   type        = bool
   default     = true
 }
+
+variable "actions_besides" {
+  description = "Actions that are granted together with another: what an emulator asks for by names that AWS doesn't have."
+  type        = map(list(string))
+  default     = {}
+}

@@ -73,9 +73,7 @@ def _check(settings: Settings) -> None:
     """Raises UsedWronglyError for settings that are no shop."""
     strangers = {*settings.replicas, *settings.workers}.difference(settings.parts)
     if strangers and settings.topology is Topology.AWS_LOCAL:
-        raise UsedWronglyError(
-            "functions have no processes to count: --replicas and --workers are not for aws-local"
-        )
+        raise UsedWronglyError("functions have no processes to count: --replicas and --workers are not for aws-local")
     if strangers and settings.topology is Topology.PROCESS:
         raise UsedWronglyError(
             "several processes of a service need --topology processes; shop=N is for --topology process"

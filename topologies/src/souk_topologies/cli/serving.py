@@ -91,9 +91,11 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 def _greet(url: str, settings: Settings, took_s: float) -> None:
     where = "" if str(settings.data_dir) == str(Path.cwd() / ".souk") else f" --data-dir {settings.data_dir}"
+    emulated = settings.topology is Topology.AWS_LOCAL
+    kept = "The data goes with the emulator." if emulated else f"The data stays in {settings.data_dir}"
     click.echo(
         f"\n  Souk is open after {took_s:.1f} s\n\n"
         f"    shop      {url}\n    mailbox   {url}/mailbox\n    API       {url}/docs\n"
-        f"    admin     souk token --admin{where}\n\n  Stop with Ctrl-C. The data stays in {settings.data_dir}\n",
+        f"    admin     souk token --admin{where}\n\n  Stop with Ctrl-C. {kept}\n",
         err=True,
     )

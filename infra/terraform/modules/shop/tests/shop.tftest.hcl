@@ -54,3 +54,16 @@ run "names_become_arns" {
     error_message = "What answers API Gateway is published, and nothing else."
   }
 }
+
+run "what_an_emulator_asks_for_besides" {
+  command = plan
+
+  variables {
+    actions_besides = { "sqs:ReceiveMessage" = ["sqs:ReceiveMessageBatch"] }
+  }
+
+  assert {
+    condition     = toset(local.statements["order-service-events"][0].Action) == toset(["sqs:ReceiveMessage", "sqs:ReceiveMessageBatch"])
+    error_message = "An action brings those that are granted together with it."
+  }
+}
