@@ -11,13 +11,12 @@ import aiohttp
 import msgspec
 import pytest
 
-from souk_chassis.resilience import Deadline
+from souk_chassis.runtimes.lambda_events import SCHEDULE_S, SWEPT_AFTER, SWEPT_ITEMS
 from souk_chassis.testing.dynamodb_model.limits import Charge, Meter
 from souk_topologies.cost import Assumptions
 from souk_topologies.cost.serverless import RELAY, of_step
 from tests.topology.functions import (
     CLOCK,
-    FUNCTION_S,
     FunctionsServer,
     FunctionsShop,
     WatchedTables,
@@ -197,10 +196,15 @@ def test_what_a_line_more_costs(shop: tuple[FunctionsServer, Watch], narrow: Mea
 
 
 def test_what_the_clock_asks_for(shop: tuple[FunctionsServer, Watch]) -> None:
+    """A minute's rounds: whether those of each five minutes and each hour are due would depend on when this runs."""
     server, watch = shop
     for name, function in server.shop._events.items():
+        instance: Any = function._instance
         measured = watch.measured = Measured()
-        server.run(function({}, Deadline.after(FUNCTION_S, CLOCK)))
+        server.run(instance.store.sweep(server.shop, CLOCK.now() - SWEPT_AFTER, SWEPT_ITEMS))
+        for each in instance.rounds:
+            if each.every_s <= SCHEDULE_S:
+                server.run(each.run(function._context("")))
         assert Decimal(measured.calls[""]) == ASSUMED.schedule_calls[name], name
         assert Decimal(str(measured.reads[""])) == ASSUMED.schedule_read_units[name], name
         assert not measured.writes[""], name

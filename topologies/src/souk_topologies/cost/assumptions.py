@@ -182,7 +182,7 @@ class Assumptions:
     schedule_calls: Times = _take(
         {"users": "64", "products": "194", "orders": "96", "payments": "129", "notifications": "64"},
         "calls a minute",
-        "measured: the sweep asks each of the 64 slots of an outbox; the rest is the services' rounds",
+        "measured: the sweep asks each of the 64 slots of an outbox; the rest is rounds. Those of an hour are left out",
     )
     schedule_read_units: Times = _take(
         {"users": "64", "products": "130", "orders": "80", "payments": "97", "notifications": "64"},
