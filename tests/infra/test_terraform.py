@@ -1,7 +1,6 @@
 """Terraform's modules: their form, their own tests, what checkov says of them, and that a second plan for the shop that
 stands on the emulator changes nothing. (That removing it leaves nothing, `emulated_shop` sees to.)"""
 
-import importlib
 import json
 import os
 import re

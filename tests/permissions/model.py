@@ -1,5 +1,5 @@
-"""AWS in this process, as far as functions ask for it: the model of DynamoDB, and queues, topics, functions, secrets and
-mails of the simplest kind. Nothing is refused; all is written down."""
+"""AWS in this process, as far as functions ask for it: the model of DynamoDB, and queues, topics, functions, secrets
+and mails of the simplest kind. Nothing is refused; all is written down."""
 
 import asyncio
 import json
