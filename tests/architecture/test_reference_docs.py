@@ -140,7 +140,7 @@ def limits_in_code() -> dict[str, float]:
                         found[f"{name}.{target.id}"] = value
     policy = f"{Policy.__module__}.{Policy.__name__}"
     return found | {
-        f"{policy}.{field.name}": float(getattr(Policy(), field.name)) for field in dataclasses.fields(Policy)
+        f"{policy}.{field.name}": float(getattr(Policy(), field.name)) for field in msgspec.structs.fields(Policy)
     }
 
 

@@ -1,12 +1,12 @@
 """The whole shop on memory adapters, on a bench: five services, driven by hand, audited by their own books."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import replace
 from functools import cache
 from typing import Any, cast
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity, Role
 from souk_chassis.auth.keys import SigningKey, new_key

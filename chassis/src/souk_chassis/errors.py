@@ -5,10 +5,11 @@ circuit breaker stands in one table here, so that no service decides it again. K
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
+
+import msgspec
 
 
 class ErrorKind(StrEnum):
@@ -89,8 +90,7 @@ class SoukError(Exception):
         return f"{self.kind} ({self.code}): {self.detail}"
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorType:
+class ErrorType(msgspec.Struct, frozen=True):
     """An error that an operation declares: its kind, its code and a title that does not vary. Call it to make one."""
 
     kind: ErrorKind

@@ -4,9 +4,10 @@ OpenAPI, wiring and (later) permissions come from it; the architecture tests com
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from souk_chassis.events.event import MAX_EVENTS, Event
 from souk_chassis.operation import Access, AnyOperation
@@ -15,15 +16,13 @@ from souk_chassis.storage.dynamodb.schema import Table
 Implementation = Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
+class Database(msgspec.Struct, frozen=True):
     """A PostgreSQL database that this service alone reads and writes."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Consumer:
+class Consumer(msgspec.Struct, frozen=True):
     """How a service hears an event.
 
     `apply(ctx, unit, deliveries)` does the effect in the unit of work that also acknowledges them. Where a remote call
@@ -60,11 +59,10 @@ class Part(StrEnum):
     """Hears events, hands on the outbox, and does the rounds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Uses:
+class Uses(msgspec.Struct, frozen=True):
     """What one part needs on AWS beside what follows from the rest of the manifest: no more is granted to it."""
 
-    tables: Mapping[Table, str] = field(default_factory=dict)
+    tables: Mapping[Table, str] = {}
     """DynamoDB's actions on a table, such as `GetItem Query`, and on an index of it, such as `Query:byName`."""
     calls: Sequence[AnyOperation] = ()
     """Which of the service's calls this part makes. Who calls signs."""
@@ -73,8 +71,7 @@ class Uses:
     sends_mail: bool = False
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(msgspec.Struct, frozen=True):
     """One service's declaration. `name` is the plural noun; logs show it as `<singular>-service`."""
 
     name: str
@@ -82,9 +79,9 @@ class Service:
     owns: Sequence[Database | Table]
     implements: Mapping[AnyOperation, Implementation]
     publishes: Sequence[type[Event]] = ()
-    consumes: Mapping[type[Event], Consumer] = field(default_factory=dict)
+    consumes: Mapping[type[Event], Consumer] = {}
     calls: Sequence[AnyOperation] = ()
-    parts: Mapping[Part, Uses] = field(default_factory=dict)
+    parts: Mapping[Part, Uses] = {}
 
     @property
     def tables(self) -> tuple[Table, ...]:

@@ -6,7 +6,6 @@ and permissions are read from the declaration.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
@@ -33,8 +32,7 @@ class Access(StrEnum):
     """Other services whose manifest declares the call. Such an operation has no public route."""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """An HTTP method and a path template, such as `/orders/{orderId}`."""
 
     method: str
@@ -66,8 +64,7 @@ def PATCH(path: str) -> Route:  # noqa: N802 - named as HTTP names it
     return Route("PATCH", path)
 
 
-@dataclass(frozen=True, slots=True)
-class Throttle:
+class Throttle(msgspec.Struct, frozen=True):
     """How often gateways let an operation be asked for: `rate_per_s` requests a second on average, and `burst` at once.
 
     Raises ValueError where nothing would be let through.
@@ -81,8 +78,7 @@ class Throttle:
             raise ValueError(f"{self} lets nothing through")
 
 
-@dataclass(frozen=True, eq=False)
-class Operation(Generic[Req, Res]):
+class Operation(msgspec.Struct, Generic[Req, Res], frozen=True, eq=False):
     """A use case that a service offers.
 
     `service` is the one that implements it. `headers` names request fields that come from an HTTP header; path
@@ -103,7 +99,7 @@ class Operation(Generic[Req, Res]):
     status: int = 200
     idempotent: bool = False
     errors: Sequence[ErrorType] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     location: str | None = None
     streams: bool = False
     token_optional: bool = False
@@ -118,8 +114,7 @@ class Operation(Generic[Req, Res]):
             raise ValueError(f"{self.name}: an operation has a public route, or access SERVICE, and never both")
 
 
-@dataclass(frozen=True, slots=True)
-class Created(Generic[Res]):
+class Created(msgspec.Struct, Generic[Res], frozen=True):
     """Returned instead of the bare response by an operation that made the object rather than changed it."""
 
     value: Res

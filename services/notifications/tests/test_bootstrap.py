@@ -1,10 +1,10 @@
 """The notifications service as a topology builds it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from souk_chassis.auth.identity import Caller, Identity, Role
 from souk_chassis.auth.keys import new_key

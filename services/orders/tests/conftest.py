@@ -2,11 +2,11 @@
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from souk_chassis import wire
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity, Role

@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -233,15 +232,15 @@ async def test_a_return_is_found_by_its_key(store: OrderStore, draft: Any) -> No
     note = ReturnNote("r1", "o1", 120, S.RETURNED, NOW, "key", b"print")
     async with store.unit() as unit:
         await unit.note_return(note)
-        await unit.note_return(replace(note, return_id="r2", key=None))
-        await unit.note_return(replace(note, return_id="r3", order_id="o2"))
+        await unit.note_return(note._replace(return_id="r2", key=None))
+        await unit.note_return(note._replace(return_id="r3", order_id="o2"))
     async with store.unit() as unit:
         assert await unit.find_return("o1", "key") == note
         assert await unit.find_return("o1", "other") is None
 
     async def fail() -> None:
         async with store.unit() as unit:
-            await unit.note_return(replace(note, return_id="r4", key="lost"))
+            await unit.note_return(note._replace(return_id="r4", key="lost"))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from souk_chassis import wire
 from souk_chassis.auth.keys import new_key
@@ -266,7 +267,7 @@ async def shop(request: pytest.FixtureRequest, new_database: Callable[[], Awaita
     url = await new_database() if "postgres" in request.param else None
     clock, lines = ManualClock(datetime.now(UTC)), LogWriter(io.StringIO())
     instance = await build(Foundation(clock, new_key("payments"), {}, url))
-    instance = replace(instance, log=Log(service.label, lines))
+    instance = structs.replace(instance, log=Log(service.label, lines))
     yield Shop(instance, clock, deliveries=2 if "twice" in request.param else 1)
     await instance.close()
     lines.close()

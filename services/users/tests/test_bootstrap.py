@@ -1,10 +1,10 @@
 """The users service as a topology builds it, called as others call it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from souk_chassis.auth.identity import ANONYMOUS, Caller
 from souk_chassis.auth.keys import new_key

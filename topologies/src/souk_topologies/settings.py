@@ -23,6 +23,8 @@ class Topology(StrEnum):
 
     PROCESS = "process"
     PROCESSES = "processes"
+    AWS_LOCAL = "aws-local"
+    """Functions on an emulator of AWS, made by Terraform."""
 
 
 class Switches(msgspec.Struct, frozen=True):
@@ -94,8 +96,16 @@ class Settings:
         return self.environment.get("SOUK_DATABASE_URL") or None
 
     @property
+    def has_sample(self) -> bool:
+        """Whether it gets the sample catalogue: not on a server of one's own, nor where each product is a function's
+        answer and 2,000 of them take minutes."""
+        return self.sample and self.database_url is None and self.topology is not Topology.AWS_LOCAL
+
+    @property
     def parts(self) -> tuple[str, ...]:
-        """What has processes of its own, the one that has the shop's address last."""
+        """What has processes of its own, the one that has the shop's address last. Functions have none."""
+        if self.topology is Topology.AWS_LOCAL:
+            return ()
         return (SHOP,) if self.topology is Topology.PROCESS else (*SERVICES, GATEWAY)
 
     @property

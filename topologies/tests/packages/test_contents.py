@@ -44,8 +44,8 @@ def test_a_package_holds_its_own_service_and_what_that_needs(packages: Mapping[s
     assert tops(packages[name]) - BELOW_3_13 == BASE | OWN[name]
 
 
-def test_the_edge_holds_the_document_and_no_service(packages: Mapping[str, Path]) -> None:
-    assert tops(packages["edge"]) - BELOW_3_13 == BASE - {"souk_contracts"} | {"openapi"}
+def test_the_edge_holds_the_document_and_the_pages_and_no_service(packages: Mapping[str, Path]) -> None:
+    assert tops(packages["edge"]) - BELOW_3_13 == BASE - {"souk_contracts"} | {"openapi", "pages"}
     with ZipFile(packages["edge"]) as zipped:
         assert zipped.read("openapi.json").decode() == souk("render", "openapi").stdout
 

@@ -35,7 +35,8 @@ from souk_chassis.runtimes.lambda_ import handler
 class Context:
     def get_remaining_time_in_millis(self):
         return 10_000
-event = {"routeKey": "GET /openapi.json", "rawPath": "/openapi.json", "requestContext": {}, "headers": {}}
+event = {"routeKey": "$default", "rawPath": "/openapi.json", "headers": {}}
+event["requestContext"] = {"http": {"method": "GET"}}
 print(json.dumps(handler(event, Context())))
 """
 

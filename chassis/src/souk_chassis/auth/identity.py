@@ -1,6 +1,5 @@
 """Identities: what a verified token says of the caller."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -17,8 +16,7 @@ class Role(StrEnum):
     SERVICE = "service"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """On whose behalf a call is made."""
 
     role: Role

@@ -6,21 +6,26 @@ Each service signs with its own key and knows only the public keys of the others
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 if TYPE_CHECKING:  # it takes 50 ms to import: who never signs or verifies, such as most starts on Lambda, goes without
+    from pathlib import Path
+
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 
-@dataclass(frozen=True)
-class SigningKey:
+class SigningKey(msgspec.Struct, frozen=True, dict=True):
     """The private key of one issuer, as PEM (PKCS 8). The key id is the issuer's name."""
 
     issuer: str
-    pem: bytes = field(repr=False)
+    pem: bytes
+
+    def __repr__(self) -> str:
+        """Without the key itself: what is shown may be logged."""
+        return f"SigningKey(issuer={self.issuer!r})"
 
     @cached_property
     def private(self) -> "Ed25519PrivateKey":
@@ -41,8 +46,7 @@ class SigningKey:
         return {**key, "kid": self.issuer, "use": "sig", "alg": "EdDSA"}
 
 
-@dataclass(frozen=True, slots=True)
-class PublicKeys:
+class PublicKeys(msgspec.Struct, frozen=True):
     """The public keys by issuer."""
 
     by_issuer: "Mapping[str, Ed25519PublicKey]"
@@ -78,7 +82,7 @@ def jwks(keys: Iterable[SigningKey]) -> dict[str, Any]:
     return {"keys": [key.jwk() for key in keys]}
 
 
-def load_key(path: Path) -> SigningKey:
+def load_key(path: "Path") -> SigningKey:
     """Read an issuer's key from a PEM file named after the issuer. Raises ValueError where it holds none."""
     key = SigningKey(path.stem, path.read_bytes())
     try:
@@ -88,7 +92,7 @@ def load_key(path: Path) -> SigningKey:
     return key
 
 
-def load_or_create_keys(folder: Path, issuers: Iterable[str]) -> dict[str, SigningKey]:
+def load_or_create_keys(folder: "Path", issuers: Iterable[str]) -> dict[str, SigningKey]:
     """The issuers' keys in `folder`, made where missing (files of mode 0600), and `jwks.json` beside them."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys: dict[str, SigningKey] = {}
@@ -101,7 +105,7 @@ def load_or_create_keys(folder: Path, issuers: Iterable[str]) -> dict[str, Signi
     return keys
 
 
-def _write_private(path: Path, content: bytes) -> None:
+def _write_private(path: "Path", content: bytes) -> None:
     temporary = path.with_name(path.name + ".new")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)

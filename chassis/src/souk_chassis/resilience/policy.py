@@ -1,10 +1,9 @@
 """The limits of one dependency, each with a name. What is not set is the shop's default."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """How a pipeline treats its dependency. Raises ValueError for limits that contradict themselves."""
 
     timeout_s: float = 3.0

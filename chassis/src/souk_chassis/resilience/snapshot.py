@@ -1,14 +1,11 @@
 """What a pipeline shows of itself, to the console and to metrics."""
 
-from dataclasses import dataclass
-
 import msgspec
 
 from souk_chassis.resilience.breaker import BreakerState
 
 
-@dataclass(slots=True)
-class Counters:
+class Counters(msgspec.Struct):
     """Counted since the pipeline was made. The snapshot says what each means."""
 
     calls: int = 0

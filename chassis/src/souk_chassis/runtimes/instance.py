@@ -1,8 +1,9 @@
 """A service that has been built: its manifest with the dependencies that its bootstrap made."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
 
 from souk_chassis.auth.keys import SigningKey
 from souk_chassis.clock import Clock
@@ -16,16 +17,14 @@ if TYPE_CHECKING:  # whoever is given one has it imported
     from souk_chassis.aws.client import AwsClient
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(msgspec.Struct, frozen=True):
     """Work of the service's own that is done again and again, such as a reconciler's, every so many seconds."""
 
     run: Callable[[Context[Any]], Awaitable[object]]
     every_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Aws:
+class Aws(msgspec.Struct, frozen=True):
     """The way to AWS, for a service that keeps its data in DynamoDB and hears from SQS."""
 
     dynamodb: DynamoClient
@@ -33,8 +32,7 @@ class Aws:
     client: "AwsClient"
 
 
-@dataclass(frozen=True)
-class Foundation:
+class Foundation(msgspec.Struct, frozen=True):
     """What a topology gives a `bootstrap.build`. With neither `aws` nor a `database_url` the service runs in memory."""
 
     clock: Clock
@@ -44,8 +42,7 @@ class Foundation:
     aws: Aws | None = None
 
 
-@dataclass(frozen=True)
-class Instance:
+class Instance(msgspec.Struct, frozen=True):
     """One running service. `closers` are awaited in order when it stops."""
 
     manifest: Service
@@ -54,7 +51,7 @@ class Instance:
     clock: Clock
     log: Log
     rounds: Sequence[Round] = ()
-    closers: Sequence[Callable[[], Awaitable[None]]] = field(default_factory=tuple)
+    closers: Sequence[Callable[[], Awaitable[None]]] = ()
 
     @property
     def database(self) -> Database[Any]:

@@ -7,9 +7,10 @@ comes along with the request and is answered here, in the form of every other er
 import base64
 import binascii
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+
+import msgspec
 
 from souk_chassis import wire
 from souk_chassis.auth.access import check_access
@@ -33,8 +34,7 @@ Event = Mapping[str, Any]
 """What API Gateway hands to a function, read as JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True):
     """A request, whichever payload brought it. `route` is as in the document, such as `GET /orders/{orderId}`."""
 
     route: str

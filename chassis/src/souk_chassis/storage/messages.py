@@ -1,7 +1,8 @@
 """Messages as what they hold: counted, and taken apart again where one event of several must go its own way."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from souk_chassis import wire
 from souk_chassis.events.event import events_of

@@ -7,9 +7,10 @@ suite is in `souk_chassis.testing`.
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
+
+import msgspec
 
 from souk_chassis.events.event import Event, Stored
 
@@ -22,8 +23,7 @@ MAX_REASON = 2_000
 U_co = TypeVar("U_co", bound="Unit", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     """A message in a queue, of `count` events. `attempts` counts the deliveries before this one."""
 
     event_id: str
@@ -32,8 +32,7 @@ class Waiting:
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class QueueState:
+class QueueState(msgspec.Struct, frozen=True):
     """What waits in a queue, in events. `oldest_s` is the age of the oldest one, in seconds."""
 
     name: str
@@ -42,8 +41,7 @@ class QueueState:
     dead: int
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetter(msgspec.Struct, frozen=True):
     """An event that was given up, with the reason."""
 
     queue: str
@@ -172,8 +170,7 @@ class Target(Protocol):
         """Put messages into queues. Repeats are passed over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subscriptions:
+class Subscriptions(msgspec.Struct, frozen=True):
     """Who hears what: event type to (service, queue) pairs, and the way to each service's queues."""
 
     by_type: Mapping[str, Sequence[tuple[str, str]]]

@@ -6,9 +6,11 @@ nothing moves any more. `assert_unwinds_at_every_step` fails every step in every
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from msgspec.structs import replace
 
 from souk_chassis.context import Dispatcher
 from souk_chassis.errors import SoukError, unavailable

@@ -5,10 +5,10 @@ locals {
   operations = merge([
     for path, item in var.document.paths : {
       for method, operation in item : "${upper(method)} ${path}" => {
-        function   = regex("[A-Za-z0-9_-]+", operation["x-amazon-apigateway-integration"].uri)
-        type       = operation["x-amazon-apigateway-integration"].type
-        format     = operation["x-amazon-apigateway-integration"].payloadFormatVersion
-        timeout_ms = operation["x-amazon-apigateway-integration"].timeoutInMillis
+        function   = try(regex("[A-Za-z0-9_-]+", operation["x-amazon-apigateway-integration"].uri), "")
+        type       = try(operation["x-amazon-apigateway-integration"].type, "")
+        format     = try(operation["x-amazon-apigateway-integration"].payloadFormatVersion, "")
+        timeout_ms = try(operation["x-amazon-apigateway-integration"].timeoutInMillis, 29000)
         # A guest may call what also takes no token: the authorizer lets everybody through, with who he is.
         authorized = anytrue([for scheme in try(operation.security, []) : contains(keys(scheme), "bearer")])
       } if contains(local.methods, method)

@@ -10,19 +10,18 @@ resource "aws_apigatewayv2_stage" "this" {
   name        = "$default"
   auto_deploy = true
 
+  # No metrics by route: each would cost as much as an alarm, and the access log names the route.
   default_route_settings {
-    throttling_rate_limit    = var.throttles["default"].rate
-    throttling_burst_limit   = var.throttles["default"].burst
-    detailed_metrics_enabled = true
+    throttling_rate_limit  = var.throttles["default"].rate
+    throttling_burst_limit = var.throttles["default"].burst
   }
 
   dynamic "route_settings" {
     for_each = { for route, throttle in var.throttles : route => throttle if route != "default" }
     content {
-      route_key                = route_settings.key
-      throttling_rate_limit    = route_settings.value.rate
-      throttling_burst_limit   = route_settings.value.burst
-      detailed_metrics_enabled = true
+      route_key              = route_settings.key
+      throttling_rate_limit  = route_settings.value.rate
+      throttling_burst_limit = route_settings.value.burst
     }
   }
 

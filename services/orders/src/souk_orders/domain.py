@@ -1,7 +1,6 @@
 """Orders as values: their lines, the table of their states, and what a return may take back. No I/O, no clock."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -144,8 +143,7 @@ def units_by_product(lines: Sequence[Line]) -> dict[str, int]:
     return units
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(NamedTuple):
     """What a return comes to: units back by line, the refund, and whether nothing is left."""
 
     by_line: Mapping[int, int]
@@ -153,8 +151,7 @@ class Returned:
     all_returned: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnNote:
+class ReturnNote(NamedTuple):
     """A return that was accepted, as its answer said. `key` and `fingerprint` tell a repeat."""
 
     return_id: str

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 import msgspec
@@ -44,8 +43,7 @@ FORGET_EVERY_S = 3600.0
 """Seconds between two such clean-ups."""
 
 
-@dataclass(frozen=True)
-class Orders:
+class Orders(msgspec.Struct, frozen=True):
     """What the orders service's operations work with."""
 
     store: OrderStore

@@ -1,9 +1,10 @@
 """What the orders service needs of a store."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+import msgspec
 
 from souk_chassis.storage.ports import Store, Unit
 from souk_contracts.order_books import OrderBook, OrderState
@@ -15,8 +16,7 @@ ALL = frozenset(OrderStatus)
 """Every state."""
 
 
-@dataclass(frozen=True, slots=True)
-class Overdue:
+class Overdue(msgspec.Struct, frozen=True):
     """An order that should have ended by now, with what its first event said."""
 
     head: Head
@@ -24,8 +24,7 @@ class Overdue:
     lines: tuple[Line, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True):
     """Whose order it is, and its history so far."""
 
     head: Head

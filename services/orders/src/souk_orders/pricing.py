@@ -2,8 +2,9 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from souk_chassis.context import Context
 from souk_chassis.errors import SoukError
@@ -17,8 +18,7 @@ PATIENCE_S = 0.05
 """How long further orders wait for an answer that is under way before they are asked for without it, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
+class Prices(msgspec.Struct, frozen=True):
     """Prices in minor units by product. A product that does not exist is not in it. `cached` marks last known ones."""
 
     by_product: Mapping[str, int]
@@ -47,8 +47,7 @@ class LastKnownPrices:
         return known if len(known) == len(found) else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(msgspec.Struct, frozen=True):
     ctx: Context[Any]
     product_ids: tuple[str, ...]
 

@@ -1,6 +1,7 @@
 """The emulator of AWS (ministack): one process on the loopback interface, with all that it starts."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,15 +25,19 @@ class EmulatorError(RuntimeError):
 
 @contextmanager
 def emulator(folder: Path, **settings: str) -> Iterator[str]:
-    """The address of a new emulator. What it writes goes into `folder`. Raises EmulatorError, ConfigError."""
+    """The address of a new emulator. Its log stays in `folder`; what else it writes goes with it. Raises EmulatorError,
+    ConfigError."""
     command = find_emulator()
+    work = folder / "emulator"
+    shutil.rmtree(work, ignore_errors=True)  # what one that was killed has left
+    work.mkdir()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {
         "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
+        "HOME": str(work),
+        "TMPDIR": str(work),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",  # what functions are told to call: a name would have to be looked up
         "MINISTACK_REGION": REGION,
@@ -41,13 +46,14 @@ def emulator(folder: Path, **settings: str) -> Iterator[str]:
     }
     with (folder / "emulator.log").open("wb") as log:
         server = subprocess.Popen(  # noqa: S603 - the command that was found
-            [command], cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            [command], cwd=work, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
         _await_answer(server, port)
         yield f"http://127.0.0.1:{port}"
     finally:
         _end(server)
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _await_answer(server: subprocess.Popen[bytes], port: int) -> None:

@@ -17,6 +17,8 @@ from souk_topologies.settings import DEFAULT_PORT, Settings, Topology, read_coun
 from souk_topologies.shop import GATEWAY, SERVICES, SHOP
 
 START_TIMEOUT_S = 60.0
+EMULATED_START_TIMEOUT_S = 420.0
+"""How long a shop may take to start, in seconds. Terraform waits a minute for the emulator's queues alone."""
 STOP_TIMEOUT_S = 30.0
 EXIT_TIMEOUT_S = 3.0
 
@@ -70,6 +72,8 @@ def _counts(given: Sequence[str], option: str, names: Sequence[str]) -> dict[str
 def _check(settings: Settings) -> None:
     """Raises UsedWronglyError for settings that are no shop."""
     strangers = {*settings.replicas, *settings.workers}.difference(settings.parts)
+    if strangers and settings.topology is Topology.AWS_LOCAL:
+        raise UsedWronglyError("functions have no processes to count: --replicas and --workers are not for aws-local")
     if strangers and settings.topology is Topology.PROCESS:
         raise UsedWronglyError(
             "several processes of a service need --topology processes; shop=N is for --topology process"
@@ -98,7 +102,8 @@ def _detach(settings: Settings, data: DataDir) -> None:
     with data.log.open("ab") as log:
         start = log.tell()
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)  # noqa: S603 - our own program
-    deadline = time.monotonic() + START_TIMEOUT_S
+    patience_s = EMULATED_START_TIMEOUT_S if settings.topology is Topology.AWS_LOCAL else START_TIMEOUT_S
+    deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         state = data.read_state()
         if state is not None and state.pid == child.pid:
@@ -112,7 +117,7 @@ def _detach(settings: Settings, data: DataDir) -> None:
             raise FoundWrongError(f"the shop did not start: {said} (see {data.log})")
         time.sleep(0.05)
     child.terminate()
-    raise FoundWrongError(f"the shop did not start within {START_TIMEOUT_S:.0f} s (see {data.log})")
+    raise FoundWrongError(f"the shop did not start within {patience_s:.0f} s (see {data.log})")
 
 
 @click.command()

@@ -6,9 +6,9 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 MADE = (1980, 1, 1, 0, 0, 0)
 """The time of every file: the oldest that a zip can tell."""
-MODE = 0o644
+_MODE = 0o644
 """Everybody may read a file: Lambda runs functions as a user of its own."""
-LEVEL = 6
+_LEVEL = 6
 """How hard deflate tries. 9 takes twice the time for half a per cent."""
 _UNIX = 3
 
@@ -16,11 +16,11 @@ _UNIX = 3
 def archive(files: Mapping[str, bytes]) -> bytes:
     """The zip of these files, sorted by path."""
     written = io.BytesIO()
-    with ZipFile(written, "w", ZIP_DEFLATED, compresslevel=LEVEL) as zipped:
+    with ZipFile(written, "w", ZIP_DEFLATED, compresslevel=_LEVEL) as zipped:
         for path in sorted(files):
             entry = ZipInfo(path, MADE)
             entry.create_system = _UNIX
-            entry.external_attr = (0o100000 | MODE) << 16
+            entry.external_attr = (0o100000 | _MODE) << 16
             entry.compress_type = ZIP_DEFLATED
-            zipped.writestr(entry, files[path], compresslevel=LEVEL)
+            zipped.writestr(entry, files[path], compresslevel=_LEVEL)
     return written.getvalue()

@@ -33,8 +33,7 @@ def build_packages(root: Path, out: Path, edge_files: Mapping[str, bytes], targe
     """Write the package of each service and of the edge into `out`, and tell of each when it is there.
 
     `root` is a checkout, `edge_files` what the gateway's function serves (`souk_topologies.edge`). Byte code is in a
-    package where the
-    target's Python is the running one. Raises PackageError, OSError.
+    package where the target's Python is the running one. Raises PackageError, OSError.
     """
     members = read_members(root)
     out.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,11 @@
 """How a table is keyed: what the adapters agree on with whoever makes the tables, Terraform or a test."""
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Index:
+
+class Index(msgspec.Struct, frozen=True):
     """A global secondary index. Items that lack one of its two keys are not in it. `whole` projects all attributes."""
 
     name: str
@@ -14,8 +14,7 @@ class Index:
     whole: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """A table: its name, its keys (strings all), its indexes, and the attribute by which DynamoDB lets items expire.
 
     `streams`: what is written to it is shown by a stream, in the new form.

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from souk_chassis.storage.dynamodb.schema import Table
 from souk_chassis.storage.dynamodb.tables import Tables
@@ -13,8 +14,7 @@ LEAST_SHARE = 8
 """Of each partition key at least so many items are read at a time, or twice its even share where that is more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shards:
+class Shards(msgspec.Struct, frozen=True):
     """The partition keys `names` of an index, which is sorted by `sort_key` in each. No two items have the same one."""
 
     tables: Tables

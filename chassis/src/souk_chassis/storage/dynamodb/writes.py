@@ -4,8 +4,9 @@ All names and values go in as placeholders, so that no attribute's name can be o
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from souk_chassis.storage.dynamodb.schema import Table
 from souk_chassis.storage.dynamodb.values import Row, to_attribute, to_item
@@ -17,8 +18,7 @@ _COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
 _FUNCTIONS = {"absent": "attribute_not_exists", "present": "attribute_exists"}
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(msgspec.Struct, frozen=True):
     """An action on one item: `kind` is Put, Update, Delete or ConditionCheck, `request` its parameters."""
 
     kind: str

@@ -93,3 +93,17 @@ run "an_integration_of_another_type" {
 
   expect_failures = [aws_apigatewayv2_api.this]
 }
+
+run "an_operation_without_an_integration" {
+  command = plan
+
+  module {
+    source = "../api"
+  }
+
+  variables {
+    document = { paths = { "/orders" = { get = { operationId = "list_orders" } } } }
+  }
+
+  expect_failures = [aws_apigatewayv2_api.this]
+}

@@ -9,8 +9,9 @@ comes last.
 import asyncio
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+
+import msgspec
 
 from souk_chassis import wire
 from souk_chassis.clock import Clock
@@ -49,12 +50,11 @@ TRANSACTION_BYTES = 4_000_000
 """The most that is put into one transaction, in bytes of JSON. DynamoDB takes 4 MB of items, which weigh less."""
 
 
-@dataclass(slots=True)
-class Piece:
+class Piece(msgspec.Struct):
     """What must be kept together. `places` is the order that it makes."""
 
-    writes: list[Write] = field(default_factory=list)
-    events: list[Stored] = field(default_factory=list)
+    writes: list[Write] = []
+    events: list[Stored] = []
     places: str | None = None
 
     @property
