@@ -74,9 +74,8 @@ class Account:
     """The second account: a `Place`."""
 
     def __init__(self, shop: Emulated, keys: Mapping[str, SigningKey], edge: Path) -> None:
-        self.keys = keys
-        self.transport = WatchedTransport()
-        self.make_dynamo = make_dynamo
+        self._keys = keys
+        self._transport = WatchedTransport()
         self.policies: dict[str, list[Statement]] = {}
         """What each role may do, a statement an action and resource."""
         self._shop = shop
@@ -85,6 +84,20 @@ class Account:
         self._sessions: dict[str, dict[str, str]] = {}
 
     # --- the place
+
+    @property
+    def keys(self) -> Mapping[str, SigningKey]:
+        """See `Place`."""
+        return self._keys
+
+    @property
+    def transport(self) -> WatchedTransport:
+        """See `Place`."""
+        return self._transport
+
+    def make_dynamo(self, aws: AwsClient) -> DynamoClient:
+        """See `Place`: it goes by the transport."""
+        return HttpDynamoClient(aws)
 
     def environment(self, function: str) -> Mapping[str, str]:
         """See `Place`."""
@@ -190,11 +203,6 @@ class Account:
         }
         await owner.rest(LAMBDA, "POST", "/2015-03-31/functions", encode(request))
         await owner.close()
-
-
-def make_dynamo(aws: AwsClient) -> DynamoClient:
-    """See `Place`: it goes by the transport."""
-    return HttpDynamoClient(aws)
 
 
 def grant_of(statement: Statement) -> Grant:

@@ -2,11 +2,13 @@
 
 import json
 import re
-import urllib.request
 from collections.abc import Callable
+from http.client import HTTPConnection
 from typing import Any
 
 from souk_topologies.aws_local.emulator import REGION
+
+ANSWER_S = 40.0
 
 Asked = tuple[str, str, dict[str, str], bytes]
 
@@ -19,10 +21,20 @@ def standing(url: str) -> list[str]:
 def _ask(url: str, asked: Asked) -> str:
     service, path, headers, body = asked
     scope = f"Credential=test/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
-    request = urllib.request.Request(url + path, data=body or None, headers=headers)
-    request.add_header("Authorization", f"AWS4-HMAC-SHA256 {scope}")
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return str(answer.read().decode())
+    return ask(url, path, {**headers, "Authorization": f"AWS4-HMAC-SHA256 {scope}"}, body)
+
+
+def ask(url: str, path: str, headers: dict[str, str], body: bytes = b"") -> str:
+    """What an HTTP server on this machine answers: to a POST where there is a body. AssertionError if not with 200."""
+    connection = HTTPConnection(url.removeprefix("http://"), timeout=ANSWER_S)
+    try:
+        connection.request("POST" if body else "GET", path, body or None, headers)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+    finally:
+        connection.close()
+    assert answer.status == 200, f"{path} answers {answer.status}: {text[:500]}"
+    return text
 
 
 def _json(service: str, target: str, version: str = "1.1") -> Asked:

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from souk_chassis.config import ConfigError
 from souk_topologies.aws_local.terraform import LOCAL, SOURCES, Terraform
 from tests.infra.shop import EmulatedShop
+from tests.infra.standing import ask
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKOV = ROOT / "build/checkov/bin/checkov"
@@ -110,5 +110,5 @@ def test_a_second_plan_changes_what_the_emulator_forgets_and_nothing_else(emulat
 
 
 def test_the_shop_is_ready(emulated_shop: EmulatedShop) -> None:
-    with urllib.request.urlopen(f"{emulated_shop.api}/ready", timeout=60) as response:
-        assert json.loads(response.read()) == {"status": "ready", "missing": {}}
+    path = f"{emulated_shop.api.removeprefix(emulated_shop.endpoint)}/ready"
+    assert json.loads(ask(emulated_shop.endpoint, path, {})) == {"status": "ready", "missing": {}}

@@ -1,6 +1,6 @@
 """What the manifests grant to each function, and which of that no exercise can show to be needed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import cache
 from typing import Any
 
@@ -62,3 +62,24 @@ def not_asked(function: str, grant: Grant) -> bool:
     action, resource = grant
     by_kind = action, resource.partition("/")[0]
     return by_kind in NOT_ASKED or (function.endswith(f"-{Part.EVENTS}") and by_kind in NOT_ASKED_BY_EVENTS)
+
+
+def differences(function: str, asked: Set[Grant]) -> list[str]:
+    """What a function asks for and is not granted, and what it is granted and does not ask for."""
+    provable = {grant for grant in granted()[function] if not not_asked(function, grant)}
+    missing = [f"{action} on {resource} is asked for and not granted" for action, resource in asked - provable]
+    idle = [f"{action} on {resource} is granted and never asked for" for action, resource in provable - asked]
+    return sorted(missing + idle)
+
+
+def undeclared(used: Mapping[tuple[str, str], Set[tuple[str, str]]]) -> list[str]:
+    """What functions, by service and part, did with tables and are not granted: (table, action[:index]) pairs."""
+    services, found = manifests(), []
+    for (service, part), did in used.items():
+        function = services[service].function(Part(part))
+        for table, what in did:
+            action, _, index = what.partition(":")
+            grant = f"dynamodb:{action}", f"index/{table}/{index}" if index else f"table/{table}"
+            if grant not in granted()[function]:
+                found.append(f"{function}: {' on '.join(grant)}")
+    return sorted(found)

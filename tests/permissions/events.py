@@ -85,7 +85,7 @@ def messages(queue: str, *bodies: str, attempt: int = 1) -> dict[str, Any]:
 def outbox(*types: type[Event]) -> dict[str, Any]:
     """What the stream of an events table shows: an item of the outbox with an event of each type."""
     now = SystemClock().now()
-    envelopes = [
+    envelopes: list[Envelope[dict[str, Any]]] = [
         Envelope(id=uuid7(), source="/souk/here", type=each.type_name(), subject="1", time=now, data={})
         for each in types
     ]

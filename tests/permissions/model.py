@@ -21,7 +21,6 @@ from tests.permissions.actions import grants_of, on_tables
 from tests.permissions.stage import Stage, recording
 
 PUBLISHED = b"<PublishBatchResponse><PublishBatchResult/></PublishBatchResponse>"
-INVOKE_S = 20.0
 
 
 class WatchedModel:
@@ -45,13 +44,17 @@ class ModelOfAws:
     """A `Place` and a `Transport` in one."""
 
     def __init__(self, keys: Mapping[str, SigningKey], folder: Path) -> None:
-        self.keys = keys
-        self.transport = self
+        self._keys = keys
         self._folder = folder
         self._functions = declared.functions(keys)
         tables = [table for service in manifests().values() for table in service.tables]
         self._dynamo = WatchedModel(DynamoModel(tables))
         self._queues: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
+
+    @property
+    def keys(self) -> Mapping[str, SigningKey]:
+        """See `Place`."""
+        return self._keys
 
     def environment(self, function: str) -> Mapping[str, str]:
         """See `Place`."""
@@ -71,7 +74,12 @@ class ModelOfAws:
         """See `Place`."""
         return {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
-    def make_dynamo(self, _: AwsClient) -> DynamoClient:
+    @property
+    def transport(self) -> "ModelOfAws":
+        """See `Place`."""
+        return self
+
+    def make_dynamo(self, aws: AwsClient) -> DynamoClient:
         """See `Place`."""
         return self._dynamo
 

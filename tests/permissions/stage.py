@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol
 from unittest.mock import patch
 
@@ -19,14 +20,17 @@ from souk_chassis.clock import SystemClock
 from souk_chassis.runtimes import lambda_
 from souk_chassis.storage.dynamodb import http_client
 from souk_chassis.storage.dynamodb.client import DynamoClient
+from souk_topologies.aws_local.tools import CHECKOUT
+from souk_topologies.edge import edge_files
+from souk_topologies.shop import manifests
 from tests.permissions.actions import Grant
 
 Event = Mapping[str, Any]
-MakeDynamo = Callable[[AwsClient], DynamoClient]
 
 REMAINING_S = 20.0
 """What a function has for an event, in seconds."""
-DAY = timedelta(days=1)
+LONG_DAYS = 40
+"""How far ahead rounds are done, in days: what waits for the longest, idempotency keys, is forgotten after 30."""
 
 
 @dataclass
@@ -52,12 +56,16 @@ class RefusedError(Exception):
 class Place(Protocol):
     """Where functions run: an AWS."""
 
-    keys: Mapping[str, SigningKey]
-    """The services' keys, with which tokens are signed."""
-    transport: Transport
-    """The way to AWS. It writes into `recording`."""
-    make_dynamo: MakeDynamo
-    """The client of DynamoDB, where that does not go by the transport."""
+    @property
+    def keys(self) -> Mapping[str, SigningKey]:
+        """The services' keys, with which tokens are signed."""
+
+    @property
+    def transport(self) -> Transport:
+        """The way to AWS. It writes into `recording`."""
+
+    def make_dynamo(self, aws: AwsClient) -> DynamoClient:
+        """The client of DynamoDB, which need not go by the transport."""
 
     def environment(self, function: str) -> Mapping[str, str]:
         """The environment of a function, without credentials."""
@@ -69,15 +77,15 @@ class Place(Protocol):
         """Those of the account's owner, who may do anything."""
 
 
-class ShiftedClock(SystemClock):
-    """A clock that is ahead."""
+class AtMidnight(SystemClock):
+    """A clock that stands at the midnight before so many days from now: all rounds are due then."""
 
-    def __init__(self, ahead: timedelta) -> None:
-        self._ahead = ahead
+    def __init__(self, days: int) -> None:
+        self._days = days
 
     def now(self) -> datetime:
         """See `Clock`."""
-        return datetime.fromtimestamp(super().now().timestamp() // 86_400 * 86_400, super().now().tzinfo) + self._ahead
+        return super().now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=self._days)
 
 
 class Sandbox(lambda_.Sandbox):
@@ -115,8 +123,7 @@ class Stage:
 
     def act_rounds(self) -> None:
         """Let the function do its rounds, as if each was due and all that waits had waited for long."""
-        clock = ShiftedClock((40 + next(self._days)) * DAY)
-        with patch.object(lambda_, "CLOCK", clock):
+        with patch.object(lambda_, "CLOCK", AtMidnight(LONG_DAYS + next(self._days))):
             assert self.act({}) == {}
 
     def prepare(self, function: str, event: Event) -> dict[str, Any]:
@@ -165,3 +172,10 @@ def in_place(place: Place) -> Iterator[None]:
         patch.object(aws_queues, "WAIT_S", 0),
     ):
         yield
+
+
+def write_edge(folder: Path) -> None:
+    """Put into a folder what the gateway's function finds beside its code."""
+    for name, content in edge_files(list(manifests().values()), CHECKOUT / "web").items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)

@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 
 from tests.functions.server import FunctionsServer, running_functions
+from tests.permissions.declared import undeclared
 from tests.topology.client import Client, Customer
 from tests.topology.running import Shop, running_shop
 
@@ -16,10 +17,12 @@ runtime on a model of DynamoDB."""
 
 @pytest.fixture(scope="session", params=TOPOLOGIES)
 def every_topology(request: pytest.FixtureRequest) -> Iterator[Shop | FunctionsServer]:
-    """A running shop of each topology. In the end its books agree, and nothing of it is left."""
+    """A running shop of each topology. In the end its books agree, and nothing of it is left. Functions have done to
+    tables what their manifests declare, and nothing else."""
     if request.param == "functions":
         with running_functions() as functions:
             yield functions
+            assert undeclared(functions.shop.tables.used) == []
         return
     serialised = request.param == "serialised"
     with running_shop("process" if serialised else request.param, serialised=serialised) as shop:

@@ -1,5 +1,6 @@
-"""All exercises: to import this is to have them in `tests.permissions.exercise.EXERCISES`."""
+"""The exercises of all functions."""
 
+from tests.permissions.exercise import EXERCISES
 from tests.permissions.exercises import edge, notifications, orders, payments, products, users
 
-__all__ = ["edge", "notifications", "orders", "payments", "products", "users"]
+__all__ = ["EXERCISES", "edge", "notifications", "orders", "payments", "products", "users"]

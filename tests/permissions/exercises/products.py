@@ -1,6 +1,7 @@
 """What the functions of the products service do."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from souk_chassis.aws.client import AwsClient
 from souk_chassis.clock import SystemClock
@@ -21,7 +22,7 @@ from tests.permissions.stage import Stage
 HTTP, CALLS, EVENTS = (service.function(part) for part in Part)
 PLENTY = 1_000_000
 CONTENT = {"name": "Mug", "price": "2.50", "inventory": PLENTY}
-FACTS = {"email": "ann@example.org", "total_minor": 250, "currency": "GBP"}
+FACTS: dict[str, Any] = {"email": "ann@example.org", "total_minor": 250, "currency": "GBP"}
 
 queues_exercises(service)
 

@@ -28,11 +28,11 @@ locals {
   statements = { for name, function in local.functions : name => [for permission in function.permissions : {
     Sid    = permission.sid
     Effect = "Allow"
-    Action = distinct(flatten([for action in permission.actions : [action, lookup(var.emulator.actions, action, [])]]))
-    Resource = distinct(flatten([
+    Action = flatten([for action in permission.actions : concat([action], lookup(var.actions_besides, action, []))])
+    Resource = concat(
       [for resource in permission.resources : try(local.arns[resource], "unknown:${resource}")],
-      [for action in permission.actions : lookup(var.emulator.resources, action, [])],
-    ]))
+      flatten([for action in permission.actions : lookup(var.resources_besides, action, [])]),
+    )
     # A key is used through the service that keeps what it encrypts, and never by itself.
     Condition = !anytrue([for resource in permission.resources : startswith(resource, "key/")]) ? null : {
       StringEquals = { "kms:ViaService" = distinct(flatten([

@@ -59,11 +59,16 @@ run "what_an_emulator_asks_for_besides" {
   command = plan
 
   variables {
-    emulator = { actions = { "sqs:ReceiveMessage" = ["sqs:ReceiveMessageBatch"] } }
+    actions_besides   = { "sqs:ReceiveMessage" = ["sqs:ReceiveMessageBatch"] }
+    resources_besides = { "sqs:ReceiveMessage" = ["*"] }
   }
 
   assert {
     condition     = toset(local.statements["order-service-events"][0].Action) == toset(["sqs:ReceiveMessage", "sqs:ReceiveMessageBatch"])
     error_message = "An action brings those that are granted together with it."
+  }
+  assert {
+    condition     = contains(local.statements["order-service-events"][0].Resource, "*")
+    error_message = "An action brings the resources that it is granted on besides."
   }
 }
