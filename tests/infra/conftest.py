@@ -1,6 +1,7 @@
-"""What the adapters' tests on Amazon's own DynamoDB Local share: the server, a signed client with tables, the suites.
+"""What the tests here share: Amazon's own DynamoDB Local with a signed client, tables and the suites; and the whole
+shop on an emulator of AWS.
 
-`make test-infra` installs it. SOUK_DYNAMODB_LOCAL names another folder that has DynamoDBLocal.jar.
+`make test-infra` installs both. SOUK_DYNAMODB_LOCAL names another folder that has DynamoDBLocal.jar.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 
@@ -24,6 +26,11 @@ from souk_chassis.storage.dynamodb.http_client import HttpDynamoClient
 from souk_chassis.storage.dynamodb.schema import Table
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.waiting import until
+from souk_topologies.aws_local.emulator import emulator
+from souk_topologies.aws_local.shop import bring_up
+from souk_topologies.aws_local.terraform import LOCAL, Terraform
+from tests.infra.shop import EmulatedShop
+from tests.infra.standing import standing
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = ROOT / "build/dynamodb-local/node_modules/amplify-dynamodb-simulator/emulator"
@@ -89,3 +96,19 @@ async def client(local_url: str, tables: Iterable[Table]) -> AsyncIterator[Dynam
         await made.call("CreateTable", table.create_request())
     yield made
     await made.close()
+
+
+@pytest.fixture(scope="session")
+def emulated_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedShop]:
+    """The shop of functions on an emulator that asks for permissions, made by Terraform once for the whole run. At the
+    end Terraform removes it, and nothing is left in the account."""
+    data_dir = tmp_path_factory.mktemp("shop")
+    folder = data_dir / "aws-local"
+    with ExitStack() as stack:
+        made = bring_up(folder, data_dir, stack, lambda _: None, AUTH="true")
+        terraform = Terraform(folder)
+        yield EmulatedShop(made, data_dir, terraform)
+        terraform.destroy(LOCAL, **made.variables)
+        left = standing(made.endpoint)
+    with emulator(tmp_path_factory.mktemp("emulator")) as new:
+        assert left == standing(new)

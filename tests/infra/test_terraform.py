@@ -1,27 +1,23 @@
-"""Terraform's modules: their form, their own tests, what checkov says of them, and the whole shop made on an emulator
-of AWS and removed again. `make test-infra` installs what this needs."""
+"""Terraform's modules: their form, their own tests, what checkov says of them, and that a second plan for the shop that
+stands on the emulator changes nothing. (That removing it leaves nothing, `emulated_shop` sees to.)"""
 
-import importlib
 import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from souk_chassis.storage.dynamodb.schema import Table
-from souk_topologies.shop import manifests
-from tests.infra import example
-from tests.infra.emulator import ask, emulator, left
-from tests.infra.terraform import PARALLELISM, SOURCES, Terraform
+from souk_chassis.config import ConfigError
+from souk_topologies.aws_local.terraform import LOCAL, SOURCES, Terraform
+from tests.infra.shop import EmulatedShop
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKOV = ROOT / "build/checkov/bin/checkov"
 EMULATOR_PAGE = ROOT / "docs/reference/emulator.md"
-LOCAL = "environments/local"
 MOST_EXCEPTIONS = 20
 """Checks of checkov that the sources except, each with its reason. May only shrink."""
 
@@ -30,7 +26,7 @@ MOST_EXCEPTIONS = 20
 def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
     try:
         return Terraform(tmp_path_factory.mktemp("terraform"))
-    except RuntimeError as missing:
+    except ConfigError as missing:
         pytest.fail(str(missing))
 
 
@@ -62,7 +58,7 @@ def checkov(folder: Path) -> dict[str, Any]:
 
 
 def test_checkov_finds_nothing(terraform: Terraform) -> None:
-    report = checkov(terraform.folder / "terraform")
+    report = checkov(terraform.sources)
     failed = [f"{check['check_id']} {check['resource']}" for check in report["results"]["failed_checks"]]
     assert failed == []
     assert report["summary"]["parsing_errors"] == 0
@@ -85,63 +81,34 @@ def test_exceptions_are_few_and_each_has_its_reason() -> None:
     assert len(lines) <= MOST_EXCEPTIONS
 
 
-def tables(service: str) -> tuple[Table, ...]:
-    declared = importlib.import_module(f"souk_{service}.tables")
-    return (*declared.TABLES, *getattr(declared, "SANDBOX_TABLES", ()))
-
-
-def test_the_example_says_what_the_manifests_say() -> None:
-    inputs = json.loads(example.INPUTS.read_text())["services"]
-    assert {name: set(service["queues"]) for name, service in inputs.items()} == {
-        name: {service.queue(event) for event in service.consumes} for name, service in manifests().items()
-    }
-    assert {name: set(service["tables"]) for name, service in inputs.items()} == {
-        name: {table.name for table in tables(name)} for name in manifests()
-    }
-    assert {name: set(service["publishes"]) for name, service in inputs.items()} == {
-        name: {event.topic() for event in service.publishes} for name, service in manifests().items()
-    }
-
-
-@pytest.fixture(scope="module")
-def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with emulator(tmp_path_factory.mktemp("emulator")) as url:
-        yield url
-
-
 def known_faults() -> set[tuple[str, str]]:
     """(type, attribute) of each change that docs/reference/emulator.md says a second plan shows."""
     rows = re.findall(r"^\| `(aws_\w+)` \| ([^|]+) \|", EMULATOR_PAGE.read_text(), re.MULTILINE)
     return {(kind, attribute) for kind, attributes in rows for attribute in re.findall(r"`(\w+)`", attributes)}
 
 
-def answer(url: str, path: str, **headers: str) -> dict[str, Any]:
-    """What the API on the emulator answers."""
-    server, slash, api = url.removeprefix("http://").partition("/")
-    body: dict[str, Any] = json.loads(ask(f"http://{server}", slash + api + path, headers))
-    return body
+def changes(terraform: Terraform, **variables: str) -> dict[tuple[str, str], list[str]]:
+    """What a plan would change: (type, attribute) to the addresses. Where a thing comes or goes, the attribute is the
+    action."""
+    terraform.run(LOCAL, "plan", "-no-color", "-out=second.plan", **variables)
+    plan: dict[str, Any] = json.loads(terraform.run(LOCAL, "show", "-json", "second.plan"))
+    found: dict[tuple[str, str], list[str]] = {}
+    for resource in plan["resource_changes"]:
+        change = resource["change"]
+        if change["actions"] == ["update"]:
+            before, after = change["before"], change["after"]
+            what = [name for name in {*before, *after} if before.get(name) != after.get(name)]
+        else:
+            what = [action for action in change["actions"] if action not in ("no-op", "read")]
+        for name in what:
+            found.setdefault((resource["type"], name), []).append(resource["address"])
+    return found
 
 
-def test_a_shop_is_made_answers_stays_and_goes(terraform: Terraform, emulated: str, tmp_path: Path) -> None:
-    terraform.init(LOCAL)
-    example.write(tmp_path / "shop")
-    shop = str(tmp_path / "shop")
-    variables = {"endpoint": emulated, "inputs_dir": shop, "packages_dir": shop}
-    at_once = f"-parallelism={PARALLELISM}"
-    stood = left(emulated)
-    terraform.run(LOCAL, "apply", "-auto-approve", "-no-color", at_once, **variables)
-    try:
-        made = json.loads(terraform.run(LOCAL, "output", "-json"))
-        url = made["url"]["value"]
-        assert answer(url, "/orders/1", Authorization="Bearer x") == {
-            "name": "order-service",
-            "version": "1",
-            "who": "Bearer x",
-        }
-        assert answer(url, "/orders/1")["who"] == "nobody", "the authorizer answers for who has no token"
-        assert answer(url, "/products/1") == {"name": "product-service", "version": "1", "who": None}
-        assert answer(url, "/ready")["name"] == "gateway", "what no route names is the gateway's"
-        assert set(terraform.changes(LOCAL, **variables)) == known_faults()
-    finally:
-        terraform.run(LOCAL, "destroy", "-auto-approve", "-no-color", at_once, **variables)
-    assert left(emulated) == stood
+def test_a_second_plan_changes_what_the_emulator_forgets_and_nothing_else(emulated_shop: EmulatedShop) -> None:
+    assert set(changes(emulated_shop.terraform, **emulated_shop.made.variables)) == known_faults()
+
+
+def test_the_shop_is_ready(emulated_shop: EmulatedShop) -> None:
+    with urllib.request.urlopen(f"{emulated_shop.api}/ready", timeout=60) as response:
+        assert json.loads(response.read()) == {"status": "ready", "missing": {}}

@@ -48,12 +48,14 @@ module "shop" {
     account   = data.aws_caller_identity.current.account_id
   }
   protected = false
-
-  # To AWS a batch is the action many times; the emulator asks for it by its own name.
-  actions_besides = {
-    "sns:Publish"                 = ["sns:PublishBatch"]
-    "sqs:SendMessage"             = ["sqs:SendMessageBatch"]
-    "sqs:DeleteMessage"           = ["sqs:DeleteMessageBatch"]
-    "sqs:ChangeMessageVisibility" = ["sqs:ChangeMessageVisibilityBatch"]
+  # AWS knows no such actions, and asks for mails by their sender: docs/reference/emulator.md.
+  emulator = {
+    actions = {
+      "sns:Publish"                 = ["sns:PublishBatch"]
+      "sqs:SendMessage"             = ["sqs:SendMessageBatch"]
+      "sqs:DeleteMessage"           = ["sqs:DeleteMessageBatch"]
+      "sqs:ChangeMessageVisibility" = ["sqs:ChangeMessageVisibilityBatch"]
+    }
+    resources = { "ses:SendEmail" = ["*"] }
   }
 }

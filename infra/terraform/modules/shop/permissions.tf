@@ -26,10 +26,13 @@ locals {
   senders   = [for name in local.permitted : trimprefix(name, "identity/") if startswith(name, "identity/")]
 
   statements = { for name, function in local.functions : name => [for permission in function.permissions : {
-    Sid      = permission.sid
-    Effect   = "Allow"
-    Action   = flatten([for action in permission.actions : concat([action], lookup(var.actions_besides, action, []))])
-    Resource = [for resource in permission.resources : try(local.arns[resource], "unknown:${resource}")]
+    Sid    = permission.sid
+    Effect = "Allow"
+    Action = distinct(flatten([for action in permission.actions : [action, lookup(var.emulator.actions, action, [])]]))
+    Resource = distinct(flatten([
+      [for resource in permission.resources : try(local.arns[resource], "unknown:${resource}")],
+      [for action in permission.actions : lookup(var.emulator.resources, action, [])],
+    ]))
     # A key is used through the service that keeps what it encrypts, and never by itself.
     Condition = !anytrue([for resource in permission.resources : startswith(resource, "key/")]) ? null : {
       StringEquals = { "kms:ViaService" = distinct(flatten([

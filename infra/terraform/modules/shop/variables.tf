@@ -147,6 +147,15 @@ variable "place" {
   type        = object({ partition = string, region = string, account = string })
 }
 
+variable "emulator" {
+  description = "What an emulator asks for beside an action of AWS: other actions and resources, by that action. Nothing on AWS."
+  type = object({
+    actions   = optional(map(list(string)), {})
+    resources = optional(map(list(string)), {})
+  })
+  default = {}
+}
+
 variable "snap_start" {
   description = "Whether the functions that answer API Gateway start from a snapshot."
   type        = bool
@@ -186,10 +195,4 @@ variable "protected" {
   description = "Whether tables refuse to be deleted, and secrets can be called back for 30 days."
   type        = bool
   default     = true
-}
-
-variable "actions_besides" {
-  description = "Actions that are granted together with another: what an emulator asks for by names that AWS doesn't have."
-  type        = map(list(string))
-  default     = {}
 }

@@ -59,7 +59,7 @@ run "what_an_emulator_asks_for_besides" {
   command = plan
 
   variables {
-    actions_besides = { "sqs:ReceiveMessage" = ["sqs:ReceiveMessageBatch"] }
+    emulator = { actions = { "sqs:ReceiveMessage" = ["sqs:ReceiveMessageBatch"] } }
   }
 
   assert {

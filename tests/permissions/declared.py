@@ -1,0 +1,64 @@
+"""What the manifests grant to each function, and which of that no exercise can show to be needed."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from souk_chassis.auth.keys import SigningKey, jwks
+from souk_chassis.manifest import Part
+from souk_topologies.aws_local.shop import MAIL_SETTINGS
+from souk_topologies.infrastructure import terraform_inputs
+from souk_topologies.shop import manifests
+from tests.permissions.actions import Grant
+
+POLLS = "Lambda itself takes messages and records, as the function; the emulator does so as nobody."
+USED_THROUGH = "AWS asks for it where a service uses the key; the emulator encrypts nothing."
+NOT_ASKED: Mapping[Grant, str] = {
+    ("dynamodb:DescribeStream", "stream"): POLLS,
+    ("dynamodb:GetRecords", "stream"): POLLS,
+    ("dynamodb:GetShardIterator", "stream"): POLLS,
+    ("kms:Decrypt", "key"): USED_THROUGH,
+    ("kms:GenerateDataKey", "key"): USED_THROUGH,
+    ("logs:CreateLogStream", "log"): "Lambda writes the function's output as it.",
+    ("logs:PutLogEvents", "log"): "As above.",
+    (
+        "ses:SendRawEmail",
+        "identity",
+    ): "AWS asks for it where SendEmail is given a whole message; the emulator does not.",
+    ("sqs:SendMessage", "unrelayed"): "Lambda itself puts there what could not be relayed.",
+}
+"""Actions by kind of resource that no call of ours asks for, and why they are granted all the same."""
+NOT_ASKED_BY_EVENTS: Mapping[Grant, str] = {
+    ("sqs:DeleteMessage", "queue"): POLLS,
+    ("sqs:GetQueueAttributes", "queue"): POLLS,
+    ("sqs:ReceiveMessage", "queue"): POLLS,
+}
+"""The same for functions that hear events."""
+
+
+def functions(keys: Mapping[str, SigningKey]) -> dict[str, dict[str, Any]]:
+    """What Terraform is told of each function, by its name."""
+    inputs = terraform_inputs(list(manifests().values()), jwks(keys.values()), MAIL_SETTINGS)
+    parts = [*inputs["services"].values(), inputs["gateway"]]
+    return {function["name"]: function for part in parts for function in part["functions"].values()}
+
+
+@cache
+def granted() -> Mapping[str, frozenset[Grant]]:
+    """What each function is granted by the manifests, by its name."""
+    return {
+        name: frozenset(
+            (action, "key" if resource.startswith("key/") else resource)
+            for permission in function["permissions"]
+            for action in permission["actions"]
+            for resource in permission["resources"]
+        )
+        for name, function in functions({}).items()
+    }
+
+
+def not_asked(function: str, grant: Grant) -> bool:
+    """Whether a function's grant is one that no call of ours can ask for."""
+    action, resource = grant
+    by_kind = action, resource.partition("/")[0]
+    return by_kind in NOT_ASKED or (function.endswith(f"-{Part.EVENTS}") and by_kind in NOT_ASKED_BY_EVENTS)
