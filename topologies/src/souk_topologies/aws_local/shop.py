@@ -31,8 +31,8 @@ MAIL_SETTINGS = {"notifications": {"SOUK_MAIL_TRANSPORT": "ses", "SOUK_MAIL_FROM
 """Mails go out by SES, as on AWS: the emulator keeps them."""
 
 APPLY_TRIES = 2
-"""How often the shop is made, each time on a new emulator: on a busy machine the provider sometimes gives a request up and
-makes it again, and the emulator then has what it asks for already."""
+"""How often the shop is made, each time on a new emulator: on a busy machine the provider sometimes gives a request up
+and makes it again, and the emulator then has what it asks for already."""
 
 Say = Callable[[str], None]
 
