@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 import aiohttp
 import pytest
 
+from tests.functions.server import FunctionsServer, running_functions
 from tests.permissions.declared import undeclared
 from tests.topology.client import Client, Customer
-from tests.topology.functions import FunctionsServer, running_functions
 from tests.topology.running import Shop, running_shop
 
 TOPOLOGIES = ("process", "serialised", "processes", "functions")

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from tests.functions.server import FunctionsServer
 from tests.topology.client import ANONYMOUS, Client
-from tests.topology.functions import FunctionsServer
 from tests.topology.running import Shop
 
 BURST = 100

@@ -1,6 +1,7 @@
 """The manifest: what a service owns, offers, calls, publishes and consumes, declared once.
 
-OpenAPI, wiring and (later) permissions come from it; the architecture tests compare it with the code both ways.
+OpenAPI, wiring, Terraform's inputs and permissions come from it; the architecture tests compare it with the code, both
+ways.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from souk_chassis.aws.batches import BATCH_BYTES, BATCH_ENTRIES, Attributed, Failed
-from souk_chassis.aws.bus import SnsBus, UnpublishableError
+from souk_chassis.aws.bus import SnsBus
 from souk_chassis.aws.errors import RequestRefusedError, aws_unavailable
 from souk_chassis.errors import SoukError
 from souk_chassis.events.event import Event, Stored, as_message, pack, topic_of
+from souk_chassis.storage.ports import UnpublishableError
 from souk_chassis.testing.virtual_time import run_virtually
 
 PREFIX = "arn:aws:sns:eu-west-1:123456789012:"
@@ -70,7 +71,7 @@ def published(topics: Topics, *messages: Stored) -> Exception | None:
     async def publish() -> Exception | None:
         try:
             await bus.publish(messages)
-        except (SoukError, RequestRefusedError) as error:
+        except (SoukError, RequestRefusedError, UnpublishableError) as error:
             return error
         return None
 

@@ -10,14 +10,14 @@ import pytest
 
 from souk_chassis.context import unit_is_open
 from souk_chassis.errors import SoukError, unavailable
-from souk_chassis.events.event import Stored, unpack
+from souk_chassis.events.event import Stored, events_of, unpack
 from souk_chassis.storage.dynamodb.database import DynamoDatabase, DynamoUnit
 from souk_chassis.storage.dynamodb.outbox import BUNDLE_BYTES, events_table, waiting
 from souk_chassis.storage.dynamodb.schema import Table
 from souk_chassis.storage.dynamodb.tables import Tables
 from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import insert
-from souk_chassis.storage.ports import COLLISION
+from souk_chassis.storage.ports import COLLISION, UnpublishableError
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.dynamodb_model import DynamoModel
@@ -30,15 +30,24 @@ EVENTS = events_table("NotesEvents")
 class Topic:
     """A bus that remembers what it got, and is down for the first `failures` messages."""
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, failures: int = 0, *refused: str) -> None:
         self.got: list[str] = []
         self.failures = failures
+        self.refused = refused
+        """Notes that no topic takes."""
 
     async def publish(self, messages: Sequence[Stored]) -> None:
         if self.failures:
             self.failures -= 1
             raise unavailable("bus_down", "The bus can't be reached.")
-        self.got += [each.data.note for message in messages for each in unpack(message.json, Noted)]
+        events = [
+            (Stored(event_id, message.type, json), unpack(json, Noted)[0].data.note)
+            for message in messages
+            for event_id, json in events_of(message.json)
+        ]
+        self.got += [note for _, note in events if note not in self.refused]
+        if refused := [message for message, note in events if note in self.refused]:
+            raise UnpublishableError(refused, "too large")
 
 
 async def rows(store: DynamoDatabase[DynamoUnit]) -> list[Row]:
@@ -126,6 +135,43 @@ async def test_a_failed_relay_loses_nothing(store: DynamoDatabase[DynamoUnit]) -
     assert await store.outbox_size() == 2
     assert await store.relay(topic, await rows(store)) == 2
     assert topic.got == ["a", "b"]
+
+
+async def test_one_event_that_no_topic_takes_holds_up_no_other(store: DynamoDatabase[DynamoUnit]) -> None:
+    topic = Topic(0, "huge")
+    for notes in (["a"], ["huge"], ["b"]):
+        await publish(store, *notes)
+    with pytest.raises(UnpublishableError) as raised:
+        await store.relay(topic, await rows(store))
+    assert len(raised.value.messages) == 1
+    assert topic.got == ["a", "b"]
+    [kept] = await waiting(store.tables, EVENTS)
+    assert [unpack(json, Noted)[0].data.note for json in kept["events"]] == ["huge"]
+    with pytest.raises(UnpublishableError):  # the next sweep tries again, and as long as it takes
+        await store.sweep(topic, datetime.now(UTC) + timedelta(seconds=1), 10)
+    topic.refused = ()
+    assert await store.sweep(topic, datetime.now(UTC) + timedelta(seconds=1), 10) == 1
+    assert topic.got == ["a", "b", "huge"]
+    assert await store.outbox_size() == 0
+
+
+async def test_an_item_of_the_outbox_that_nobody_can_read_stays_alone(store: DynamoDatabase[DynamoUnit]) -> None:
+    topic = Topic()
+    await publish(store, "a")
+    await store.tables.put_all(EVENTS, [{"slot": "out#00", "id": "broken", "events": ["no json"]}])
+    with pytest.raises(UnpublishableError, match="broken"):
+        await store.relay(topic, await rows(store))
+    assert topic.got == ["a"]
+    assert [row["id"] for row in await waiting(store.tables, EVENTS)] == ["broken"]
+
+
+async def test_who_asks_what_was_had_leaves_no_trace(store: DynamoDatabase[DynamoUnit], model: DynamoModel) -> None:
+    async with store.unit() as unit:
+        await unit.first_time("reader", ["e1"])
+    async with store.unit() as unit:
+        assert await unit.had("reader", ["e1", "e2"]) == {"e1"}
+        assert await unit.had("other", ["e1"]) == set()
+    assert len(model.tables["NotesEvents"].items) == 1
 
 
 async def test_what_the_stream_missed_is_swept(store: DynamoDatabase[DynamoUnit]) -> None:

@@ -25,39 +25,56 @@ def test_requests_of_the_shop_on_lambda(bill: Bill) -> None:
     # Placing 1, shipping and delivering 2, signing in 0.2, reading 20: 23.2 an order, at 1.00 a million.
     assert parts["API Gateway: HTTP requests"].quantity == 23_200_000
     assert money(parts, "API Gateway: HTTP requests") == "23.20"
-    # Those, the quote 1, the authorizer 1; 7.2 events heard: OrderCreated 1, StockReserved 2, PaymentCaptured 1,
-    # OrderConfirmed 1, OrderShipped 1, OrderDelivered 1, OrderReturned 3 x 0.05, RefundOwed 0.05; and an invocation
-    # for each of 6.15 events published. 23.2 + 2 + 7.2 + 6.15 = 38.55 an order, at 0.20 a million.
-    assert parts["Lambda: requests"].quantity == 38_550_000
-    assert money(parts, "Lambda: requests") == "7.71"
+    # Those, a return 0.05; the authorizer for placing, staff, returns and a tenth of the reads: 5.05; the quote 1; 7.2
+    # events heard: OrderCreated 1, StockReserved 2, PaymentCaptured 1, OrderConfirmed 1, OrderShipped 1,
+    # OrderDelivered 1, OrderReturned 3 x 0.05, RefundOwed 0.05; where to mail to, 3.05; and an invocation for each of
+    # 6.15 events published. 23.25 + 5.05 + 1 + 7.2 + 3.05 + 6.15 = 45.7 an order. The clock: 5 services x 43,800
+    # minutes. At 0.20 a million.
+    assert parts["Lambda: requests"].quantity == 45_700_000 + 219_000
+    assert money(parts, "Lambda: requests") == "9.18"
 
 
 def test_the_time_of_one_function(bill: Bill) -> None:
     _, parts = bill("lambda")
-    # 512 MB is 512/1769 of a core: 1 ms of a core takes 3.455 ms. Each invocation carries 1 % of 400 ms of cold starts.
-    # payments hears StockReserved: (1 + 2 calls) x 3.455 + 2 x 8 + 500 of the provider + 4 = 530.4, billed as 531.
-    # RefundOwed asks the provider too: 0.05 x 531 = 26.55. OrderReturned does not: 30.4, billed as 31, x 0.05 = 1.55.
-    # It publishes 1.1 events: (1 + 1) x 3.455 + 8 + 4 = 18.9, billed as 19, x 1.1 = 20.9.
-    # 580 ms an order x 0.5 GB = 290,000 GB-s, at 0.0000133334.
-    assert parts["Lambda: payments"].quantity == 290_000
-    assert money(parts, "Lambda: payments") == "3.87"
+    # 512 MB is 512/1769 of a core: 1 ms of a core takes 3.455 ms. Each invocation carries 1 % of 200 ms of cold starts.
+    # payments hears StockReserved: (1 + 4 calls x 0.4) x 3.455 + 4 x 8 + 500 of the provider + 2 = 542.98: 543 billed.
+    # RefundOwed asks the provider too: (1 + 2) x 3.455 + 40 + 500 + 2 = 552.4: 0.05 x 553 = 27.65. OrderReturned does
+    # not: (1 + 1.6) x 3.455 + 32 + 2 = 42.98: 0.05 x 43 = 2.15. It publishes 1.1 events, with 2 calls each:
+    # (1 + 0.8) x 3.455 + 16 + 2 = 24.2: 25 x 1.1 = 27.5. 600.3 ms an order x 0.5 GB = 300,150 GB-s.
+    # By the clock: 129 calls, 64 at a time: (1 + 51.6) x 3.455 + 3 x 8 + 2 = 207.7: 208 ms x 43,800 x 0.5 GB = 4,555.2.
+    assert parts["Lambda: payments"].quantity == 300_150 + Decimal("4555.2")
+    assert money(parts, "Lambda: payments") == "5.08"  # at 0.0000166667
+
+
+def test_snapshots(bill: Bill) -> None:
+    _, parts = bill("lambda")
+    # Five functions that answer, the gateway, the authorizer: 7 x 0.5 GB x 2,628,000 s at 0.0000015046.
+    assert parts["Lambda: snapshots kept"].quantity == 9_198_000
+    assert money(parts, "Lambda: snapshots kept") == "13.84"
+    # A hundredth of 23.25 + 5.05 invocations an order restores 0.5 GB: 141,500 GB at 0.0001397998.
+    assert parts["Lambda: snapshots restored"].quantity == 141_500
+    assert money(parts, "Lambda: snapshots restored") == "19.78"
+    _, without = bill("lambda", assumed=replace(Assumptions(), snap_start=False))
+    assert not [name for name in without if "snapshots" in name]
 
 
 def test_dynamodb(bill: Bill) -> None:
     _, parts = bill("lambda")
-    # An order of three lines is 600 + 3 x 120 = 960 bytes: 1 KB. Placing, shipping, delivering: 3 x (1 + 3 of indexes),
-    # so 12. In transactions, which double, each with an inbox entry: products 2 x (1 + 4) = 10; orders twice
-    # 2 x (1 + 1) + 3, so 14; payments 2 x (1 + 1) + 1 = 5; three mails 15; a return 0.05 x (10 + 4 + 5) = 0.95;
-    # a refund 0.05 x 5 = 0.25.
-    # 12 + 10 + 14 + 5 + 15 + 0.95 + 0.25 = 57.2 WRU an order, at 0.625 a million.
-    assert parts["DynamoDB: writes"].quantity == 57_200_000
-    assert money(parts, "DynamoDB: writes") == "35.75"
-    # Prices 3 x 0.5, a look-up for each of 7.2 events and 2 of the staff's requests, reads 20 x 0.85, sign-ins 0.2:
-    # 27.9 RRU, at 0.125 a million.
-    assert parts["DynamoDB: reads"].quantity == 27_900_000
-    assert money(parts, "DynamoDB: reads") == "3.49"
-    # 12 months x 1,000,000 x 6,000 bytes = 67.055 GB at 0.25, and at 0.20.
-    assert (money(parts, "DynamoDB: storage"), money(parts, "DynamoDB: point-in-time recovery")) == ("16.76", "13.41")
+    # Placing 9, shipping and delivering 12; products 13; orders 8 + 9; payments 8; three mails 21; a return
+    # 0.05 x (6 + 8 + 8 + 7 + 8 of the refund) = 1.85; 6.15 items leave the outbox.
+    # 9 + 12 + 13 + 17 + 8 + 21 + 1.85 + 6.15 = 88 WRU an order, at 0.625 a million.
+    assert parts["DynamoDB: writes"].quantity == 88_000_000
+    assert money(parts, "DynamoDB: writes") == "55.00"
+    # Looking: 2 orders, 18 x 0.8 products at 2, 18 x 0.2 pages at 54: 2 + 28.8 + 194.4 = 225.2. Prices 3; staff 2 x 2;
+    # signing in 0.2 x 2; products 5, orders 2 x 2, payments 3, mails 3 x (2 + 1) = 21; a return
+    # 0.05 x (1 + 4 + 3 + 2 + 1 + 4) = 0.75. 225.2 + 3 + 4 + 0.4 + 21 + 0.75 = 254.35 RRU, at 0.125 a million.
+    assert parts["DynamoDB: reads"].quantity == 254_350_000
+    assert money(parts, "DynamoDB: reads") == "31.79"
+    # 64 + 130 + 80 + 97 + 64 = 435 a minute x 43,800.
+    assert parts["DynamoDB: reads by the clock"].quantity == 19_053_000
+    assert money(parts, "DynamoDB: reads by the clock") == "2.38"
+    # 12 months x 1,000,000 x 8,000 bytes = 89.407 GB at 0.25, and at 0.20.
+    assert (money(parts, "DynamoDB: storage"), money(parts, "DynamoDB: point-in-time recovery")) == ("22.35", "17.88")
 
 
 def test_messages_and_mails(bill: Bill) -> None:
@@ -124,11 +141,19 @@ def test_money_in_sum(bill: Bill) -> None:
 
 def test_what_an_idle_shop_pays_for(bill: Bill) -> None:
     idle, parts = bill("lambda", Load(Decimal(0)))
-    # Looks at 20 empty queues 5.256; 50 alarms 5.00; 5 keys 5.00; (5 keys + 20 queues) x 24 x 730 requests 1.314;
-    # 10 secrets 4.00 and 10,000 requests 0.05.
-    assert str(cents(idle.usd)) == "20.62"
+    # Snapshots 13.839; looks at 20 empty queues 5.256; 61 alarms 6.10; 5 keys 5.00; reads by the clock 2.382; 17 tables
+    # x 24 x 730 requests 0.894; 5 secrets 2.00 and 10,000 requests 0.05; 219,000 ticks 0.219 and invocations 0.044;
+    # 19,118.7 GB-s 0.319; their log lines 0.041 and 0.002. Together 36.146.
+    assert str(cents(idle.usd)) == "36.15"
     assert {name for name, part in parts.items() if part.usd} == {
+        "Lambda: requests",
+        *(f"Lambda: {service}" for service in ("users", "products", "orders", "payments", "notifications")),
+        "Lambda: snapshots kept",
+        "EventBridge: ticks of the clock",
+        "DynamoDB: reads by the clock",
         "SQS: looks at empty queues",
+        "CloudWatch: logs taken in",
+        "CloudWatch: logs kept",
         "CloudWatch: alarms",
         "KMS: keys",
         "KMS: requests",

@@ -50,15 +50,16 @@ def test_a_million_orders(souk: Souk) -> None:
     assert (told.status, told.err) == (0, "")
     assert re.findall(r"^(lambda|ecs|eks) ", told.out, re.MULTILINE) == ["lambda", "ecs", "eks"]
     assert "as of 2026-11-23" in told.out
-    assert "DynamoDB: writes                           57,200,000 WRU" in told.out
+    assert "DynamoDB: writes                           88,000,000 WRU" in told.out
     assert souk().out == told.out
 
 
 def test_the_how_to_shows_what_the_command_says(souk: Souk) -> None:
     page = (DOCS / "how-to/estimate-the-cost.md").read_text("utf-8")
-    shown = re.search(r"```console\n\$ souk cost --topology lambda\n(.*?)```", page, re.DOTALL)
-    assert shown, "the page shows no run"
-    assert shown[1] == souk("--topology", "lambda").out
+    runs = re.findall(r"```console\n\$ souk cost (--topology lambda.*?)\n(.*?)```", page, re.DOTALL)
+    assert [given for given, _ in runs] == ["--topology lambda", "--topology lambda --orders-per-month 0"]
+    for given, shown in runs:
+        assert shown == souk(*given.split()).out
     figures = souk("--json").out
     for each in json.loads(figures)["estimates"]:
         thousand = Decimal(each["per_thousand_orders_usd"])
@@ -77,7 +78,7 @@ def test_json(souk: Souk) -> None:
     assert {part["source"] for part in made["parts"]} <= found["sources"].keys()
     assert all(each["unit"] and each["reason"] for each in found["assumptions"])
     writes = next(part for part in made["parts"] if part["part"] == "DynamoDB: writes")
-    assert (writes["quantity"], writes["unit"], writes["per"], writes["usd"]) == ("57200000", "WRU", 1_000_000, "35.75")
+    assert (writes["quantity"], writes["unit"], writes["per"], writes["usd"]) == ("88000000", "WRU", 1_000_000, "55.00")
     assert writes["tiers"] == [{"usd": "0.625", "up_to": None}]
 
 
@@ -90,7 +91,7 @@ def test_orders_a_second_are_orders_a_month(souk: Souk) -> None:
 def test_an_idle_shop(souk: Souk) -> None:
     told = souk("--orders-per-month", "0", "--topology", "lambda", "--json")
     [made] = json.loads(told.out)["estimates"]
-    assert made["usd"] == made["idle_usd"] == "20.62"
+    assert made["usd"] == made["idle_usd"] == "36.15"
     assert made["per_thousand_orders_usd"] is None
     assert "per 1,000 orders" not in souk("--orders-per-month", "0").out
 

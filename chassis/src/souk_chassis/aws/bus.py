@@ -6,23 +6,13 @@ from collections.abc import Sequence
 
 from souk_chassis import wire
 from souk_chassis.aws.batches import BATCH_BYTES, Attributed, batched, sendable, until_taken
-from souk_chassis.aws.errors import RequestRefusedError
 from souk_chassis.aws.sns import Topics
 from souk_chassis.errors import SoukError
 from souk_chassis.events.event import Stored, as_message, events_of, topic_of, traceparent_of
+from souk_chassis.storage.ports import UnpublishableError
 
 BATCHES_AT_ONCE = 8
 """Batches that one `publish` has on their way at a time."""
-
-
-class UnpublishableError(RequestRefusedError):
-    """Some messages can never be published: `messages` has them, and all others of the call were. A single event of
-    over 256 KB, or one whose type names no topic; each is one event, unless nobody can read it."""
-
-    def __init__(self, messages: Sequence[Stored], why: str) -> None:
-        ids = ", ".join(message.event_id for message in messages[:3])
-        super().__init__(f"{len(messages)} messages can't be published ({ids}{', ...' * (len(messages) > 3)}): {why}")
-        self.messages = tuple(messages)
 
 
 class SnsBus:

@@ -14,8 +14,9 @@ import msgspec
 from souk_chassis.auth.keys import SigningKey
 from souk_chassis.clock import SystemClock
 from souk_chassis.config import read_config
-from souk_chassis.errors import SoukError
+from souk_chassis.errors import SoukError, unavailable
 from souk_chassis.observability.logs import Log, writer
+from souk_chassis.observability.trace import new_traceparent
 from souk_chassis.resilience import Deadline
 
 if TYPE_CHECKING:
@@ -67,14 +68,34 @@ class Sandbox:
         self._work: Work | None = None
 
     def handle(self, event: Mapping[str, Any], remaining_s: float) -> dict[str, Any]:
-        """Handle one event. The first one starts the service; where that fails, the next one tries again."""
+        """Handle one event. The first one starts the service; where that fails, the next one tries again.
+
+        An HTTP request that met a failed start is answered as every other failure; for all else it is raised.
+        """
         deadline = Deadline.after(max(0.0, remaining_s - ANSWER_RESERVE_S), CLOCK)
         return self._loop.run_until_complete(self._handle(event, deadline))
 
     async def _handle(self, event: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
         if self._work is None:
-            self._work = await self._start()
+            try:
+                async with asyncio.timeout(deadline.remaining_s):
+                    self._work = await self._start()
+            except Exception as error:
+                if self._config.part not in {"http", "gateway"}:
+                    raise
+                return self._not_started(event, error)
         return await self._work(event, deadline)
+
+    def _not_started(self, event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
+        """Nothing of the request was done: `unavailable`, whatever it was."""
+        from souk_chassis.http.exchange import failed
+        from souk_chassis.runtimes.lambda_http import as_proxy_answer, is_http
+
+        if not is_http(event):
+            raise error
+        log, traceparent = Log(self._config.bootstrap.partition(".")[0] or self._config.part), new_traceparent()
+        log.error("the function did not start", traceparent, error=error)
+        return as_proxy_answer(failed(unavailable("not_started", "It is not ready."), traceparent, log, ""))
 
     async def _start(self) -> Work:
         if self._config.part == "authorizer":
@@ -82,7 +103,11 @@ class Sandbox:
         from souk_chassis.aws.client import open_aws
 
         aws = open_aws(self._environment)
-        return self._gateway(aws) if self._config.part == "gateway" else await self._service(aws)
+        try:
+            return self._gateway(aws) if self._config.part == "gateway" else await self._service(aws)
+        except BaseException:
+            await aws.close()
+            raise
 
     def _authorizer(self) -> Work:
         from souk_chassis.runtimes.lambda_edge import Authorizer

@@ -18,6 +18,7 @@ from souk_chassis.errors import timeout_unknown, unauthenticated
 from souk_chassis.http.exchange import failed
 from souk_chassis.http.problem import EdgeError, error_of, refuse
 from souk_chassis.observability.logs import Log
+from souk_chassis.observability.trace import accept_traceparent, incoming_traceparent
 from souk_chassis.operation import AnyOperation, Created
 from souk_chassis.resilience import Deadline
 
@@ -50,6 +51,7 @@ class InvokingDispatcher:
 
     async def dispatch(self, operation: AnyOperation, request: Any, call: Call) -> Any:
         """See `souk_chassis.context.Dispatcher`."""
+        call.deadline.check(sent=False)
         remaining_s = call.deadline.remaining_s
         message = CallMessage(
             operation.name,
@@ -89,12 +91,14 @@ class CallsFunction:
 
     async def __call__(self, event: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
         """The answer to a call. Every failure becomes a problem, as it does over HTTP."""
-        traceparent = str(event.get("traceparent", ""))
+        traceparent, operation = accept_traceparent(None), ""
         try:
-            message = msgspec.convert(event, CallMessage)
+            message = _message(event)
+            traceparent = accept_traceparent(message.traceparent)
+            operation = message.operation
             response = await self._respond(message, deadline)
         except Exception as error:  # noqa: BLE001 - the border of the program: the caller gets an answer all the same
-            status, headers, body = failed(error, traceparent, self._log, str(event.get("operation", "")))
+            status, headers, body = failed(error, traceparent, self._log, operation)
             return _answer(CallAnswer(status, body.decode(), dict(headers).get(b"retry-after", b"").decode()))
         status = 201 if isinstance(response, Created) else 200
         value = response.value if isinstance(response, Created) else response
@@ -114,7 +118,16 @@ class CallsFunction:
         except wire.UNREADABLE as error:
             raise EdgeError(400, "malformed_json", f"The request is no JSON: {error}.") from None
         limit = deadline.tighten(min(message.deadline_ms / 1000, operation.timeout_s))
-        return await self._dispatcher.dispatch(operation, request, Call(caller, message.traceparent, limit))
+        return await self._dispatcher.dispatch(
+            operation, request, Call(caller, incoming_traceparent(message.traceparent), limit)
+        )
+
+
+def _message(event: Mapping[str, Any]) -> CallMessage:
+    try:
+        return msgspec.convert(event, CallMessage)
+    except msgspec.ValidationError as error:
+        raise refuse(error) from None
 
 
 def _answer(answer: CallAnswer) -> dict[str, Any]:

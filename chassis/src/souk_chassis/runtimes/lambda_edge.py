@@ -10,6 +10,7 @@ import msgspec
 
 from souk_chassis import wire
 from souk_chassis.auth.tokens import TokenVerifier
+from souk_chassis.aws.errors import RequestRefusedError
 from souk_chassis.aws.functions import Functions
 from souk_chassis.errors import SoukError
 from souk_chassis.http.exchange import Answer, caller_of, failed
@@ -132,6 +133,9 @@ class GatewayFunction:
             answer = wire.decode(invoked.payload, dict[str, Any])
         except SoukError as error:
             return error.detail
+        except RequestRefusedError as error:
+            self._log.error("a function can't be asked", error=error, function=function)
+            return "it can't be asked"
         except wire.UNREADABLE:
             return "it answered what can't be read"
         return "it broke off" if invoked.function_error else answer.get("missing")

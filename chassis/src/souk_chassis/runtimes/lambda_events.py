@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Protocol
 
+import msgspec
+
 from souk_chassis import wire
 from souk_chassis.context import Context, Dispatcher, internal_call
 from souk_chassis.errors import ErrorKind, SoukError
-from souk_chassis.events.event import Delivery, Event, events_of, traceparent_of, unpack
+from souk_chassis.events.event import Delivery, Event, events_of, traceparent_of, type_and_subject, unpack
 from souk_chassis.manifest import Consumer
 from souk_chassis.observability.spans import recorder
 from souk_chassis.resilience import Deadline
@@ -22,7 +24,7 @@ from souk_chassis.runtimes.instance import Instance
 from souk_chassis.storage.collisions import until_kept
 from souk_chassis.storage.dynamodb.database import DynamoDatabase
 from souk_chassis.storage.dynamodb.values import from_item
-from souk_chassis.storage.ports import MAX_REASON, Bus
+from souk_chassis.storage.ports import MAX_REASON, Bus, UnpublishableError
 
 RETRY_BASE_S = 2.0
 RETRY_CAP_S = 900.0
@@ -86,7 +88,7 @@ class EventsFunction:
         if records is None:
             await self.rounds(deadline)
             return {}
-        if records[0]["eventSource"] == "aws:dynamodb":
+        if not records or records[0]["eventSource"] == "aws:dynamodb":
             await self.relay(records)
             return {"batchItemFailures": []}
         queue = records[0]["eventSourceARN"].rpartition(":")[2]
@@ -94,12 +96,19 @@ class EventsFunction:
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
     async def relay(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Hand on what the stream shows of the outbox. Where it fails, the whole batch comes again."""
-        rows = [from_item(each["dynamodb"]["NewImage"]) for each in records if "NewImage" in each["dynamodb"]]
-        await self._database.relay(self._bus, rows)
+        """Hand on what the stream shows of the outbox. Where it fails, the whole batch comes again.
+
+        An event that can never be published blocks no stream: it is left to the sweep, which says so each time.
+        """
+        inserted = [each["dynamodb"]["NewImage"] for each in records if each["eventName"] == "INSERT"]
+        try:
+            await self._database.relay(self._bus, [from_item(image) for image in inserted])
+        except UnpublishableError as error:
+            self._instance.log.error("events can't be published", error=error, events=len(error.messages))
 
     async def rounds(self, deadline: Deadline) -> None:
-        """Do the service's rounds that are due, and sweep the outbox. One that fails keeps no other from being done."""
+        """Do the service's rounds that are due, and sweep the outbox. One that fails keeps no other from being done,
+        nor does one that hangs: each may take its share of the time that is left."""
         log, now = self._instance.log, self._instance.clock.now()
         minute = now.timestamp() // SCHEDULE_S
         due = [each.run for each in self._instance.rounds if minute % max(1.0, each.every_s // SCHEDULE_S) == 0]
@@ -109,48 +118,62 @@ class EventsFunction:
             if swept:
                 log.warning("outbox swept", events=swept)
 
-        for run in (sweep, *due):
+        runs = [sweep, *due]
+        for place, run in enumerate(runs):
+            share_s = max(0.0, deadline.remaining_s - RESERVE_S) / (len(runs) - place)
+            limit = asyncio.timeout(share_s)
             try:
-                async with asyncio.timeout(max(0.0, deadline.remaining_s - RESERVE_S)):
-                    await run(self._context(""))
+                async with limit:
+                    await run(self._context("", share_s))
+            except UnpublishableError as error:
+                log.error("events can't be published", error=error, events=len(error.messages))
             except SoukError as error:
                 log.warning("round failed", code=error.code, detail=error.detail)
             except Exception as error:  # noqa: BLE001 - the other rounds, and the next, must come all the same
-                log.error("round failed", error=error)
+                if limit.expired():
+                    log.warning("no time left for a round", round=run.__qualname__)
+                else:
+                    log.error("round failed", error=error)
 
     async def consume(self, queue: str, records: Sequence[_Record], deadline: Deadline) -> list[str]:
         """Handle a batch of one queue. Returns the ids of the messages that must come again."""
         event, consumer = self._heard[queue]
         left = {record.message_id for record in records}
-        batch = _Batch(self._instance, self._letters, self._context, queue, consumer, left)
+        left_s = max(0.0, deadline.remaining_s - RESERVE_S)
+        batch = _Batch(self._instance, self._letters, lambda trace: self._context(trace, left_s), queue, consumer, left)
         try:
-            async with asyncio.timeout(max(0.0, deadline.remaining_s - RESERVE_S)):
-                await batch.handle(await batch.readable(event, records))
+            async with asyncio.timeout(left_s):
+                await batch.handle(event, records)
         except TimeoutError:
             self._instance.log.warning("no time left for a batch", queue=queue, messages=len(left))
         except SoukError as error:  # the store's trouble and no event's
             self._instance.log.warning("consumer failed", queue=queue, code=error.code, detail=error.detail)
         again = [record for record in records if record.message_id in left]
-        await self._postpone(queue, again)
+        await self._postpone(queue, again, deadline)
         return [record.message_id for record in again]
 
-    async def _postpone(self, queue: str, records: Sequence[_Record]) -> None:
-        delays = {each.receipt: min(RETRY_CAP_S, RETRY_BASE_S * 2 ** (each.attempt - 1)) for each in records}
+    async def _postpone(self, queue: str, records: Sequence[_Record], deadline: Deadline) -> None:
+        delays = {each.receipt: _delay_s(each.attempt) for each in records}
         if delays:
             try:
-                await self._letters.postpone(queue, delays)
-            except SoukError as error:  # they come again all the same, when their visibility time-out ends
-                self._instance.log.warning("messages not postponed", queue=queue, code=error.code)
+                async with asyncio.timeout(deadline.remaining_s):
+                    await self._letters.postpone(queue, delays)
+            except (SoukError, TimeoutError) as error:  # they come again all the same, when their time-out ends
+                self._instance.log.warning("messages not postponed", queue=queue, detail=str(error))
 
     @property
     def _database(self) -> DynamoDatabase[Any]:
         database: DynamoDatabase[Any] = self._instance.store  # type: ignore[assignment] # as the runtime has built it
         return database
 
-    def _context(self, traceparent: str) -> Context[Any]:
+    def _context(self, traceparent: str, left_s: float) -> Context[Any]:
         instance = self._instance
-        call = internal_call(instance.clock, CALLS_S, instance.manifest.name, traceparent)
+        call = internal_call(instance.clock, min(CALLS_S, left_s), instance.manifest.name, traceparent)
         return instance.context(self._way_out, call)
+
+
+_Unreadable = tuple[_Record, str, Exception]
+"""A message, what of it can't be read, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,36 +188,51 @@ class _Batch:
     left: set[str]
     """The messages that are not done yet."""
 
-    async def readable(self, event: type[Event], records: Sequence[_Record]) -> list[_Asked]:
-        """The events that can be read, each once. The rest goes to the dead letters."""
+    async def handle(self, event: type[Event], records: Sequence[_Record]) -> None:
+        """Ask where there is something to ask, then do the effects and remember the events in one unit of work.
+
+        What can't be read is given up when the rest of its message is done: a message that comes again brings it
+        again, and there would be a dead letter of it each time.
+        """
+        asked, unreadable = self._readable(event, records)
+        failed: set[str] = set()
+        if self.consumer.ask is not None:
+            answered = await self._answers(await self._fresh(asked))
+            asked = [one for one in answered if not isinstance(one.answer, Exception)]
+            for one in answered:
+                if isinstance(one.answer, Exception):
+                    failed |= await self._failed(one, one.answer)
+        failed |= await self._record(asked)
+        for record, json, error in unreadable:
+            if record.message_id not in failed:
+                await self._bury(record, json, error)
+        self.left.intersection_update(failed)
+
+    def _readable(self, event: type[Event], records: Sequence[_Record]) -> tuple[list[_Asked], list[_Unreadable]]:
+        """The events that can be read, each once; and what can't: whole messages, or single events of them."""
         readable: dict[str, _Asked] = {}
+        unreadable: list[_Unreadable] = []
         for record in records:
             try:
                 parts = events_of(record.body)
             except wire.UNREADABLE as error:
-                await self._bury(record, record.body, error)
-                self.left.discard(record.message_id)
+                unreadable.append((record, record.body, error))
                 continue
             for event_id, json in parts:
                 try:
+                    _check_type(json, event)
                     [delivery] = unpack(json, event, record.attempt)
                 except wire.UNREADABLE as error:
-                    await self._bury(record, json, error)
+                    unreadable.append((record, json, error))
                 else:
                     readable.setdefault(event_id, _Asked(record, json, delivery))
-        return list(readable.values())
+        return list(readable.values()), unreadable
 
-    async def handle(self, asked: Sequence[_Asked]) -> None:
-        """Ask where there is something to ask, then do the effects and remember the events in one unit of work."""
-        refused: list[_Asked] = []
-        if self.consumer.ask is not None:
-            answered = await self._answers(asked)
-            refused = [one for one in answered if isinstance(one.answer, Exception)]
-            asked = [one for one in answered if not isinstance(one.answer, Exception)]
-        failed = await self._record(asked)
-        for one in refused:
-            failed |= await self._failed(one, one.answer)
-        self.left.intersection_update(failed)
+    async def _fresh(self, asked: Sequence[_Asked]) -> list[_Asked]:
+        """Those that were not had before: who asks a second time may charge or mail a second time."""
+        async with self.instance.store.unit() as unit:
+            had = await unit.had(self.queue, [one.delivery.event_id for one in asked])
+        return [one for one in asked if one.delivery.event_id not in had]
 
     async def _answers(self, asked: Sequence[_Asked]) -> list[_Asked]:
         """Each with its answer, or the exception. Where asking for all raises, each is asked for alone."""
@@ -259,6 +297,19 @@ class _Batch:
 
     def _facts(self, record: _Record) -> dict[str, Any]:
         return {"queue": self.queue, "messageId": record.message_id, "attempt": record.attempt}
+
+
+def _check_type(json: str, event: type[Event]) -> None:
+    """All versions of an event have one topic. Raises msgspec.ValidationError for one that is not known here."""
+    given, _ = type_and_subject(json)
+    if given and given != event.type_name():
+        raise msgspec.ValidationError(f"{given} came, and only {event.type_name()} is known here")
+
+
+def _delay_s(attempt: int) -> float:
+    """How long a message waits after its attempt number so many."""
+    doublings = min(attempt - 1, int(RETRY_CAP_S).bit_length())
+    return min(RETRY_CAP_S, RETRY_BASE_S * 2.0**doublings)
 
 
 def _read(record: Mapping[str, Any]) -> _Record:

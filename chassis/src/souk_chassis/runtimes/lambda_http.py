@@ -4,9 +4,10 @@ The gateway has routed the request by the document and asked the authorizer who 
 comes along with the request and is answered here, in the form of every other error.
 """
 
+import asyncio
 import base64
-import binascii
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -54,7 +55,7 @@ class Incoming(msgspec.Struct, frozen=True):
             raise too_large
         try:
             body = base64.b64decode(text, validate=True) if self.event.get("isBase64Encoded") else text.encode()
-        except (binascii.Error, UnicodeEncodeError):
+        except ValueError:  # base64 that is none, and surrogates
             raise EdgeError(400, "malformed_json", "The body is not encoded as it should be.") from None
         if len(body) > MAX_BODY:
             raise too_large
@@ -73,15 +74,23 @@ def read_event(event: Event) -> Incoming:
     authorizer: Event = context.get("authorizer") or {}
     if "httpMethod" in event:
         pairs = event.get("multiValueQueryStringParameters") or {}
-        query = urlencode([(name, value) for name, values in pairs.items() for value in values])
+        spread = [(name, value) for name, values in pairs.items() for value in values]
+        query = urlencode(spread, errors="surrogatepass")
         method, path = event["httpMethod"], event["path"]
         route = f"{method} {event.get('resource') or path}"
     else:
         query, route, path = event.get("rawQueryString") or "", event["routeKey"], event.get("rawPath") or ""
         method = context["http"]["method"]
         authorizer = authorizer.get("lambda") or {}
+        path = _without_stage(path, context.get("stage") or "$default")
     parameters = event.get("pathParameters") or {}
-    return Incoming(route, method, path, parameters, query.encode(), given, authorizer, event)
+    # A lone surrogate is no UTF-8: the binding says so.
+    return Incoming(route, method, path, parameters, query.encode(errors="surrogatepass"), given, authorizer, event)
+
+
+def _without_stage(path: str, stage: str) -> str:
+    """Paths of payload 2.0 begin with their stage's name, unless it is `$default` or a domain name stands for it."""
+    return path.removeprefix(f"/{stage}") if path.startswith(f"/{stage}/") else path
 
 
 def caller_from(authorizer: Mapping[str, Any]) -> Caller:
@@ -137,12 +146,22 @@ class HttpFunction:
         request = binding.read(incoming.parameters, incoming.query, incoming.headers, incoming.body())
         if operation.streams:
             call = Call(caller, traceparent, deadline.tighten(STREAM_S))
-            return await _followed(self._dispatcher.stream(operation, request, call))
+            return await _followed(self._dispatcher.stream(operation, request, call), call, self._log)
         call = Call(caller, traceparent, deadline.tighten(operation.timeout_s))
         return answers(await self._dispatcher.dispatch(operation, request, call))
 
 
-async def _followed(responses: AsyncIterator[Any]) -> Answer:
-    """Server-sent events up to now, in one answer."""
-    lines = [b"data: " + wire.encode(response) + b"\n\n" async for response in responses]
-    return 200, [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")], b"".join(lines)
+async def _followed(responses: AsyncIterator[Any], call: Call, log: Log) -> Answer:
+    """Server-sent events up to now, in one answer. A failure after the first is told as an event of its own, as it is
+    where the status was sent already."""
+    events: list[bytes] = []
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(call.deadline.remaining_s):
+                async for response in responses:
+                    events.append(b"data: " + wire.encode(response) + b"\n\n")  # noqa: PERF401 - what came before a failure counts
+    except Exception as error:
+        if not events:
+            raise
+        events.append(b"event: error\ndata: " + failed(error, call.traceparent, log, "stream")[2] + b"\n\n")
+    return 200, [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")], b"".join(events)

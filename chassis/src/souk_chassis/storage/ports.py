@@ -66,6 +66,9 @@ class InboxUnit(Unit, Protocol):
     async def first_time(self, consumer: str, event_ids: Collection[str]) -> set[str]:
         """Which of these events the consumer has not had. From this unit's commit on, it has had them."""
 
+    async def had(self, consumer: str, event_ids: Collection[str]) -> set[str]:
+        """Which of these events the consumer has had. Nothing is remembered of the question."""
+
 
 class QueueUnit(Unit, Protocol):
     """A unit of work of a store that holds the service's queues."""
@@ -156,11 +159,22 @@ class Database(Store[Q_co], QueueBooks, Protocol[Q_co]):
         """Return when the queue got something since the last call, or after `timeout_s`."""
 
 
+class UnpublishableError(RuntimeError):
+    """Some messages can never be published: `messages` has them, and all others of the call were. A single event that
+    is too large, or whose type names no topic; each is one event, unless nobody can read it."""
+
+    def __init__(self, messages: Sequence[Stored], why: str) -> None:
+        ids = ", ".join(message.event_id for message in messages[:3])
+        super().__init__(f"{len(messages)} messages can't be published ({ids}{', ...' * (len(messages) > 3)}): {why}")
+        self.messages = tuple(messages)
+
+
 class Bus(Protocol):
     """Where the events of an outbox go whose subscribers' queues are elsewhere: to topics, one a type of event."""
 
     async def publish(self, messages: Sequence[Stored]) -> None:
-        """Hand messages to the topics of their types. Where it raises, some of them may have gone."""
+        """Hand messages to the topics of their types. Where it raises, some of them may have gone; UnpublishableError
+        says which have not, and never will."""
 
 
 class Target(Protocol):

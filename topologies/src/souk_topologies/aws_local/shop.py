@@ -15,7 +15,7 @@ from souk_chassis.aws.services import SECRETS_MANAGER, SES
 from souk_topologies.api import api_document, in_json
 from souk_topologies.aws_local.emulator import REGION, emulator
 from souk_topologies.aws_local.front import Front
-from souk_topologies.aws_local.terraform import LOCAL, Terraform
+from souk_topologies.aws_local.terraform import LOCAL, Terraform, TerraformError
 from souk_topologies.aws_local.tools import CHECKOUT, find_emulator, find_terraform
 from souk_topologies.edge import edge_files
 from souk_topologies.infrastructure import PROJECT, terraform_inputs
@@ -29,6 +29,10 @@ from souk_topologies.shop import ISSUERS, SERVICES, manifests
 SENDER = "shop@example.org"
 MAIL_SETTINGS = {"notifications": {"SOUK_MAIL_TRANSPORT": "ses", "SOUK_MAIL_FROM": f"Souk <{SENDER}>"}}
 """Mails go out by SES, as on AWS: the emulator keeps them."""
+
+APPLY_TRIES = 2
+"""How often the shop is made, each time on a new emulator: on a busy machine the provider sometimes gives a request up,
+makes it again, and is then told that what it asks for is there already."""
 
 Say = Callable[[str], None]
 
@@ -79,16 +83,29 @@ def bring_up(
     say("packages")
     here = Target(f"{sys.version_info.major}.{sys.version_info.minor}", DEFAULT_PLATFORM)
     list(build_packages(CHECKOUT, packages, edge_files(services, CHECKOUT / "web"), here))
-    say("emulator")
-    endpoint = stack.enter_context(emulator(folder, **emulator_settings))
-    say("terraform apply (a minute)")
+    for turn in range(APPLY_TRIES):
+        with ExitStack() as running:
+            say("emulator")
+            endpoint = running.enter_context(emulator(folder, **emulator_settings))
+            variables = {"endpoint": endpoint, "inputs_dir": str(inputs), "packages_dir": str(packages)}
+            say("terraform apply (a minute)")
+            try:
+                outputs = _apply(folder, variables)
+            except TerraformError:
+                if turn == APPLY_TRIES - 1:
+                    raise
+                continue
+            asyncio.run(_furnish(endpoint, keys))
+            stack.push(running.pop_all())
+            return Emulated(endpoint, outputs["url"], variables, outputs)
+    raise AssertionError("the last try returns or raises")
+
+
+def _apply(folder: Path, variables: Mapping[str, str]) -> dict[str, Any]:
     terraform = Terraform(folder)
     (terraform.sources / LOCAL / "terraform.tfstate").unlink(missing_ok=True)  # the emulator is new
     terraform.init(LOCAL)
-    variables = {"endpoint": endpoint, "inputs_dir": str(inputs), "packages_dir": str(packages)}
-    outputs = terraform.apply(LOCAL, **variables)
-    asyncio.run(_furnish(endpoint, keys))
-    return Emulated(endpoint, outputs["url"], variables, outputs)
+    return terraform.apply(LOCAL, **variables)
 
 
 async def _furnish(endpoint: str, keys: Mapping[str, SigningKey]) -> None:

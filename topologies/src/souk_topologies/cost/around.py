@@ -32,21 +32,18 @@ def add_outside(bill: Bill, load: Load, saga: Saga, assumed: Assumptions) -> Non
     bill.add("SES: mails", load.orders * mails, "ses_mail")
 
 
-def add_watching(bill: Bill, log_bytes: Decimal, saga: Saga, assumed: Assumptions) -> None:
+def add_watching(bill: Bill, log_bytes: Decimal, alarms: Decimal) -> None:
     """Logs, of so many bytes a month and kept for a month, and alarms."""
     bill.add("CloudWatch: logs taken in", log_bytes / GB, "logs_ingested_gb")
     bill.add("CloudWatch: logs kept", log_bytes * _LOG_MONTHS_KEPT / GB, "logs_stored_gb")
-    alarms = assumed.alarms_per_queue * saga.queues + assumed.alarms_per_service * len(saga.services)
     bill.add("CloudWatch: alarms", alarms, "alarm")
 
 
-def add_secrets(bill: Bill, saga: Saga, assumed: Assumptions, *, encrypted_queues: bool) -> None:
-    """Keys of one's own, and secrets. Queues of AWS use a key of their service each."""
-    keys = assumed.kms_keys_per_service * len(saga.services)
-    users = keys + (saga.queues if encrypted_queues else 0)
+def add_keys(bill: Bill, keys: Decimal, users: Decimal, secrets: Decimal, assumed: Assumptions) -> None:
+    """Keys of one's own, what `users` of them ask for, and secrets."""
     bill.add("KMS: keys", keys, "kms_key")
     bill.add("KMS: requests", users * assumed.kms_requests_per_hour * HOURS, "kms_request")
-    bill.add("Secrets Manager: secrets", assumed.secrets_per_service * len(saga.services), "secret")
+    bill.add("Secrets Manager: secrets", secrets, "secret")
     bill.add("Secrets Manager: requests", assumed.secret_requests, "secret_request")
 
 

@@ -59,8 +59,9 @@ class Assumptions:
     staff_requests_per_order: Some = _take("2", "requests an order", "an administrator ships it and delivers it")
     sign_ins_per_order: Some = _take("0.2", "sign-ins an order", "a session lasts 8 hours, and guests do not sign in")
     order_share_of_reads: Share = _take(
-        "0.1", "share of the reads", "the rest reads products, one in five a page of 50"
+        "0.1", "share of the reads", "the rest reads products: single ones, and pages of 50"
     )
+    page_share_of_product_reads: Share = _take("0.2", "share of the products' reads", "the rest reads one product")
     months_kept: Some = _take("12", "months", "the bill of the month in which so many months of orders are stored")
     peak_hours_a_day: Some = _take("4", "hours", "how long the peak lasts; the other hours share what it leaves")
 
@@ -78,34 +79,123 @@ class Assumptions:
 
     # Lambda
     api: Literal["http", "rest"] = _take("http", "kind", "API Gateway's HTTP API: no use of what REST adds")
-    lambda_memory_mb: More = _take("512", "MB", "the service and its SDK fit; a core's share of 512/1769")
+    lambda_memory_mb: More = _take("512", "MB", "as Terraform makes them; a core's share of 512/1769")
     full_core_mb: More = _take("1769", "MB", "AWS: at this size a function has one core")
     handler_cpu_ms: Some = _take(
         "1", "ms of a core", "measured on PostgreSQL: 0.2 for a read, 1 for a change that is grouped with no other"
     )
-    sdk_cpu_ms_per_call: Some = _take("1", "ms of a core", "boto3 signs and parses: 560 calls/s beside DynamoDB Local")
+    call_cpu_ms: Some = _take("0.4", "ms of a core", "measured: 0.3 to sign, send and read a call, without TLS")
     aws_call_ms: Some = _take("8", "ms", "DynamoDB, SNS or another function: AWS promises single digits for the first")
     provider_call_ms: Some = _take("500", "ms", "a payment provider's charge, waited for")
     mail_call_ms: Some = _take("60", "ms", "handing a mail to SES, waited for")
     cold_start_share: Share = _take("0.01", "share of invocations", "steady traffic; AWS bills starting since 2025")
-    cold_start_ms: Some = _take("400", "ms", "85 bare, the rest is the SDK and the service")
-    authorizer_calls_per_order: Some = _take("1", "invocations an order", "the answer is cached by token for minutes")
+    cold_start_ms: Some = _take("200", "ms", "85 bare, 40 at most of imports, then the key and connections")
+    snap_start: bool = _take(value=True, unit="yes or no", reason="as Terraform's variable has it")
+    snapshots_per_function: Some = _take("1", "versions", "the live one; a release adds one until it is deleted")
     lambda_log_bytes: Some = _take("400", "bytes an invocation", "Lambda's own START, END and REPORT lines")
+    routes_in_use: Some = _take("9", "routes", "those of an order's way; metrics of a route without a request are free")
+    metrics_per_route: Some = _take("6", "metrics", "AWS: what detailed metrics of an HTTP API are, a route")
 
-    # DynamoDB
-    order_item_bytes: Some = _take("600", "bytes", "an order before its lines: ids, state, history, times")
-    order_item_bytes_per_line: Some = _take("120", "bytes", "product id, quantity, price, returned units")
-    index_units_per_order_write: Some = _take(
-        "3", "WRU", "index by customer: 1; by status: out of the old, into the new"
+    # DynamoDB: tests/topology/test_cost_of_functions.py measures the steps, and those of the clock
+    write_units: Times = _take(
+        {
+            "place_order": "9",
+            "ship_order": "6",
+            "return_items": "6",
+            "products-order-created": "13",
+            "orders-stock-reserved": "8",
+            "payments-stock-reserved": "8",
+            "orders-payment-captured": "9",
+            "notifications-order-confirmed": "7",
+            "notifications-order-shipped": "7",
+            "notifications-order-delivered": "7",
+            "notifications-order-returned": "7",
+            "products-order-returned": "8",
+            "payments-order-returned": "8",
+            "payments-refund-owed": "8",
+            "relay": "1",
+            "quote": "0",
+            "get_order": "0",
+            "get_product": "0",
+            "list_products": "0",
+            "open_session": "0",
+            "find_contacts": "0",
+            "authorize": "0",
+            "other": "4",
+        },
+        "WRU a step",
+        "measured: an order of three lines, each event alone; an idempotency key is 3 more",
     )
-    read_units_per_read: Some = _take(
-        "0.85", "RRU", "product 0.5, page of 50 at 250 bytes 2, order 1, in the shares above"
+    write_units_per_line: Times = _take(
+        {"place_order": "0.25", "products-order-created": "2.15", "relay": "0.02"},
+        "WRU a line above three",
+        "measured with 3 and with 101 lines: stock is an item a line",
     )
-    quote_units_per_line: Some = _take("0.5", "RRU", "an item below 4 KB, read eventually consistent")
+    read_units: Times = _take(
+        {
+            "place_order": "0",
+            "quote": "3",
+            "ship_order": "2",
+            "return_items": "1",
+            "get_order": "1",
+            "get_product": "2",
+            "list_products": "54",
+            "open_session": "2",
+            "find_contacts": "1",
+            "products-order-created": "5",
+            "products-order-returned": "4",
+            "payments-stock-reserved": "3",
+            "payments-order-returned": "3",
+            "payments-refund-owed": "4",
+            "relay": "0",
+            "authorize": "0",
+            "other": "2",
+        },
+        "RRU a step",
+        "measured: as above; a page of 50 reads each product's stock",
+    )
+    read_units_per_line: Times = _take(
+        {"quote": "1", "products-order-created": "2"}, "RRU a line above three", "measured with 3 and with 101 lines"
+    )
+    aws_calls: Times = _take(
+        {
+            "place_order": "1",
+            "quote": "1",
+            "get_order": "1",
+            "get_product": "2",
+            "list_products": "2",
+            "return_items": "2",
+            "open_session": "2",
+            "find_contacts": "1",
+            "products-order-created": "4",
+            "products-order-returned": "5",
+            "payments-stock-reserved": "4",
+            "payments-order-returned": "4",
+            "payments-refund-owed": "5",
+            "relay": "2",
+            "authorize": "0",
+            "other": "3",
+        },
+        "calls of AWS a step",
+        "measured: those of DynamoDB; a relay also publishes",
+    )
+    schedule_calls: Times = _take(
+        {"users": "64", "products": "194", "orders": "96", "payments": "129", "notifications": "64"},
+        "calls a minute",
+        "measured: the sweep asks each of the 64 slots of an outbox; the rest is rounds. Those of an hour are left out",
+    )
+    schedule_read_units: Times = _take(
+        {"users": "64", "products": "130", "orders": "80", "payments": "97", "notifications": "64"},
+        "RRU a minute",
+        "measured: an empty answer costs a unit, or half of one",
+    )
     stream_reads_billed: Share = _take(
         "0", "share of reads", "AWS bills no read of a Lambda trigger; 1 for other readers"
     )
-    item_bytes_kept: Some = _take("6000", "bytes an order", "order, reservation, payment, three mails, index entries")
+    item_bytes_kept: Some = _take(
+        "8000", "bytes an order", "measured: 5,100 in tables without the sandbox's; about 15 entries of indexes"
+    )
+    item_bytes_kept_per_line: Some = _take("90", "bytes a line", "measured: 8,900 more for 98 lines more")
 
     # Messages
     events_per_batch: More = _take("1", "events", "pessimistic: below some ten orders/s a poll finds one; ten at most")
@@ -170,13 +260,14 @@ class Assumptions:
     )
 
     # Around it
-    alarms_per_queue: Some = _take("2", "alarms", "age of the oldest message, dead letters")
-    alarms_per_service: Some = _take("2", "alarms", "errors, latency")
-    kms_keys_per_service: Some = _take("1", "keys", "each service's data is encrypted with its own")
+    alarms_per_queue: Some = _take("2", "alarms", "containers: age of the oldest message, dead letters")
+    alarms_per_service: Some = _take("2", "alarms", "containers: errors, latency")
+    kms_keys: Some = _take("5", "keys", "functions: tables, bus, secrets, logs; and the state's")
+    kms_keys_per_service: Some = _take("1", "keys", "containers: each service's data is encrypted with its own")
     kms_requests_per_hour: Some = _take(
-        "24", "requests an hour a queue and a key", "data keys are used for five minutes"
+        "24", "requests an hour a table, topic, queue or key", "data keys are used for five minutes"
     )
-    secrets_per_service: Some = _take("2", "secrets", "signing key and database or provider")
+    secrets_per_service: Some = _take("2", "secrets", "containers: signing key and database or provider")
     secret_requests: Some = _take("10000", "requests", "new sandboxes and tasks read theirs once")
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
 
 from souk_topologies.cost.around import (
+    add_keys,
     add_messages,
     add_outside,
-    add_secrets,
     add_watching,
     requests_per_order,
     writes_per_order,
@@ -84,8 +84,11 @@ def _add_rest(bill: Bill, load: Load, saga: Saga, assumed: Assumptions) -> int:
         add_messages(bill, load, saga, assumed)
     add_outside(bill, load, saga, assumed)
     logged = load.orders * assumed.log_bytes_per_order + requests * assumed.access_log_bytes_per_request
-    add_watching(bill, logged, saga, assumed)
-    add_secrets(bill, saga, assumed, encrypted_queues=assumed.events_on_sns)
+    services = len(saga.services)
+    add_watching(bill, logged, assumed.alarms_per_queue * saga.queues + assumed.alarms_per_service * services)
+    keys = assumed.kms_keys_per_service * services
+    users = keys + (saga.queues if assumed.events_on_sns else 0)
+    add_keys(bill, keys, users, assumed.secrets_per_service * services, assumed)
     return databases
 
 

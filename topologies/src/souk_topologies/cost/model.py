@@ -12,13 +12,14 @@ from souk_topologies.cost.parts import Bill, Part
 from souk_topologies.cost.prices import PriceList
 from souk_topologies.cost.saga import Saga, read_saga
 from souk_topologies.cost.serverless import add_lambda
+from souk_topologies.cost.shape import read_shape
 from souk_topologies.shop import manifests
 
 _THOUSAND = 1000
 
 
 def _add_lambda(bill: Bill, load: Load, saga: Saga, assumed: Assumptions) -> int:
-    add_lambda(bill, load, saga, assumed)
+    add_lambda(bill, load, saga, read_shape(list(manifests().values())), assumed)
     return 0
 
 

@@ -25,6 +25,7 @@ class Heard:
     by: str
     per_order: Decimal
     asks: bool
+    queue: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,13 @@ def read_saga(services: Sequence[Service], events_per_order: Mapping[str, Decima
     if unknown:
         raise CostError(f"events_per_order: no service publishes {unknown[0]}")
     heard = [
-        Heard(event.__name__, service.name, events_per_order[event.__name__], consumer.ask is not None)
+        Heard(
+            event.__name__,
+            service.name,
+            events_per_order[event.__name__],
+            consumer.ask is not None,
+            service.queue(event),
+        )
         for service in services
         for event, consumer in service.consumes.items()
         if event.__name__ in events_per_order

@@ -62,6 +62,12 @@ class DynamoUnit:
         self._heard.update({keys[each]: inbox_write(self.events, consumer, each, now) for each in fresh})
         return fresh
 
+    async def had(self, consumer: str, event_ids: Collection[str]) -> set[str]:
+        """Which of these events the consumer has had, as of now. Nothing is remembered of the question."""
+        keys = {event_id: inbox_key(consumer, event_id) for event_id in event_ids}
+        found = await self.tables.get_many(self.events, keys.values())
+        return {event_id for event_id, key in keys.items() if key in found}
+
     async def commit(self) -> None:
         """Keep what was staged. Raises SoukError COLLISION where something read has changed meanwhile."""
         await self.transact(self.writes, [stored for _, stored in self.published], self.heard())
@@ -110,11 +116,12 @@ class DynamoDatabase(Generic[U]):
 
     async def relay(self, bus: Bus, rows: Sequence[Row]) -> int:
         """Hand on items of the events table, as its stream shows them; those of the inbox are passed over. Returns how
-        many events were handed on."""
+        many events were handed on. Raises as `souk_chassis.storage.dynamodb.outbox.hand_on` does."""
         return await hand_on(self.tables, self.events, bus, [row for row in rows if is_outbox_row(row)])
 
     async def sweep(self, bus: Bus, before: datetime, limit: int) -> int:
-        """Hand on what has waited since before that time, up to `limit` items: what the stream has missed."""
+        """Hand on what has waited since before that time, up to `limit` items: what the stream has missed, and
+        what could not be published then. Raises as `souk_chassis.storage.dynamodb.outbox.hand_on` does."""
         ends = f"{int(before.timestamp() * 1000):012x}"  # RFC 9562: a UUIDv7 begins with its time
         rows = [row for row in await waiting(self.tables, self.events, limit) if row["id"].replace("-", "")[:12] < ends]
         return await hand_on(self.tables, self.events, bus, rows[:limit])

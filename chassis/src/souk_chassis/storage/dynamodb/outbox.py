@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 import msgspec
 
 from souk_chassis import wire
-from souk_chassis.events.event import Envelope, Stored, bundle
+from souk_chassis.events.event import Envelope, Stored, bundle, events_of
 from souk_chassis.storage.dynamodb.schema import Table
 from souk_chassis.storage.dynamodb.tables import Tables
 from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import Write, insert, put
-from souk_chassis.storage.ports import Bus
+from souk_chassis.storage.ports import Bus, UnpublishableError
 
 SLOTS = 64
 """Partition keys of an outbox: 64,000 write units a second together."""
@@ -27,6 +27,9 @@ OUTBOX = "out#"
 """How the partition keys of an outbox begin; a stream is filtered by it."""
 INBOX_KEPT = timedelta(days=14)
 """How long event ids are remembered: as long as SQS can keep a message."""
+
+_Kept = tuple[Stored, tuple[str, str]]
+"""An event, and the key of the item that holds it."""
 
 
 def events_table(name: str) -> Table:
@@ -77,18 +80,42 @@ def is_outbox_row(row: Row) -> bool:
 async def hand_on(tables: Tables, table: Table, bus: Bus, rows: Sequence[Row]) -> int:
     """Publish the events of these items of the outbox, then remove the items. Returns how many events.
 
-    Whoever dies in between, or does it twice, repeats events: consumers ask `first_time`.
+    Whoever dies in between, or does it twice, repeats events: consumers ask `first_time`. Raises UnpublishableError
+    where events can never be published: only the items that hold such an event stay, and everything else has gone.
     """
-    events = [_stored(json) for row in rows for json in row["events"]]
+    events, refused = _read(rows)
+    why = "they can't be read"
     if events:
-        await bus.publish(bundle(events))
-        await tables.delete_all(table, [(row["slot"], row["id"]) for row in rows])
+        try:
+            await bus.publish(bundle([stored for stored, _ in events]))
+        except UnpublishableError as error:
+            why = str(error)
+            ids = {event_id for message in error.messages for event_id, _ in events_of(message.json)}
+            refused += [each for each in events if each[0].event_id in ids]
+    stay = {key for _, key in refused}
+    await tables.delete_all(table, [key for row in rows if (key := _key(row)) not in stay])
+    if refused:
+        raise UnpublishableError([stored for stored, _ in refused], why)
     return len(events)
 
 
-def _stored(json: str) -> Stored:
-    envelope = wire.decode(json, Envelope[msgspec.Raw])
-    return Stored(envelope.id, envelope.type, json)
+def _read(rows: Sequence[Row]) -> tuple[list[_Kept], list[_Kept]]:
+    """The events of these items, and those that nobody can read, each with its item's key."""
+    events: list[_Kept] = []
+    unreadable: list[_Kept] = []
+    for row in rows:
+        for json in row["events"]:
+            try:
+                envelope = wire.decode(json, Envelope[msgspec.Raw])
+            except wire.UNREADABLE:
+                unreadable.append((Stored(str(row["id"]), "", json), _key(row)))
+            else:
+                events.append((Stored(envelope.id, envelope.type, json), _key(row)))
+    return events, unreadable
+
+
+def _key(row: Row) -> tuple[str, str]:
+    return str(row["slot"]), str(row["id"])
 
 
 def _slot(slot: int) -> str:

@@ -1,0 +1,40 @@
+"""The shop of functions is counted as Terraform makes it."""
+
+import re
+from pathlib import Path
+
+from souk_topologies.cost import Assumptions
+from souk_topologies.cost.shape import read_shape
+from souk_topologies.shop import SERVICES, manifests
+
+MODULES = Path(__file__).parents[3] / "infra/terraform/modules"
+
+
+def test_what_the_shop_has() -> None:
+    shape = read_shape(list(manifests().values()))
+    # Three functions of users, products and orders, two of payments and notifications, the gateway, the authorizer.
+    assert (shape.functions, shape.published) == (15, 7)
+    assert (shape.tables, shape.queues, shape.relays, shape.secrets) == (17, 20, 5, 5)
+    assert shape.scheduled == SERVICES
+    # Errors of 15 functions, throttles, ages and dead letters of 20 queues, 5 queues of what was not relayed.
+    assert shape.alarms == 61
+
+
+def test_keys_are_those_of_terraform() -> None:
+    keys = (MODULES / "keys/main.tf").read_text("utf-8")
+    through = re.search(r"through = \{\n(.*?)\n  \}", keys, re.DOTALL)
+    assert through
+    of_the_state = 1
+    assert len(through[1].splitlines()) + of_the_state == Assumptions().kms_keys
+
+
+def test_alarms_are_those_of_terraform() -> None:
+    """The kinds that `Shape.alarms` adds up are the module's."""
+    alarms = (MODULES / "alarms/main.tf").read_text("utf-8")
+    kinds = re.search(r"for_each = merge\((.*?)\)", alarms)
+    assert kinds
+    assert kinds[1].split(", ") == ["local.errors", "local.throttles", "local.ages", "local.letters"]
+
+
+def test_clock_is_that_of_the_manifests() -> None:
+    assert Assumptions().schedule_calls.keys() == Assumptions().schedule_read_units.keys() == set(SERVICES)
