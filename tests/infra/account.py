@@ -40,6 +40,8 @@ STANDS_FOR = {
     **{f"sqs:{name}Batch": f"sqs:{name}" for name in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")},
 }
 """What the emulator asks for instead of an action of AWS."""
+FOR_EMULATOR = "*"
+"""The resource on which the emulator asks for sending mails. AWS asks for it on the sender's identity."""
 REFUSED = re.compile(rb"AccessDenied|AuthorizationError")
 
 Statement = dict[str, Any]
@@ -208,7 +210,7 @@ class Account:
 def grant_of(statement: Statement) -> Grant:
     """What a statement of one action and one resource grants, in AWS's words."""
     [action], [resource] = statement["Action"], statement["Resource"]
-    return STANDS_FOR.get(action, action), f"identity/{SENDER}" if resource == "*" else named(resource)
+    return STANDS_FOR.get(action, action), f"identity/{SENDER}" if resource == FOR_EMULATOR else named(resource)
 
 
 def _single(policy: Mapping[str, Any], secrets: Mapping[str, str]) -> Iterator[Statement]:

@@ -15,7 +15,7 @@ from souk_chassis.auth.keys import load_or_create_keys
 from souk_chassis.manifest import Part
 from souk_topologies.places import DataDir
 from souk_topologies.shop import ISSUERS, manifests
-from tests.infra.account import Account
+from tests.infra.account import FOR_EMULATOR, SECOND, Account
 from tests.infra.shop import EmulatedShop
 from tests.permissions.actions import Grant
 from tests.permissions.declared import differences, granted
@@ -103,3 +103,11 @@ def test_a_role_has_what_the_manifests_say_and_what_lambda_needs(account: Accoun
     relays = [name for name, service in manifests().items() if service.function(Part.EVENTS) == function]
     own |= {("sqs:SendMessage", f"unrelayed/{name}") for name in relays}
     assert account.granted(function) == granted()[function] | own
+
+
+@pytest.mark.parametrize("function", sorted(granted()))
+def test_a_role_is_for_named_resources(account: Account, function: str) -> None:
+    resources = {resource for statement in account.policies[function] for resource in statement["Resource"]}
+    wild = {resource for resource in resources if "*" in resource}
+    log = f"arn:aws:logs:eu-west-1:{SECOND}:log-group:/aws/lambda/{function}:*"
+    assert wild <= {log, FOR_EMULATOR}

@@ -17,6 +17,7 @@ NOT_ASKED: Mapping[Grant, str] = {
     ("dynamodb:DescribeStream", "stream"): POLLS,
     ("dynamodb:GetRecords", "stream"): POLLS,
     ("dynamodb:GetShardIterator", "stream"): POLLS,
+    ("dynamodb:ListStreams", "stream"): POLLS,
     ("kms:Decrypt", "key"): USED_THROUGH,
     ("kms:GenerateDataKey", "key"): USED_THROUGH,
     ("logs:CreateLogStream", "log"): "Lambda writes the function's output as it.",

@@ -187,7 +187,9 @@ def _books_of(queues: Sequence[str]) -> Iterator[Permission]:
 def _of_events(service: Service, queues: Sequence[str]) -> Iterator[Permission]:
     for table in service.tables:
         if table.streams:
-            read = ["dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream"]
+            # The four that AWS's guide has for it ("IAM policy to allow a Lambda function to access stream records").
+            names = ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams")
+            read = [f"dynamodb:{name}" for name in names]
             yield _permission("Stream", "Lambda reads the outbox's stream as it.", read, f"stream/{table.name}")
     topics = [f"topic/{event.topic()}" for event in service.publishes]
     if topics:
