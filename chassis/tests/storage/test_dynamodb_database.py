@@ -165,15 +165,6 @@ async def test_an_item_of_the_outbox_that_nobody_can_read_stays_alone(store: Dyn
     assert [row["id"] for row in await waiting(store.tables, EVENTS)] == ["broken"]
 
 
-async def test_who_asks_what_was_had_leaves_no_trace(store: DynamoDatabase[DynamoUnit], model: DynamoModel) -> None:
-    async with store.unit() as unit:
-        await unit.first_time("reader", ["e1"])
-    async with store.unit() as unit:
-        assert await unit.had("reader", ["e1", "e2"]) == {"e1"}
-        assert await unit.had("other", ["e1"]) == set()
-    assert len(model.tables["NotesEvents"].items) == 1
-
-
 async def test_what_the_stream_missed_is_swept(store: DynamoDatabase[DynamoUnit]) -> None:
     topic = Topic()
     for note in "abc":

@@ -197,7 +197,7 @@ class _Batch:
         asked, unreadable = self._readable(event, records)
         failed: set[str] = set()
         if self.consumer.ask is not None:
-            answered = await self._answers(await self._fresh(asked))
+            answered = await self._answers(asked)
             asked = [one for one in answered if not isinstance(one.answer, Exception)]
             for one in answered:
                 if isinstance(one.answer, Exception):
@@ -227,12 +227,6 @@ class _Batch:
                 else:
                     readable.setdefault(event_id, _Asked(record, json, delivery))
         return list(readable.values()), unreadable
-
-    async def _fresh(self, asked: Sequence[_Asked]) -> list[_Asked]:
-        """Those that were not had before: who asks a second time may charge or mail a second time."""
-        async with self.instance.store.unit() as unit:
-            had = await unit.had(self.queue, [one.delivery.event_id for one in asked])
-        return [one for one in asked if one.delivery.event_id not in had]
 
     async def _answers(self, asked: Sequence[_Asked]) -> list[_Asked]:
         """Each with its answer, or the exception. Where asking for all raises, each is asked for alone."""

@@ -66,9 +66,6 @@ class InboxUnit(Unit, Protocol):
     async def first_time(self, consumer: str, event_ids: Collection[str]) -> set[str]:
         """Which of these events the consumer has not had. From this unit's commit on, it has had them."""
 
-    async def had(self, consumer: str, event_ids: Collection[str]) -> set[str]:
-        """Which of these events the consumer has had. Nothing is remembered of the question."""
-
 
 class QueueUnit(Unit, Protocol):
     """A unit of work of a store that holds the service's queues."""

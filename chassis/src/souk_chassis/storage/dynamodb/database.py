@@ -62,12 +62,6 @@ class DynamoUnit:
         self._heard.update({keys[each]: inbox_write(self.events, consumer, each, now) for each in fresh})
         return fresh
 
-    async def had(self, consumer: str, event_ids: Collection[str]) -> set[str]:
-        """Which of these events the consumer has had, as of now. Nothing is remembered of the question."""
-        keys = {event_id: inbox_key(consumer, event_id) for event_id in event_ids}
-        found = await self.tables.get_many(self.events, keys.values())
-        return {event_id for event_id, key in keys.items() if key in found}
-
     async def commit(self) -> None:
         """Keep what was staged. Raises SoukError COLLISION where something read has changed meanwhile."""
         await self.transact(self.writes, [stored for _, stored in self.published], self.heard())
