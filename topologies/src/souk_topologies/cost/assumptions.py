@@ -96,7 +96,7 @@ class Assumptions:
     routes_in_use: Some = _take("9", "routes", "those of an order's way; metrics of a route without a request are free")
     metrics_per_route: Some = _take("6", "metrics", "AWS: what detailed metrics of an HTTP API are, a route")
 
-    # DynamoDB: tests/topology/test_cost_of_functions.py measures the steps, and those of the clock
+    # DynamoDB: tests/functions/test_cost.py measures the steps, and those of the clock
     write_units: Times = _take(
         {
             "place_order": "9",
@@ -144,9 +144,13 @@ class Assumptions:
             "find_contacts": "1",
             "products-order-created": "5",
             "products-order-returned": "4",
-            "payments-stock-reserved": "3",
+            "payments-stock-reserved": "4",
             "payments-order-returned": "3",
-            "payments-refund-owed": "4",
+            "payments-refund-owed": "5",
+            "notifications-order-confirmed": "3",
+            "notifications-order-shipped": "3",
+            "notifications-order-delivered": "3",
+            "notifications-order-returned": "3",
             "relay": "0",
             "authorize": "0",
             "other": "2",
@@ -169,9 +173,13 @@ class Assumptions:
             "find_contacts": "1",
             "products-order-created": "4",
             "products-order-returned": "5",
-            "payments-stock-reserved": "4",
+            "payments-stock-reserved": "5",
             "payments-order-returned": "4",
-            "payments-refund-owed": "5",
+            "payments-refund-owed": "6",
+            "notifications-order-confirmed": "4",
+            "notifications-order-shipped": "4",
+            "notifications-order-delivered": "4",
+            "notifications-order-returned": "4",
             "relay": "2",
             "authorize": "0",
             "other": "3",

@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from souk_chassis.runtimes.lambda_events import SCHEDULE_S, SWEPT_AFTER, SWEPT_ITEMS
+from souk_chassis.runtimes.lambda_events import CALLS_S, SCHEDULE_S, SWEPT_AFTER, SWEPT_ITEMS
 from souk_chassis.testing.dynamodb_model.limits import Charge, Meter
 from souk_topologies.cost import Assumptions
 from souk_topologies.cost.serverless import RELAY, of_step
@@ -200,7 +200,7 @@ def test_what_the_clock_asks_for(shop: tuple[FunctionsServer, Watch]) -> None:
         server.run(instance.store.sweep(server.shop, CLOCK.now() - SWEPT_AFTER, SWEPT_ITEMS))
         for each in instance.rounds:
             if each.every_s <= SCHEDULE_S:
-                server.run(each.run(function._context("")))
+                server.run(each.run(function._context("", CALLS_S)))
         assert Decimal(measured.calls[""]) == ASSUMED.schedule_calls[name], name
         assert Decimal(str(measured.reads[""])) == ASSUMED.schedule_read_units[name], name
         assert not measured.writes[""], name
