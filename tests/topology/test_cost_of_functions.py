@@ -15,13 +15,9 @@ from souk_chassis.runtimes.lambda_events import SCHEDULE_S, SWEPT_AFTER, SWEPT_I
 from souk_chassis.testing.dynamodb_model.limits import Charge, Meter
 from souk_topologies.cost import Assumptions
 from souk_topologies.cost.serverless import RELAY, of_step
-from tests.topology.functions import (
-    CLOCK,
-    FunctionsServer,
-    FunctionsShop,
-    WatchedTables,
-    running_functions,
-)
+from tests.functions.server import FunctionsServer, running_functions
+from tests.functions.shop import CLOCK, FunctionsShop
+from tests.functions.tables import WatchedTables
 
 SANDBOX = "SandboxBooks"
 """The sandbox provider's table stands for an outside system."""
@@ -95,7 +91,7 @@ class Watch:
 
 
 def _operation(shop: FunctionsShop, request: Any) -> str:
-    route = shop._route(request)
+    route = shop._route(request.method, request.path)
     operations = (operation for service in shop.services.values() for operation in service.implements)
     names = {f"{op.route.method} {op.route.path}": op.name for op in operations if op.route}
     return names[route[0]] if route else "gateway"
@@ -198,7 +194,7 @@ def test_what_a_line_more_costs(shop: tuple[FunctionsServer, Watch], narrow: Mea
 def test_what_the_clock_asks_for(shop: tuple[FunctionsServer, Watch]) -> None:
     """A minute's rounds: whether those of each five minutes and each hour are due would depend on when this runs."""
     server, watch = shop
-    for name, function in server.shop._events.items():
+    for name, function in server.shop.events.items():
         instance: Any = function._instance
         measured = watch.measured = Measured()
         server.run(instance.store.sweep(server.shop, CLOCK.now() - SWEPT_AFTER, SWEPT_ITEMS))

@@ -14,6 +14,7 @@ from tests.architecture.rules.tidy import (
 
 _USERS = "services/users/src/souk_users"
 _CHASSIS = "chassis/src/souk_chassis"
+_FUNCTION = "infra/terraform/modules/function/main.tf"
 _LONELY = f"{_CHASSIS}/lonely.py"
 
 PLANTED = [
@@ -58,6 +59,11 @@ PLANTED = [
         lambda t: t.plant(_LONELY, "import souk_chassis.lonely\n"),
         "nothing but its tests",
     ),
+    Planted(
+        modules_are_used,
+        lambda t: t.plant(_LONELY, "").append(_FUNCTION, '# handler = "souk_chassis.lonely.handler"\n'),
+        "nothing but its tests",
+    ),
 ]
 
 INNOCENT = [
@@ -66,6 +72,10 @@ INNOCENT = [
     Innocent(
         packages_list_what_they_hand_on,
         lambda t: t.append(f"{_CHASSIS}/__init__.py", 'from souk_chassis.money import Money\n__all__ = ["Money"]\n'),
+    ),
+    Innocent(
+        modules_are_used,
+        lambda t: t.plant(_LONELY, "").append(_FUNCTION, 'locals {\n  handler = "souk_chassis.lonely.handler"\n}\n'),
     ),
     Innocent(
         modules_are_used,

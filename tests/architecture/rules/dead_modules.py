@@ -10,9 +10,10 @@ from tests.architecture.tree import Breach, Tree
 
 
 def modules_are_used(tree: Tree) -> Iterator[Breach]:
-    """Each module is imported by another member's code or tests, by its own member's code, or started as a program."""
+    """Each module is imported by another member's code or tests, by its own member's code, started as a program, or
+    named by Terraform as a function's handler."""
     modules = {name: path for path in tree.paths("*/src/*.py") if (name := module_name(path))}
-    used, patterns = set[str](), [re.escape(script) for script in _scripts(tree)]
+    used, patterns = set[str](), [re.escape(script) for script in (*_scripts(tree), *_handlers(tree))]
     for path, body in tree.python("*"):
         here = module_name(path)
         own = {name for name in modules if _member(modules[name]) == _member(path)} if here is None else set()
@@ -46,6 +47,12 @@ def _scripts(tree: Tree) -> Iterator[str]:
     for path in tree.paths("*pyproject.toml"):
         for entry in tomllib.loads(tree.files[path]).get("project", {}).get("scripts", {}).values():
             yield entry.partition(":")[0]
+
+
+def _handlers(tree: Tree) -> Iterator[str]:
+    """The modules of the functions' handlers; what Terraform's tests say of one makes no use of it."""
+    for path in tree.paths("infra/terraform/*.tf"):
+        yield from re.findall(r'^\s*handler\s*=\s*"([\w.]+)\.\w+"', tree.files[path], re.MULTILINE)
 
 
 def _named(body: ast.Module) -> Iterator[str]:

@@ -166,7 +166,7 @@ class EventsFunction:
         database: DynamoDatabase[Any] = self._instance.store  # type: ignore[assignment] # as the runtime has built it
         return database
 
-    def _context(self, traceparent: str, left_s: float) -> Context[Any]:
+    def _context(self, traceparent: str, left_s: float = CALLS_S) -> Context[Any]:
         instance = self._instance
         call = internal_call(instance.clock, min(CALLS_S, left_s), instance.manifest.name, traceparent)
         return instance.context(self._way_out, call)
