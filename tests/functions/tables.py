@@ -1,7 +1,7 @@
 """Tables that write down who does what with them, and show a stream what was put into them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -31,7 +31,7 @@ class WatchedTables:
 
     async def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """See `DynamoClient`."""
-        actions = list(_actions(operation, request))
+        actions = list(actions_of(operation, request))
         self.used[running.get()].update((table, action) for table, action, _ in actions)
         answer = await self.model.call(operation, request)
         for table, action, item in actions:
@@ -43,8 +43,9 @@ class WatchedTables:
         """See `DynamoClient`."""
 
 
-def _actions(operation: str, request: Mapping[str, Any]) -> Any:
-    """(table, IAM action, item) of a call: of what a transaction does, not of the transaction, as IAM has it."""
+def actions_of(operation: str, request: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """(table, IAM action, item) of a call: of what a transaction does, not of the transaction, as IAM has it. An action
+    on an index names it: `Query:byTime`."""
     if "TransactItems" in request:
         for each in request["TransactItems"]:
             [(kind, inner)] = each.items()

@@ -2,23 +2,16 @@
 inputs of Terraform (`table/Orders`, `queue/orders-stock-reserved`)."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from souk_chassis.aws.queues import DEAD_LETTERS
 from souk_chassis.aws.transport import HttpRequest
+from tests.functions.tables import actions_of
 
 Grant = tuple[str, str]
 """An action and a resource, such as ("dynamodb:GetItem", "table/Orders")."""
-
-_TRANSACTED = {
-    "Put": "PutItem",
-    "Update": "UpdateItem",
-    "Delete": "DeleteItem",
-    "ConditionCheck": "ConditionCheckItem",
-    "Get": "GetItem",
-}
 
 
 def grants_of(request: HttpRequest) -> set[Grant]:
@@ -44,21 +37,13 @@ def grants_of(request: HttpRequest) -> set[Grant]:
 
 def on_tables(operation: str, request: Mapping[str, Any]) -> set[Grant]:
     """What a call of DynamoDB needs: of a transaction, what each of its items does."""
-    return {(f"dynamodb:{action}", resource) for action, resource in _on_tables(operation, request)}
+    return {on_table(table, action) for table, action, _ in actions_of(operation, request)}
 
 
-def _on_tables(operation: str, request: Mapping[str, Any]) -> Iterator[Grant]:
-    if "TransactItems" in request:
-        for each in request["TransactItems"]:
-            [(kind, inner)] = each.items()
-            yield _TRANSACTED[kind], f"table/{inner['TableName']}"
-    elif "RequestItems" in request:
-        for table in request["RequestItems"]:
-            yield operation, f"table/{table}"
-    elif "IndexName" in request:
-        yield operation, f"index/{request['TableName']}/{request['IndexName']}"
-    else:
-        yield operation, f"table/{request['TableName']}"
+def on_table(table: str, what: str) -> Grant:
+    """An action on a table (`PutItem`) or on an index of it (`Query:byTime`), as a grant."""
+    action, _, index = what.partition(":")
+    return f"dynamodb:{action}", f"index/{table}/{index}" if index else f"table/{table}"
 
 
 def _on_queue(operation: str, request: Mapping[str, Any]) -> Grant:

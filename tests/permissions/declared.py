@@ -9,7 +9,7 @@ from souk_chassis.manifest import Part
 from souk_topologies.aws_local.shop import MAIL_SETTINGS
 from souk_topologies.infrastructure import terraform_inputs
 from souk_topologies.shop import manifests
-from tests.permissions.actions import Grant
+from tests.permissions.actions import Grant, on_table
 
 POLLS = "Lambda itself takes messages and records, as the function; the emulator does so as nobody."
 USED_THROUGH = "AWS asks for it where a service uses the key; the emulator encrypts nothing."
@@ -79,8 +79,7 @@ def undeclared(used: Mapping[tuple[str, str], Set[tuple[str, str]]]) -> list[str
     for (service, part), did in used.items():
         function = services[service].function(Part(part))
         for table, what in did:
-            action, _, index = what.partition(":")
-            grant = f"dynamodb:{action}", f"index/{table}/{index}" if index else f"table/{table}"
+            grant = on_table(table, what)
             if grant not in granted()[function]:
                 found.append(f"{function}: {' on '.join(grant)}")
     return sorted(found)
