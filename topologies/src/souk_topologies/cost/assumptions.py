@@ -93,7 +93,7 @@ class Assumptions:
     snap_start: bool = _take(value=True, unit="yes or no", reason="as Terraform's variable has it")
     snapshots_per_function: Some = _take("1", "versions", "the live one; a release adds one until it is deleted")
     lambda_log_bytes: Some = _take("400", "bytes an invocation", "Lambda's own START, END and REPORT lines")
-    routes_in_use: Some = _take("9", "routes", "those of an order's way; metrics of a route without a request are free")
+    routes_with_metrics: Some = _take("0", "routes", "off in Terraform: an order's way has nine, and the access log names each")
     metrics_per_route: Some = _take("6", "metrics", "AWS: what detailed metrics of an HTTP API are, a route")
 
     # DynamoDB: tests/functions/test_cost.py measures the steps, and those of the clock
@@ -144,13 +144,9 @@ class Assumptions:
             "find_contacts": "1",
             "products-order-created": "5",
             "products-order-returned": "4",
-            "payments-stock-reserved": "4",
+            "payments-stock-reserved": "3",
             "payments-order-returned": "3",
-            "payments-refund-owed": "5",
-            "notifications-order-confirmed": "3",
-            "notifications-order-shipped": "3",
-            "notifications-order-delivered": "3",
-            "notifications-order-returned": "3",
+            "payments-refund-owed": "4",
             "relay": "0",
             "authorize": "0",
             "other": "2",
@@ -173,13 +169,9 @@ class Assumptions:
             "find_contacts": "1",
             "products-order-created": "4",
             "products-order-returned": "5",
-            "payments-stock-reserved": "5",
+            "payments-stock-reserved": "4",
             "payments-order-returned": "4",
-            "payments-refund-owed": "6",
-            "notifications-order-confirmed": "4",
-            "notifications-order-shipped": "4",
-            "notifications-order-delivered": "4",
-            "notifications-order-returned": "4",
+            "payments-refund-owed": "5",
             "relay": "2",
             "authorize": "0",
             "other": "3",

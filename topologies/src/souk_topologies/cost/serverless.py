@@ -140,7 +140,7 @@ def add_lambda(bill: Bill, load: Load, saga: Saga, shape: Shape, assumed: Assump
     add_outside(bill, load, saga, assumed)
     logged = load.orders * assumed.log_bytes_per_order + runs * assumed.lambda_log_bytes
     add_watching(bill, logged + requests * assumed.access_log_bytes_per_request, Decimal(shape.alarms))
-    metrics = assumed.routes_in_use * assumed.metrics_per_route if load.orders else Decimal(0)
+    metrics = assumed.routes_with_metrics * assumed.metrics_per_route if load.orders else Decimal(0)
     bill.add("CloudWatch: metrics of routes", metrics, "metric")
     add_keys(bill, assumed.kms_keys, _users_of_keys(load, shape), Decimal(shape.secrets), assumed)
 
