@@ -5,7 +5,7 @@ output "id" {
 
 output "url" {
   description = "Where the API answers."
-  value       = aws_apigatewayv2_stage.this.invoke_url
+  value       = trimsuffix(aws_apigatewayv2_stage.this.invoke_url, "/")
 }
 
 output "routes" {

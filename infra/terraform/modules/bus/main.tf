@@ -4,8 +4,9 @@ locals {
     sqs = "arn:${var.place.partition}:sqs:${var.place.region}:${var.place.account}"
   }
   # The function itself puts what has failed `attempts` times into the dead-letter queue, with the reason. These tries
-  # more are for what kills it before it can.
-  tries_more  = 3
+  # more are for what keeps it from saying anything: a death before it can, or a table that is away. With its growing
+  # pauses they last some four hours.
+  tries_more  = 20
   retention_s = 14 * 24 * 3600
 }
 

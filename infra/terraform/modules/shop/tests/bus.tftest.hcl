@@ -21,7 +21,7 @@ run "a_queue_a_consumer_with_its_dead_letters" {
     error_message = "Each consumer's queue has a dead-letter queue, <queue>-dlq."
   }
   assert {
-    condition     = jsondecode(aws_sqs_queue.this["orders-stock-reserved"].redrive_policy).maxReceiveCount == 8
+    condition     = jsondecode(aws_sqs_queue.this["orders-stock-reserved"].redrive_policy).maxReceiveCount == 25
     error_message = "SQS itself gives a message up three tries after the function should have."
   }
   assert {
