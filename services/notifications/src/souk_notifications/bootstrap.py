@@ -43,7 +43,7 @@ def _way_out(base: Foundation) -> Callable[[FindReceipts], MailTransport]:
 
         sender = read_sender(config.mail_from)
         try:
-            aws = open_aws(base.environment)
+            aws = open_aws(base.environment) if base.aws is None else base.aws.client
         except ValueError as error:
             raise ConfigError(f"SOUK_MAIL_TRANSPORT: ses, and {error}") from None
         return lambda find_receipts: SesTransport(aws, sender, find_receipts, base.clock)
