@@ -22,6 +22,9 @@ from tests.topology.running import data_dir, souk
 class FunctionsServer:
     """A `FunctionsShop` behind a socket, on a loop and a thread of its own: what `Shop` is for the other topologies."""
 
+    has_authorizer = True
+    """As `Shop.has_authorizer`."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.url = ""

@@ -37,7 +37,6 @@ NOT_HERE = {
     "test_files_outside_of_the_pages_are_not_served": "the emulator resolves .. before it routes",
     "test_a_head_request_has_the_headers_alone": "API Gateway routes HEAD nowhere but to the gateway's own pages",
     "test_signing_in_too_often_is_refused_and_nothing_else_is": "the emulator keeps throttles, and throttles nothing",
-    "test_another_form_of_authorization": "API Gateway asks no authorizer for a public route",
     "test_many_at_once_make_one_order": "the emulator starts a process of Python for each of 40 requests at once",
     "test_sixty_at_once_for_a_hundred_units": "as above, for 60: the last ones wait longer than an order may",
 }
@@ -64,6 +63,9 @@ def test_what_is_left_out_is_there() -> None:
 
 class OnEmulator:
     """The shop on the emulator, as `tests.topology.running.Shop` is for the others."""
+
+    has_authorizer = True
+    """As `Shop.has_authorizer`."""
 
     def __init__(self, folder: Path, url: str, endpoint: str) -> None:
         self.folder = folder

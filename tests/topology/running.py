@@ -97,6 +97,10 @@ def _working_on(folder: Path) -> Iterator[psutil.Process]:
 class Shop:
     """A shop that was started with `souk up --detach`."""
 
+    has_authorizer = False
+    """Whether API Gateway's authorizer stands before it, which is not asked for a public route: no token is looked at
+    there. The shop's own gateway refuses a bad one everywhere."""
+
     def __init__(self, folder: Path, topology: str = "process", *options: str, serialised: bool = False) -> None:
         self.folder = folder
         self.options = options

@@ -93,7 +93,9 @@ class Assumptions:
     snap_start: bool = _take(value=True, unit="yes or no", reason="as Terraform's variable has it")
     snapshots_per_function: Some = _take("1", "versions", "the live one; a release adds one until it is deleted")
     lambda_log_bytes: Some = _take("400", "bytes an invocation", "Lambda's own START, END and REPORT lines")
-    routes_with_metrics: Some = _take("0", "routes", "off in Terraform: an order's way has nine, and the access log names each")
+    routes_with_metrics: Some = _take(
+        "0", "routes", "off in Terraform: an order's way has nine, and the access log names each"
+    )
     metrics_per_route: Some = _take("6", "metrics", "AWS: what detailed metrics of an HTTP API are, a route")
 
     # DynamoDB: tests/functions/test_cost.py measures the steps, and those of the clock
