@@ -30,7 +30,7 @@ SENDER = "shop@example.org"
 MAIL_SETTINGS = {"notifications": {"SOUK_MAIL_TRANSPORT": "ses", "SOUK_MAIL_FROM": f"Souk <{SENDER}>"}}
 """Mails go out by SES, as on AWS: the emulator keeps them."""
 
-APPLY_TRIES = 2
+APPLY_TRIES = 3
 """How often the shop is made, each time on a new emulator: on a busy machine the provider sometimes gives a request up,
 makes it again, and is then told that what it asks for is there already."""
 

@@ -17,7 +17,7 @@ from souk_topologies.settings import DEFAULT_PORT, Settings, Topology, read_coun
 from souk_topologies.shop import GATEWAY, SERVICES, SHOP
 
 START_TIMEOUT_S = 60.0
-EMULATED_START_TIMEOUT_S = 420.0
+EMULATED_START_TIMEOUT_S = 660.0
 """How long a shop may take to start, in seconds. Terraform waits a minute for the emulator's queues alone."""
 STOP_TIMEOUT_S = 30.0
 EXIT_TIMEOUT_S = 3.0
