@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from souk_chassis.config import ConfigError
+from souk_chassis.storage.provision import FURTHER_BUS_CONNECTIONS, SERVICE_CONNECTION_LIMIT
 from souk_topologies.cli import running
 from souk_topologies.cli.main import souk
 from souk_topologies.cli.options import UsedWronglyError
 from souk_topologies.postgres import Further
-from souk_topologies.postgres.provision import FURTHER_BUS_CONNECTIONS, SERVICE_CONNECTION_LIMIT
 from souk_topologies.server import further_processes
 from souk_topologies.settings import MAX_REPLICAS, Settings, Topology, read_counts
 from souk_topologies.shop import SERVICES
