@@ -47,7 +47,9 @@ class Containers:
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Variables by service, which win."""
     python: Mapping[str, Path] = field(default_factory=dict)
-    """The interpreter of a service's image; this one where none is named."""
+    """The interpreter of a service's image, and of the gateway's; this one where none is named."""
+    user: int | None = None
+    """Whose processes they are; our own without it."""
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -87,7 +89,8 @@ class Containers:
             "SOUK_ADMIN_URL": self.admin_url,
             "SOUK_PASSWORDS": json.dumps(self.passwords),
         }
-        done = subprocess.run([sys.executable, *RUN], env=told, capture_output=True, text=True, check=False)
+        python = str(self.python.get("gateway", sys.executable))
+        done = subprocess.run([python, *RUN], env=told, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr + done.stdout
 
     def start(self, *names: str) -> None:
@@ -96,7 +99,8 @@ class Containers:
             with (self.folder / f"{name}.log").open("ab") as log:
                 command = [str(self.python.get(name, sys.executable)), *RUN]
                 told = self.environment(name)
-                self.running[name] = subprocess.Popen(command, env=told, cwd="/", stdout=log, stderr=log)
+                who = {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
+                self.running[name] = subprocess.Popen(command, env=told, cwd="/", stdout=log, stderr=log, **who)
 
     async def until_ready(self, *names: str) -> None:
         """Return when these, or all, are ready."""
