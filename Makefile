@@ -91,7 +91,7 @@ lock: install ## write requirements.lock anew from the members' needs
 		-o requirements.lock
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
 		trials/benchmarks/requirements.in -c requirements.lock -o trials/benchmarks/requirements.lock
-	@for tool in ministack checkov; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate \
+	@for tool in ministack checkov kubernetes-validate; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate \
 		--quiet --python-version 3.11 tests/infra/$$tool.in -o tests/infra/$$tool.lock || exit 1; done
 
 clean: ## remove what was installed and built (the shop's data in .souk stays)

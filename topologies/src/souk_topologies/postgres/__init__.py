@@ -1,6 +1,7 @@
 """The shop's PostgreSQL: a server out of a wheel, and a database and a role a service on it or on another."""
 
 from souk_topologies.postgres._account import EmbeddedPostgresError
+from souk_topologies.postgres._private_files import write_private
 from souk_topologies.postgres.embedded import EmbeddedPostgres, ServerAddress
 from souk_topologies.postgres.provision import (
     BUS_ROLE,
@@ -29,4 +30,5 @@ __all__ = [
     "role_name",
     "secret_names",
     "service_dsn",
+    "write_private",
 ]

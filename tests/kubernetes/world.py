@@ -1,0 +1,106 @@
+"""Who is in a cluster and around it: the pods of the overlays, those whom they may reach, and strangers."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from souk_topologies.containers import Place, Runtime
+from souk_topologies.network import AGENT, AWS, BALANCER, DNS, INGRESS, edges
+from souk_topologies.shop import manifests
+from tests.kubernetes.objects import NAMESPACE, Object, namespace_of, of_kind, pod_templates
+from tests.kubernetes.policies import Endpoint, allows
+
+POSTGRES = "postgres"
+PORTS = (("TCP", 8080), ("TCP", 5432), ("TCP", 443), ("TCP", 80), ("TCP", 53), ("UDP", 53), ("TCP", 587), ("TCP", 9999))
+"""What is tried between any two: all ports of edges, and one that is nobody's."""
+STRANGERS = ("stranger", "impostor", "neighbour", "outside")
+"""A pod of another namespace; one there that is labelled as the gateway; one of the shop's namespace without labels; a
+host on the internet."""
+SERVICES = list(manifests().values())
+ON_EKS = {service.name: Runtime.EKS for service in SERVICES}
+
+Connection = tuple[str, str, str, int]
+"""Source, target, protocol, port."""
+
+
+def in_cluster(objects: Iterable[Object]) -> list[Endpoint]:
+    """Everybody around the overlay `kind`. Services of Kubernetes are only names: connections go to pods."""
+    pods = list(_pods(objects, "10.1.0."))
+    return [*pods, *_everywhere("10.1.1."), Endpoint(INGRESS, "10.1.1.20", "ingress-nginx")]
+
+
+def on_aws(objects: Iterable[Object]) -> list[Endpoint]:
+    """Everybody around the overlay `eks`, where pods and AWS's servers have addresses of one VPC."""
+    databases = [f"database/{service.name}" for service in SERVICES]
+    of_vpc = [Endpoint(name, f"10.0.2.{number}") for number, name in enumerate([BALANCER, AWS, *databases], 10)]
+    return [*_pods(objects, "10.0.0."), *_everywhere("10.0.1."), *of_vpc, Endpoint(AGENT, "169.254.170.23")]
+
+
+def _pods(objects: Iterable[Object], network: str) -> Iterable[Endpoint]:
+    for number, (name, template) in enumerate(sorted(pod_templates(objects)), 10):
+        yield Endpoint(name, f"{network}{number}", NAMESPACE, template["metadata"]["labels"])
+
+
+def _everywhere(network: str) -> list[Endpoint]:
+    return [
+        Endpoint(DNS, f"{network}10", "kube-system", {"k8s-app": "kube-dns"}),
+        Endpoint("stranger", f"{network}11", "default"),
+        Endpoint("impostor", f"{network}12", "default", {"app.kubernetes.io/name": "gateway"}),
+        Endpoint("neighbour", f"{network}13", NAMESPACE),
+        Endpoint("outside", "203.0.113.10"),
+    ]
+
+
+def declared_in_cluster(around: Sequence[Endpoint]) -> set[Connection]:
+    """What the edges of a cluster come to, where all databases are on one server and nothing outside is set."""
+    return _declared(Place.CLUSTER, around, lambda name: {POSTGRES} if name.startswith("database/") else {name})
+
+
+def declared_on_aws(around: Sequence[Endpoint]) -> set[Connection]:
+    """What the edges on AWS come to for NetworkPolicies, which know what is no pod by the VPC's addresses alone: where
+    one of these is the other end of an edge, all are. Security groups tell them apart."""
+    of_vpc = {each.name for each in around if each.address.startswith("10.0.")}
+    pods = {each.name for each in around if each.namespace is not None}
+    return _declared(Place.AWS, around, lambda name: of_vpc if name in of_vpc - pods else {name})
+
+
+def _declared(place: Place, around: Sequence[Endpoint], alike: Callable[[str], set[str]]) -> set[Connection]:
+    """The edges as connections, where both ends let them through. `alike` names all whom a policy can't tell apart."""
+    ours = {each.name for each in around if each.namespace == NAMESPACE}
+    going: set[Connection] = set()
+    coming: set[Connection] = set()
+    for edge in edges(SERVICES, place, ON_EKS):
+        if not edge.setting:
+            going |= {(edge.source, other, edge.protocol, edge.port) for other in alike(edge.target)}
+            coming |= {
+                (other, target, edge.protocol, edge.port)
+                for other in alike(edge.source)
+                for target in alike(edge.target)
+            }
+    return {
+        each
+        for each in connections(around)
+        if (each[0] not in ours or each in going) and (each[1] not in ours or each in coming)
+    }
+
+
+def connections(around: Sequence[Endpoint]) -> Iterator[Connection]:
+    """All that may be tried: from each to each on each port, but those in which the shop has no part."""
+    for source in around:
+        for target in around:
+            if source != target and NAMESPACE in (source.namespace, target.namespace):
+                yield from ((source.name, target.name, protocol, port) for protocol, port in PORTS)
+
+
+def let_through(policies: Sequence[Object], around: Sequence[Endpoint]) -> set[Connection]:
+    """All connections that the policies let through."""
+    by_name = {each.name: each for each in around}
+    return {
+        each
+        for each in connections(around)
+        if allows(policies, by_name[each[0]], by_name[each[1]], each[2], each[3], around)
+    }
+
+
+def policies_of(objects: Iterable[Object]) -> list[Object]:
+    """The NetworkPolicies of the shop's namespace."""
+    found = of_kind(objects, "NetworkPolicy").values()
+    return [each for each in found if namespace_of(each) == NAMESPACE]
