@@ -51,30 +51,37 @@ def _everywhere(network: str) -> list[Endpoint]:
 
 def declared_in_cluster(around: Sequence[Endpoint]) -> set[Connection]:
     """What the edges of a cluster come to, where all databases are on one server and nothing outside is set."""
-    return _declared(Place.CLUSTER, around, lambda name: {POSTGRES} if name.startswith("database/") else {name})
+    found = [
+        (edge.source, POSTGRES if edge.target.startswith("database/") else edge.target, edge.protocol, edge.port)
+        for edge in edges(SERVICES, Place.CLUSTER)
+        if not edge.setting
+    ]
+    return _at_both_ends(found, around, lambda name: {name})
 
 
 def declared_on_aws(around: Sequence[Endpoint]) -> set[Connection]:
     """What the edges on AWS come to for NetworkPolicies, which know what is no pod by the VPC's addresses alone: where
     one of these is the other end of an edge, all are. Security groups tell them apart."""
     of_vpc = {each.name for each in around if each.address.startswith("10.0.")}
-    pods = {each.name for each in around if each.namespace is not None}
-    return _declared(Place.AWS, around, lambda name: of_vpc if name in of_vpc - pods else {name})
+    no_pods = {each.name for each in around if each.namespace is None}
+    found = [
+        (edge.source, edge.target, edge.protocol, edge.port)
+        for edge in edges(SERVICES, Place.AWS, ON_EKS)
+        if not edge.setting
+    ]
+    return _at_both_ends(found, around, lambda name: of_vpc if name in of_vpc & no_pods else {name})
 
 
-def _declared(place: Place, around: Sequence[Endpoint], alike: Callable[[str], set[str]]) -> set[Connection]:
-    """The edges as connections, where both ends let them through. `alike` names all whom a policy can't tell apart."""
+def _at_both_ends(
+    declared: Iterable[Connection], around: Sequence[Endpoint], alike: Callable[[str], set[str]]
+) -> set[Connection]:
+    """The connections that both ends let through. `alike` names all whom a policy can't tell from one another."""
     ours = {each.name for each in around if each.namespace == NAMESPACE}
     going: set[Connection] = set()
     coming: set[Connection] = set()
-    for edge in edges(SERVICES, place, ON_EKS):
-        if not edge.setting:
-            going |= {(edge.source, other, edge.protocol, edge.port) for other in alike(edge.target)}
-            coming |= {
-                (other, target, edge.protocol, edge.port)
-                for other in alike(edge.source)
-                for target in alike(edge.target)
-            }
+    for source, target, protocol, port in declared:
+        going |= {(source, other, protocol, port) for other in alike(target)}
+        coming |= {(other, target, protocol, port) for other in alike(source)}
     return {
         each
         for each in connections(around)
