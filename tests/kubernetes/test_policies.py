@@ -33,6 +33,17 @@ def test_policies_let_through_what_is_declared(objects: list[Object], policies: 
     assert len(declared_in_cluster(in_cluster(objects))) == 30
 
 
+def test_the_components_for_servers_outside_let_services_go_there(objects: list[Object]) -> None:
+    besides = policies_of(from_files("components/charge-with-stripe/*.yaml", "components/mail-by-smtp/*.yaml"))
+    around = in_cluster(objects)
+    found = let_through([*policies_of(objects), *besides], around)
+    assert found == declared_in_cluster(around, set_outside=True)
+    assert found - declared_in_cluster(around) == {
+        ("payment-service", "outside", "TCP", 443),
+        *(("notification-service", "outside", "TCP", port) for port in (25, 465, 587)),
+    }
+
+
 def named(policies: Sequence[Object], name: str) -> Object:
     return next(each["spec"] for each in policies if each["metadata"]["name"] == name)
 

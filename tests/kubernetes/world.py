@@ -3,17 +3,16 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from souk_topologies.containers import Place, Runtime
-from souk_topologies.network import AGENT, AWS, BALANCER, DNS, INGRESS, edges
+from souk_topologies.network import AGENT, AWS, BALANCER, DNS, INGRESS, Edge, edges
 from souk_topologies.shop import manifests
 from tests.kubernetes.objects import NAMESPACE, Object, namespace_of, of_kind, pod_templates
 from tests.kubernetes.policies import Endpoint, allows
 
 POSTGRES = "postgres"
-PORTS = (("TCP", 8080), ("TCP", 5432), ("TCP", 443), ("TCP", 80), ("TCP", 53), ("UDP", 53), ("TCP", 587), ("TCP", 9999))
+PORTS = (*(("TCP", port) for port in (8080, 5432, 443, 80, 53, 25, 465, 587, 9999)), ("UDP", 53))
 """What is tried between any two: all ports of edges, and one that is nobody's."""
-STRANGERS = ("stranger", "impostor", "neighbour", "outside")
-"""A pod of another namespace; one there that is labelled as the gateway; one of the shop's namespace without labels; a
-host on the internet."""
+OUTSIDE = "outside"
+"""A host on the internet."""
 SERVICES = list(manifests().values())
 ON_EKS = {service.name: Runtime.EKS for service in SERVICES}
 
@@ -40,23 +39,32 @@ def _pods(objects: Iterable[Object], network: str) -> Iterable[Endpoint]:
 
 
 def _everywhere(network: str) -> list[Endpoint]:
+    """The names' server; a pod of another namespace, one there that is labelled as the gateway, one of the shop's
+    namespace without labels; a host on the internet."""
     return [
         Endpoint(DNS, f"{network}10", "kube-system", {"k8s-app": "kube-dns"}),
         Endpoint("stranger", f"{network}11", "default"),
         Endpoint("impostor", f"{network}12", "default", {"app.kubernetes.io/name": "gateway"}),
         Endpoint("neighbour", f"{network}13", NAMESPACE),
-        Endpoint("outside", "203.0.113.10"),
+        Endpoint(OUTSIDE, "203.0.113.10"),
     ]
 
 
-def declared_in_cluster(around: Sequence[Endpoint]) -> set[Connection]:
-    """What the edges of a cluster come to, where all databases are on one server and nothing outside is set."""
+def declared_in_cluster(around: Sequence[Endpoint], *, set_outside: bool = False) -> set[Connection]:
+    """What the edges of a cluster come to, where all databases are on one server. `set_outside` is a shop with the
+    addresses of servers outside."""
     found = [
-        (edge.source, POSTGRES if edge.target.startswith("database/") else edge.target, edge.protocol, edge.port)
+        (edge.source, _host(edge), edge.protocol, edge.port)
         for edge in edges(SERVICES, Place.CLUSTER)
-        if not edge.setting
+        if set_outside or not edge.setting
     ]
     return _at_both_ends(found, around, lambda name: {name})
+
+
+def _host(edge: Edge) -> str:
+    if edge.setting:
+        return OUTSIDE
+    return POSTGRES if edge.target.startswith("database/") else edge.target
 
 
 def declared_on_aws(around: Sequence[Endpoint]) -> set[Connection]:
