@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 
 from souk_chassis.manifest import Service
+from souk_chassis.storage.provision import bus_dsn, dsn_on, service_dsn
+from souk_chassis.storage.provision import secret_names as role_names
 from souk_topologies.containers import PROVISION_SECRETS, Place, secret_names, subscribers
 from souk_topologies.kubernetes.documents import Document, kustomization
 from souk_topologies.kubernetes.policies import POSTGRES
 from souk_topologies.kubernetes.workloads import KEYS
 from souk_topologies.network import POSTGRES_PORT, PROVISION
-from souk_topologies.postgres.provision import bus_dsn, dsn_on, service_dsn
-from souk_topologies.postgres.provision import secret_names as role_names
 
 ADMIN = "postgres"
 """The server's superuser, and the name of its password among those of the roles."""
