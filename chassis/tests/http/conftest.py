@@ -61,7 +61,9 @@ async def serve() -> AsyncIterator[Callable[[ASGIApp], Awaitable[str]]]:
 
     async def serve(app: ASGIApp) -> str:
         listener = socket.create_server(("127.0.0.1", 0))
-        server = _Server(uvicorn.Config(app, loop="none", http="httptools", lifespan="off", log_config=None))
+        server = _Server(
+            uvicorn.Config(app, loop="none", http="httptools", lifespan="off", proxy_headers=False, log_config=None)
+        )
         task = asyncio.create_task(server.serve([listener]))
         running.append((server, task))
         await until(lambda: server.started or task.done())

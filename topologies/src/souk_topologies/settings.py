@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from souk_chassis.config import ConfigError, read_config
+from souk_chassis.http.takeover import Takeover, read_takeover
 from souk_topologies.shop import GATEWAY, SERVICES, SHOP
 
 DEFAULT_DATA_DIR = ".souk"
@@ -106,7 +107,17 @@ class Settings:
         """What has processes of its own, the one that has the shop's address last. Functions have none."""
         if self.topology is Topology.AWS_LOCAL:
             return ()
-        return (SHOP,) if self.topology is Topology.PROCESS else (*SERVICES, GATEWAY)
+        return (SHOP,) if self.topology is Topology.PROCESS else (*SERVICES, *self.applications, GATEWAY)
+
+    @property
+    def takeover(self) -> Takeover:
+        """`SOUK_LEGACY_URL`, `SOUK_TAKEN_OVER` and `SOUK_APPS`. Raises ConfigError."""
+        return read_takeover(self.environment)
+
+    @property
+    def applications(self) -> tuple[str, ...]:
+        """Applications that are no services of Souk's, by `module:attribute`. Raises ConfigError."""
+        return tuple(dict.fromkeys(target for target in self.takeover.apps.values() if "://" not in target))
 
     @property
     def is_kept(self) -> bool:
