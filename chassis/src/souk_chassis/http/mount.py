@@ -26,7 +26,6 @@ async def open_app(target: str, log: Log, stack: AsyncExitStack) -> "Mounted":
     """The app at `module:attribute`, started; it is ended with the stack. Raises ConfigError."""
     app = _found(target)
     lifespan = LifespanOn(uvicorn.Config(app, lifespan="auto", log_config=None))
-    lifespan.config.load()
     await lifespan.startup()
     if lifespan.should_exit:
         raise ConfigError(f"{target}: its startup failed, see the log")

@@ -132,7 +132,7 @@ def _apps(text: str) -> dict[str, str]:
         _check_path("SOUK_APPS", path)
         if path in apps:
             raise ConfigError(f"SOUK_APPS: {path} is given twice")
-        apps[path] = _address("SOUK_APPS", target) if "://" in target else _module("SOUK_APPS", target)
+        apps[path] = _address("SOUK_APPS", target) if "://" in target else check_module("SOUK_APPS", target)
     return apps
 
 
@@ -146,7 +146,8 @@ def _check_path(variable: str, path: str) -> None:
         raise ConfigError(f"{variable}: {path!r} is no path such as /orders")
 
 
-def _module(variable: str, target: str) -> str:
+def check_module(variable: str, target: str) -> str:
+    """The target. Raises ConfigError that names the variable where it is no `module:attribute`."""
     module, _, attribute = target.partition(":")
     if not all(name.isidentifier() for name in [*module.split("."), *attribute.split(".")]):
         raise ConfigError(f"{variable}: {target!r} is not of the form module:attribute, such as shop.web:app")
@@ -157,7 +158,7 @@ def _address(variable: str, url: str) -> str:
     """An address without a path: one that had some could be left by `..` in a request's own."""
     try:
         address = urlsplit(url)
-        fits = address.scheme in ("http", "https") and address.hostname and (address.port or 1)
+        fits = address.scheme in ("http", "https") and address.hostname and address.port != 0
     except ValueError:  # a port that is no number, brackets that don't match
         fits = False
     if not fits or address.path not in ("", "/") or address.query or address.fragment or "@" in address.netloc:
@@ -165,4 +166,4 @@ def _address(variable: str, url: str) -> str:
     return url.rstrip("/")
 
 
-__all__ = ["Takeover", "covers", "legacy_fault", "read_takeover"]
+__all__ = ["Takeover", "check_module", "covers", "legacy_fault", "read_takeover"]
