@@ -70,9 +70,10 @@ class Settings:
 
     @property
     def has_sample(self) -> bool:
-        """Whether it gets the sample catalogue: not on a server of one's own, nor where each product is a function's
-        answer and 2,000 of them take minutes."""
-        return self.sample and self.database_url is None and self.topology is not Topology.AWS_LOCAL
+        """Whether it gets the sample catalogue: not on a server of one's own, nor beside another application, which may
+        have products of its own, nor where each product is a function's answer and 2,000 of them take minutes."""
+        has_own = self.database_url is not None or self.takeover.is_needed
+        return self.sample and not has_own and self.topology is not Topology.AWS_LOCAL
 
     @property
     def parts(self) -> tuple[str, ...]:
