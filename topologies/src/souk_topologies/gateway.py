@@ -21,7 +21,7 @@ from souk_chassis.http.elsewhere import Elsewhere
 from souk_chassis.http.endpoint import NotFoundEndpoint, PublicEndpoint, Throttled, headers_of, respond
 from souk_chassis.http.problem import EdgeError, render
 from souk_chassis.http.routing import Entry, entries
-from souk_chassis.http.takeover import Takeover, read_takeover
+from souk_chassis.http.takeover import Takeover
 from souk_chassis.http.throttle import Bucket
 from souk_chassis.manifest import Service
 from souk_chassis.observability.logs import Log
@@ -107,17 +107,6 @@ def _pages(web: Path, otherwise: ASGIApp) -> dict[str, BaseRoute]:
         "/static/swagger": Mount("/static/swagger", _Files(swagger, DOCS_POLICY, otherwise)),
         "/static": Mount("/static", _Files(web, CONTENT_POLICY, otherwise)),
     }
-
-
-PAGES = ("/", "/mailbox", "/docs", "/static", "/static/swagger")
-"""Where pages are, beside what the document has."""
-
-
-def read_settled(environment: Mapping[str, str], document: Mapping[str, Any]) -> Takeover:
-    """What is Souk's and what another application's. Raises ConfigError, also for a path where Souk has nothing."""
-    takeover = read_takeover(environment)
-    takeover.check([*document["paths"], *PAGES])
-    return takeover
 
 
 def _endpoints(

@@ -23,11 +23,12 @@ from souk_chassis.runtimes.service import bus_checks, database_checks, open_targ
 from souk_chassis.runtimes.switches import read_switches
 from souk_chassis.storage.ports import Subscriptions
 from souk_topologies.api import api_document
-from souk_topologies.gateway import gateway_app, read_settled
+from souk_topologies.gateway import gateway_app
 from souk_topologies.places import DataDir
 from souk_topologies.server import DatabaseUrls
 from souk_topologies.settings import Settings, is_serialised
 from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, SHOP, build_of, manifests, wiring
+from souk_topologies.takeover import read_settled
 
 
 @dataclass(frozen=True)

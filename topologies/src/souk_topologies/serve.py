@@ -31,11 +31,12 @@ from souk_chassis.runtimes.switches import read_switches
 from souk_chassis.storage.ports import Subscriptions
 from souk_topologies.api import api_document
 from souk_topologies.client import ShopClient
-from souk_topologies.gateway import gateway_app, read_settled
+from souk_topologies.gateway import gateway_app
 from souk_topologies.one_process import Premises, open_shop
 from souk_topologies.processes import WIRING_VARIABLE, ProcessConfig
 from souk_topologies.server import DatabaseUrls
 from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, SHOP, build_of, manifests
+from souk_topologies.takeover import read_settled
 
 _PR_SET_PDEATHSIG = 1
 """prctl(2): the signal that this process gets when its parent ends."""

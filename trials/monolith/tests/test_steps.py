@@ -1,4 +1,4 @@
-"""The three steps of docs/how-to/decompose-a-monolith.md, each with the real command, real HTTP and a real PostgreSQL."""
+"""The three steps of docs/how-to/decompose-a-monolith.md: with the real command, over HTTP, on a real PostgreSQL."""
 
 import os
 import socket
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -26,16 +27,22 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "corner.db"
 
 
+@dataclass
+class Monolith:
+    url: str
+    process: "subprocess.Popen[bytes]"
+
+
 @pytest.fixture
-def monolith(database: Path) -> Iterator[str]:
-    """It runs as it always did. Returns its address."""
+def monolith(database: Path) -> Iterator[Monolith]:
+    """It runs as it always did."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         command = [sys.executable, "-m", "uvicorn", APP, "--fd", str(listener.fileno()), "--log-level", "error"]
         process = subprocess.Popen(command, pass_fds=[listener.fileno()], cwd=CHECKOUT, env=dict(os.environ))
     try:
         _until_it_answers(port)
-        yield f"http://127.0.0.1:{port}"
+        yield Monolith(f"http://127.0.0.1:{port}", process)
     finally:
         process.terminate()
         process.wait(timeout=10)
@@ -67,8 +74,8 @@ def client(shop: Shop, session: aiohttp.ClientSession) -> Client:
 TEA = {"email": "ada@example.org", "lines": [{"sku": "tea", "qty": 2}, {"sku": "cup", "qty": 1}]}
 
 
-async def test_step_1_everything_goes_through_the_gateway(monolith: str, session: aiohttp.ClientSession) -> None:
-    with running_shop(environment={"SOUK_LEGACY_URL": monolith, "SOUK_TAKEN_OVER": "none"}) as shop:
+async def test_step_1_everything_goes_through_the_gateway(monolith: Monolith, session: aiohttp.ClientSession) -> None:
+    with running_shop(environment={"SOUK_LEGACY_URL": monolith.url, "SOUK_TAKEN_OVER": "none"}) as shop:
         souk = client(shop, session)
         assert b"<h1>Corner shop</h1>" in (await souk.ask("GET", "/")).body
         assert [each["sku"] for each in (await souk.ask("GET", "/products")).expect(200)] == ["cup", "pot", "tea"]
@@ -79,6 +86,11 @@ async def test_step_1_everything_goes_through_the_gateway(monolith: str, session
         assert (await souk.ask("GET", "/health")).expect(200) == {"status": "ok"}
         paths = (await souk.ask("GET", "/openapi.json")).expect(200)["paths"]
         assert not {"/orders", "/products", "/users"} & paths.keys()
+        monolith.process.kill()
+        monolith.process.wait()
+        (await souk.ask("GET", "/products")).problem(503, "legacy_unavailable")
+        ready = (await souk.ask("GET", "/ready")).expect(200)
+        assert (ready["status"], ready["degraded"]) == ("ready", {"legacy": "it can't be reached"})
 
 
 async def test_step_2_it_is_mounted_and_accounts_are_taken_over(

@@ -11,14 +11,11 @@ import msgspec
 
 from souk_chassis.config import ConfigError, read_config
 from souk_chassis.errors import ErrorKind, ErrorType, SoukError
-from souk_chassis.http.api_gateway import Runtime, integration
 
 NOTHING = "none"
 """`SOUK_TAKEN_OVER=none`: not a single path yet."""
 OPERATED = ("/books", "/queues")
 """What operators ask: Souk's in any case."""
-DEFAULT_ROUTE = "/$default"
-"""The path by which Amazon API Gateway's documents name what no other path does."""
 
 LEGACY_AWAY = ErrorType(
     ErrorKind.UNAVAILABLE, "legacy_unavailable", "The application behind this path can't be reached just now."
@@ -74,21 +71,6 @@ class Takeover(msgspec.Struct, frozen=True):
             if self.claims(path) or any(own in each.get("tags", ()) for each in methods.values())
         }
         return {**document, "paths": paths}
-
-    def described(self, document: Mapping[str, Any], gateway: str) -> dict[str, Any]:
-        """The document for Amazon API Gateway, which says where the rest goes: to the function of this label, which
-        passes it on.
-
-        See https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-any-method.html
-        """
-        if self.legacy_url is None:
-            return dict(document)
-        there = {
-            "isDefaultRoute": True,
-            "x-souk-legacy": self.legacy_url,
-            "x-amazon-apigateway-integration": integration(Runtime.LAMBDA, gateway, "ANY", ""),
-        }
-        return {**document, "paths": {**document["paths"], DEFAULT_ROUTE: {"x-amazon-apigateway-any-method": there}}}
 
 
 def covers(prefix: str, path: str) -> bool:

@@ -5,11 +5,13 @@ from pathlib import Path
 import click
 
 from souk_chassis.auth.keys import jwks, load_or_create_keys
+from souk_chassis.config import ConfigError
 from souk_topologies.api import api_document, in_json, place_of
 from souk_topologies.cli.options import UsedWronglyError, data_dir_option
 from souk_topologies.infrastructure import terraform_inputs
 from souk_topologies.places import DataDir
 from souk_topologies.shop import ISSUERS, SERVICES, manifests
+from souk_topologies.takeover import deployed_document, deployed_inputs, read_settled
 
 
 @click.command()
@@ -25,8 +27,23 @@ from souk_topologies.shop import ISSUERS, SERVICES, manifests
     type=click.Path(file_okay=False, path_type=Path),
     help="For terraform: a folder for inputs.json and openapi.json, instead of printing the former.",
 )
+@click.option("--legacy", envvar="SOUK_LEGACY_URL", metavar="URL", help="Where an application is that gets the rest.")
+@click.option(
+    "--taken-over",
+    envvar="SOUK_TAKEN_OVER",
+    metavar="PATHS",
+    help="What it has lost, such as /users,/orders.",
+)
 @data_dir_option
-def render(what: str, runtime: tuple[str, ...], settings: tuple[str, ...], out: Path | None, data_dir: Path) -> None:
+def render(
+    what: str,
+    runtime: tuple[str, ...],
+    settings: tuple[str, ...],
+    out: Path | None,
+    legacy: str | None,
+    taken_over: str | None,
+    data_dir: Path,
+) -> None:
     """Write what is derived from the manifests: the OpenAPI document, or Terraform's inputs.
 
     The inputs hold the public keys of the shop, whose private halves are in the data directory: they are made there
@@ -38,12 +55,17 @@ def render(what: str, runtime: tuple[str, ...], settings: tuple[str, ...], out: 
     except ValueError as error:
         raise UsedWronglyError(str(error)) from None
     services = list(manifests().values())
-    document = in_json(api_document(services, places))
+    whole = api_document(services, places)
+    try:
+        takeover = read_settled({"SOUK_LEGACY_URL": legacy or "", "SOUK_TAKEN_OVER": taken_over or ""}, whole)
+    except ConfigError as error:
+        raise UsedWronglyError(str(error)) from None
+    document = in_json(deployed_document(whole, takeover))
     if what == "openapi":
         click.echo(document, nl=False)
         return
     public = jwks(load_or_create_keys(DataDir(data_dir).keys, ISSUERS).values())
-    inputs = in_json(terraform_inputs(services, public, given))
+    inputs = in_json(deployed_inputs(terraform_inputs(services, public, given), takeover))
     if out is None:
         click.echo(inputs, nl=False)
         return

@@ -73,13 +73,17 @@ def _counts(given: Sequence[str], option: str, names: Sequence[str]) -> dict[str
 def _check(settings: Settings) -> None:
     """Raises UsedWronglyError for settings that are no shop."""
     from souk_topologies.api import api_document
-    from souk_topologies.gateway import read_settled
+    from souk_topologies.takeover import read_settled
 
     try:
         switches = read_switches(settings.environment)
-        read_settled(settings.environment, api_document(list(manifests().values())))
+        takeover = read_settled(settings.environment, api_document(list(manifests().values())))
     except ConfigError as error:
         raise UsedWronglyError(str(error)) from None
+    if takeover.is_needed and settings.topology is Topology.AWS_LOCAL:
+        raise UsedWronglyError(
+            "the emulated shop knows no other application: SOUK_LEGACY_URL and SOUK_APPS are not for it"
+        )
     strangers = {*settings.replicas, *settings.workers}.difference(settings.parts)
     if strangers and settings.topology is Topology.AWS_LOCAL:
         raise UsedWronglyError("functions have no processes to count: --replicas and --workers are not for aws-local")
