@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from souk_chassis.auth.keys import jwks, load_or_create_keys
+from souk_chassis.config import ConfigError
 from souk_chassis.manifest import Service
 from souk_topologies.api import api_document, in_json, place_of
 from souk_topologies.cli.options import UsedWronglyError, data_dir_option
@@ -16,6 +17,7 @@ from souk_topologies.kubernetes import files, passwords_needed, secret_files
 from souk_topologies.places import DataDir
 from souk_topologies.postgres import load_or_create_secrets, write_private
 from souk_topologies.shop import ISSUERS, SERVICES, manifests
+from souk_topologies.takeover import deployed_document, deployed_inputs, read_settled
 
 
 @click.command()
@@ -39,6 +41,13 @@ from souk_topologies.shop import ISSUERS, SERVICES, manifests
     type=click.Path(file_okay=False, path_type=Path),
     help="For kubernetes: a folder for the secrets of a cluster of one's own, and nothing else is written.",
 )
+@click.option("--legacy", envvar="SOUK_LEGACY_URL", metavar="URL", help="Where an application is that gets the rest.")
+@click.option(
+    "--taken-over",
+    envvar="SOUK_TAKEN_OVER",
+    metavar="PATHS",
+    help="What it has lost, such as /users,/orders.",
+)
 @data_dir_option
 def render(
     what: str,
@@ -46,6 +55,8 @@ def render(
     settings: tuple[str, ...],
     out: Path | None,
     secrets: Path | None,
+    legacy: str | None,
+    taken_over: str | None,
     data_dir: Path,
 ) -> None:
     """Write what is derived from the manifests: the OpenAPI document, Terraform's inputs, or Kubernetes' files.
@@ -64,12 +75,17 @@ def render(
     if what == "kubernetes":
         render_kubernetes(services, places, out, secrets, DataDir(data_dir))
         return
-    document = in_json(api_document(services, places))
+    whole = api_document(services, places)
+    try:
+        takeover = read_settled({"SOUK_LEGACY_URL": legacy or "", "SOUK_TAKEN_OVER": taken_over or ""}, whole)
+    except ConfigError as error:
+        raise UsedWronglyError(str(error)) from None
+    document = in_json(deployed_document(whole, takeover))
     if what == "openapi":
         click.echo(document, nl=False)
         return
     public = jwks(load_or_create_keys(DataDir(data_dir).keys, ISSUERS).values())
-    inputs = in_json(terraform_inputs(services, public, given))
+    inputs = in_json(deployed_inputs(terraform_inputs(services, public, given), takeover))
     if out is None:
         click.echo(inputs, nl=False)
         return
