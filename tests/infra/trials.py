@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from tests.infra.namespaces import Namespace
 from tests.kubernetes.policies import Endpoint
@@ -27,7 +28,7 @@ async def listening(namespaces: dict[str, Namespace], endpoints: Sequence[Endpoi
                 made = _socket(namespaces[each.name], protocol)
                 made.bind((each.address, port))
                 if protocol == "UDP":
-                    transport, _ = await loop.create_datagram_endpoint(lambda name=each.name: _Echo(name), sock=made)
+                    transport, _ = await loop.create_datagram_endpoint(partial(_Echo, each.name), sock=made)
                     servers.append(transport)
                 else:
                     servers.append(await asyncio.start_server(_answer_as(each.name), sock=made))
@@ -74,7 +75,7 @@ def _socket(namespace: Namespace, protocol: str) -> socket.socket:
     return made
 
 
-def _answer_as(name: str):
+def _answer_as(name: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(name.encode() + await reader.read(100))
         await writer.drain()

@@ -5,7 +5,7 @@ select it allow together. A connection needs both ends: the source's egress and 
 https://kubernetes.io/docs/concepts/services-networking/network-policies/
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -14,7 +14,7 @@ from tests.kubernetes.objects import Object, namespace_of
 
 INGRESS, EGRESS = "Ingress", "Egress"
 _SIDES = {INGRESS: ("ingress", "from"), EGRESS: ("egress", "to")}
-_OPERATORS = {
+_OPERATORS: Mapping[str, Callable[[str | None, Sequence[str]], bool]] = {
     "In": lambda value, values: value in values,
     "NotIn": lambda value, values: value not in values,
     "Exists": lambda value, _: value is not None,

@@ -100,7 +100,7 @@ async def serve_gateway(environment: Mapping[str, str]) -> None:
         listener = listen(ANYWHERE, port)
         stack.callback(listener.close)
         stack.push_async_callback(start_tracing(environment, Log(GATEWAY)))
-        await serve_app(gateway.build_gateway(environment, stack), listener, stack)
+        await serve_app(await gateway.build_gateway(environment, stack), listener, stack)
         await stopping.wait()
 
 
