@@ -4,6 +4,7 @@
 and roles and ends. It stops gracefully on SIGTERM. Exit status 2, with one sentence: a setting that can't be.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import Coroutine, Mapping
@@ -54,12 +55,13 @@ async def serve_service(told: Told, environment: Mapping[str, str]) -> None:
     Ready is it when its own database answers: the others' being away keeps no customer from it. Raises ConfigError.
     """
     switches, port = read_switches(environment), read_port(environment)
-    await await_database(told.database_url)
-    stopping = stop_event()
+    stopping, log = stop_event(), Log(told.service.label)
+    if not await _came(await_database(told.database_url, log), stopping):
+        return
     async with AsyncExitStack() as stack:
         listener = listen(ANYWHERE, port)
         stack.callback(listener.close)
-        stack.push_async_callback(start_tracing(environment, Log(told.service.label)))
+        stack.push_async_callback(start_tracing(environment, log))
         region, tokens = open_region(told, environment, stack), CallTokens(told.key)
         instance = await _build(told, environment, region, stack)
         remote = HttpDispatcher(told.urls, tokens)
@@ -74,6 +76,19 @@ async def serve_service(told: Told, environment: Mapping[str, str]) -> None:
             region.take_in(instance, stack)
         await serve_app(app, listener, stack)
         await stopping.wait()
+
+
+async def _came(waiting: Coroutine[Any, Any, None], stopping: asyncio.Event) -> bool:
+    """Whether what is waited for came before the process was to stop. The first process of a container has to listen
+    to SIGTERM itself: the kernel does not end it."""
+    awaited, stopped = asyncio.create_task(waiting), asyncio.create_task(stopping.wait())
+    await asyncio.wait({awaited, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not awaited.done():
+        awaited.cancel()
+        return False
+    awaited.result()
+    return True
 
 
 async def _build(told: Told, environment: Mapping[str, str], region: Region | None, stack: AsyncExitStack) -> Instance:
