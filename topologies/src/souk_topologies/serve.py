@@ -76,7 +76,7 @@ async def serve_gateway(config: ProcessConfig, listener: socket.socket, environm
         public = _jwks(keys)
         remote = HttpDispatcher(config.urls, CallTokens(load_key(keys / f"{GATEWAY}.pem")))
         stack.push_async_callback(remote.close)
-        asked = {name: config.urls[name] for name in SERVICES} | config.workers
+        asked = config.urls | config.workers
         services = {name: await _service_check(name, url, stack) for name, url in asked.items()}
         offered = list(manifests().values())
         document, log = api_document(offered), Log(GATEWAY)

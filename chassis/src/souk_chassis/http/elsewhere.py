@@ -41,20 +41,25 @@ async def open_elsewhere(
     checks: dict[str, Callable[[], Awaitable[None]]] = {}
     mounted: dict[str, Mounted] = {}
 
-    def passes_on(name: str, url: str) -> ASGIApp:
+    def passes_on(name: str, url: str) -> Proxy:
         proxy = Proxy(name, url, legacy_fault, log)
         stack.push_async_callback(proxy.close)
-        checks[name] = proxy.check
         return proxy
 
+    addresses = {path: target for path, target in takeover.apps.items() if "://" in target}
     if takeover.legacy_url is not None:
-        apps["/"] = passes_on(LEGACY, takeover.legacy_url)
+        addresses["/"] = takeover.legacy_url
+    for path, url in addresses.items():
+        name = LEGACY if path == "/" else path
+        apps[path] = proxy = passes_on(name, url)
+        checks[name] = proxy.check
     for path, target in takeover.apps.items():
-        url = target if "://" in target else (urls or {}).get(target)
-        if url is not None:
-            apps[path] = passes_on(path, url)
-        else:
-            if target not in mounted:
-                mounted[target] = await open_app(target, Log(target), stack)
-            apps[path] = mounted[target]
+        if path in addresses:
+            continue
+        if urls is not None and target in urls:  # a part of the shop, which is asked as every part is
+            apps[path] = passes_on(path, urls[target])
+            continue
+        if target not in mounted:
+            mounted[target] = await open_app(target, Log(target), stack)
+        apps[path] = mounted[target]
     return Elsewhere(apps, checks)

@@ -100,6 +100,16 @@ class Proxy:
             raise unavailable("connection_refused", "it can't be reached") from None
         writer.close()
 
+    async def ask(self, path: str, timeout_s: float) -> bytes:
+        """What the server answers to a question of this process' own, whatever the status. Raises SoukError
+        `unavailable` where it gives no answer in so many seconds."""
+        timeout = aiohttp.ClientTimeout(total=timeout_s, connect=CONNECT_TIMEOUT_S)
+        try:
+            async with self._session(keeps=True).get(self._target + path, timeout=timeout) as answer:
+                return await answer.read()
+        except (aiohttp.ClientError, OSError):
+            raise unavailable("service_unavailable", f"{self.name} can't be reached") from None
+
     async def close(self) -> None:
         """Close the connections."""
         for session in self._sessions.values():

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import aiohttp
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -52,9 +51,8 @@ async def build_gateway(environment: Mapping[str, str], stack: AsyncExitStack) -
         raise ConfigError(f"SOUK_EDGE_DIR: {config.edge_dir} has no document and pages: {error}") from None
     elsewhere = await open_elsewhere(takeover, log, stack)
     proxies = _proxies(urls, log, stack)
-    session = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(CHECK_TIMEOUT_S)))
     own: dict[str, ASGIApp] = {path: _Fixed(body) for path, body in edge.fixed.items()}
-    own["/ready"] = Ready({name: _check(session, name, url) for name, url in urls.items()}, elsewhere.checks)
+    own["/ready"] = Ready({name: _check(proxy) for name, proxy in proxies.items()}, elsewhere.checks)
     by_path: dict[str, dict[str, ASGIApp]] = {}
     for entry in entries(edge.document):
         answers = own.get(entry.path) if entry.tag == GATEWAY else proxies.get(entry.tag)
@@ -96,15 +94,14 @@ def _fault_of(service: str) -> Fault:
     return fault
 
 
-def _check(session: aiohttp.ClientSession, name: str, url: str) -> Check:
+def _check(proxy: Proxy) -> Check:
     async def check() -> None:
         try:
-            async with session.get(f"{url}/ready") as answer:
-                missing = wire.decode(await answer.read(), Readiness).missing
-        except (aiohttp.ClientError, OSError, *wire.UNREADABLE):
-            raise unavailable("service_unavailable", f"{name} can't be reached") from None
+            missing = wire.decode(await proxy.ask("/ready", CHECK_TIMEOUT_S), Readiness).missing
+        except wire.UNREADABLE:
+            raise unavailable("service_unavailable", f"{proxy.name} can't be reached") from None
         if missing:
-            raise unavailable("service_unavailable", f"{name} misses {', '.join(sorted(missing))}")
+            raise unavailable("service_unavailable", f"{proxy.name} misses {', '.join(sorted(missing))}")
 
     return check
 
