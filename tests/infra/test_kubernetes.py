@@ -52,7 +52,7 @@ def schema_faults(objects: Sequence[Object], folder: Path) -> list[str]:
     path = folder / "objects.yaml"
     path.write_text(yaml.safe_dump_all([each for each in objects if each["kind"] not in OF_OTHERS]))
     versions = [option for version in VERSIONS for option in ("-k", version)]
-    command = [tool("kubernetes-validate", "SOUK_KUBERNETES_VALIDATE"), "--strict", *versions, path]
+    command = [str(tool("kubernetes-validate", "SOUK_KUBERNETES_VALIDATE")), "--strict", *versions, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     told = (done.stdout + done.stderr).splitlines()
     assert len(told) >= len(VERSIONS), done
@@ -254,7 +254,7 @@ def test_checkov_finds_only_what_is_explained(sources: Path, tmp_path: Path) -> 
     planted["spec"]["template"]["spec"]["containers"][0]["securityContext"] |= {"privileged": True}
     (tmp_path / "planted.yaml").write_text(yaml.safe_dump(planted))
     options = ["--framework", "kubernetes", "--skip-download", "--quiet", "--output", "json"]
-    command = [tool("checkov", "SOUK_CHECKOV"), "-d", tmp_path, *options]
+    command = [str(tool("checkov", "SOUK_CHECKOV")), "-d", str(tmp_path), *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     report: dict[str, Any] = json.loads(done.stdout)
     failed = report["results"]["failed_checks"]

@@ -73,8 +73,8 @@ class Uses(msgspec.Struct, frozen=True):
 
 
 class Outside(msgspec.Struct, frozen=True):
-    """A server outside the shop that a service speaks to where the shop is set so: else the network need not let it out.
-    `setting` is the variable that holds the address."""
+    """A server outside the shop that a service speaks to where the shop is set so: else the network does not let it
+    out. `setting` is the variable that holds the address."""
 
     name: str
     ports: Sequence[int]
