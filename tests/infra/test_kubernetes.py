@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from souk_topologies.containers import NAMESPACE, Place, secret_names
+from souk_topologies.kubernetes.workloads import DRAIN_S, TERMINATION_GRACE_S
 from souk_topologies.shop import manifests
 from tests.infra.overlays import OVERLAYS, copy_with_secrets, copy_without_secrets, kubectl, objects_of, render
 from tests.kubernetes.objects import Object, of_kind, pod_templates
@@ -220,6 +221,16 @@ def test_kind_is_small_and_eks_leaves_the_number_to_the_autoscaler(sources: Path
     assert all("replicas" not in each["spec"] for each in of_kind(objects_of(sources, "eks"), "Deployment").values())
     scaling = of_kind(objects_of(sources, "eks"), "HorizontalPodAutoscaler")
     assert scaling["user-service"]["spec"]["minReplicas"] == 3
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_pod_has_time_to_drain_and_to_stop(sources: Path, overlay: str) -> None:
+    for name, each in of_kind(objects_of(sources, overlay), "Deployment").items():
+        pod = each["spec"]["template"]["spec"]
+        drain = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+        assert pod["terminationGracePeriodSeconds"] - drain >= TERMINATION_GRACE_S - DRAIN_S, name
+    gate = of_kind(objects_of(sources, "eks"), "Namespace")[NAMESPACE]["metadata"]["labels"]
+    assert gate["elbv2.k8s.aws/pod-readiness-gate-inject"] == "enabled"
 
 
 def test_settings_of_an_account_reach_every_place(tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from souk_topologies.network import PROVISION
 from tests.infra.namespaces import Namespace, hosts, put_rules
 from tests.infra.overlays import copy_with_secrets, objects_of
 from tests.infra.trials import listening, through
 from tests.kubernetes.objects import Object
 from tests.kubernetes.policies import Endpoint
 from tests.kubernetes.world import (
+    SERVICES,
     Connection,
     connections,
     declared_in_cluster,
@@ -85,17 +87,7 @@ def lack_an_edge(policies: list[Object]) -> None:
         ),
         (
             lack_an_edge,
-            {
-                (f"{name}", "postgres", "TCP", 5432)
-                for name in (
-                    "user-service",
-                    "product-service",
-                    "order-service",
-                    "payment-service",
-                    "notification-service",
-                    "provision",
-                )
-            },
+            {(name, "postgres", "TCP", 5432) for name in (PROVISION, *(service.label for service in SERVICES))},
         ),
     ],
 )

@@ -10,10 +10,10 @@ import msgspec
 from souk_chassis.manifest import Service
 from souk_topologies.containers import Place, Runtime
 from souk_topologies.network import edges
-from souk_topologies.shop import manifests
+from souk_topologies.shop import manifest_of, manifests
 
 ROOT = Path(__file__).resolve().parents[2]
-ALL = list(manifests().values())
+ALL = [manifest_of(name) for name in ("users", "products", "orders", "payments", "notifications")]
 
 
 def seen(place: Place, runtimes: dict[str, Runtime] | None = None, services: Iterable[Service] = ALL) -> set[str]:
@@ -83,7 +83,7 @@ def addresses(sources: Iterable[str]) -> set[str]:
 
 
 def test_a_service_that_has_an_address_outside_declares_it():
-    for service in ALL:
+    for service in manifests().values():
         sources = [path.read_text() for path in (ROOT / f"services/{service.name}/src").rglob("*.py")]
         assert addresses(sources) == {each.setting for each in service.reaches}, service.name
 
