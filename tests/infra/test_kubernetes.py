@@ -248,6 +248,23 @@ def test_settings_of_an_account_reach_every_place(tmp_path: Path) -> None:
     assert topics == ["arn:aws:sns:eu-north-1:111122223333:"]
 
 
+def test_components_are_added_by_an_overlay_of_ones_own(tmp_path: Path) -> None:
+    mine = copy_with_secrets(tmp_path) / "overlays/mine"
+    mine.mkdir()
+    components = ["charge-with-stripe", "mail-by-smtp", "legacy-application"]
+    written = {"resources": ["../kind"], "components": [f"../../components/{name}" for name in components]}
+    (mine / "kustomization.yaml").write_text(yaml.safe_dump(written))
+    objects = objects_of(mine.parents[1], "mine")
+    told = {name: each["spec"]["containers"][0]["env"] for name, each in pod_templates(objects)}
+    for name, variable in (
+        ("payment-service", "SOUK_STRIPE_KEY"),
+        ("notification-service", "SOUK_SMTP_URL"),
+        ("gateway", "SOUK_LEGACY_URL"),
+    ):
+        assert {variable, "PORT"} <= {each["name"] for each in told[name]}
+    assert {"payment-provider", "mail-server", "legacy-application"} <= of_kind(objects, "NetworkPolicy").keys()
+
+
 def test_without_its_secrets_kind_is_refused_with_what_is_missing(tmp_path: Path) -> None:
     folder = copy_without_secrets(tmp_path) / "overlays/kind"
     done = subprocess.run([kubectl(), "kustomize", folder], capture_output=True, text=True, timeout=60, check=False)

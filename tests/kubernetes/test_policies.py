@@ -10,6 +10,7 @@ from tests.kubernetes.objects import Object, from_files
 from tests.kubernetes.policies import EGRESS, Endpoint, openings
 from tests.kubernetes.world import declared_in_cluster, in_cluster, let_through, policies_of
 
+OUTSIDE = ("charge-with-stripe", "mail-by-smtp", "legacy-application")
 KIND = ("base/*.yaml", "base/*/*.yaml", "overlays/kind/*.yaml")
 
 
@@ -34,13 +35,14 @@ def test_policies_let_through_what_is_declared(objects: list[Object], policies: 
 
 
 def test_the_components_for_servers_outside_let_services_go_there(objects: list[Object]) -> None:
-    besides = policies_of(from_files("components/charge-with-stripe/*.yaml", "components/mail-by-smtp/*.yaml"))
+    besides = policies_of(from_files(*(f"components/{name}/network.yaml" for name in OUTSIDE)))
     around = in_cluster(objects)
     found = let_through([*policies_of(objects), *besides], around)
     assert found == declared_in_cluster(around, set_outside=True)
     assert found - declared_in_cluster(around) == {
         ("payment-service", "outside", "TCP", 443),
         *(("notification-service", "outside", "TCP", port) for port in (25, 465, 587)),
+        *(("gateway", "outside", "TCP", port) for port in (80, 443)),
     }
 
 

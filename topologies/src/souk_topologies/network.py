@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from souk_chassis.manifest import Service
+from souk_chassis.manifest import Outside, Service
 from souk_topologies.containers import GATEWAY_LABEL, PORT, Place, Runtime, runtime_of, subscribers
 
 DNS_PORT = 53
@@ -30,6 +30,9 @@ AWS = "aws"
 """The endpoints of AWS: SNS, SQS, Lambda, SES."""
 AGENT = "credentials-agent"
 """EKS's own, on each node."""
+
+LEGACY = Outside("legacy-application", (80, 443), "SOUK_LEGACY_URL")
+"""What the gateway passes on to where no service answers."""
 
 
 class Edge(msgspec.Struct, frozen=True, order=True):
@@ -60,7 +63,9 @@ def edges(services: Sequence[Service], place: Place, runtimes: Mapping[str, Runt
     of their own here, and containers meet behind the load balancer alone, whichever runtime they have."""
     here = [each for each in services if runtime_of(each.name, place, runtimes) is not Runtime.LAMBDA]
     of_place = _in_cluster(services) if place is Place.CLUSTER else _on_aws(here, runtimes or {})
-    return tuple(sorted({*of_place, *_to_databases(here), *_outside(here), *_to_dns(_labels(here, place))}, key=_order))
+    outside = (edge for each in here for edge in _outside(each.label, each.reaches))
+    to_all = (*_to_databases(here), *_to_dns(_labels(here, place)))
+    return tuple(sorted({*of_place, *outside, *to_all}, key=_order))
 
 
 def _order(edge: Edge) -> tuple[str, str, int, bool]:
@@ -73,6 +78,7 @@ def _labels(services: Iterable[Service], place: Place) -> list[str]:
 
 def _in_cluster(services: Sequence[Service]) -> Iterator[Edge]:
     yield Edge(INGRESS, GATEWAY_LABEL, PORT, "Customers come in by the gateway alone.")
+    yield from _outside(GATEWAY_LABEL, [LEGACY])
     labels = {each.name: each.label for each in services}
     for service in services:
         if has_routes(service):
@@ -109,12 +115,10 @@ def _to_databases(here: Sequence[Service]) -> Iterator[Edge]:
         yield Edge(PROVISION, database_of(service.name), POSTGRES_PORT, "Makes the database and its role.")
 
 
-def _outside(here: Sequence[Service]) -> Iterator[Edge]:
-    for service in here:
-        for outside in service.reaches:
-            for port in outside.ports:
-                why = f"Its address is `{outside.setting}`."
-                yield Edge(service.label, outside.name, port, why, setting=outside.setting)
+def _outside(label: str, reaches: Iterable[Outside]) -> Iterator[Edge]:
+    for outside in reaches:
+        for port in outside.ports:
+            yield Edge(label, outside.name, port, f"Its address is `{outside.setting}`.", setting=outside.setting)
 
 
 def _to_dns(labels: Iterable[str]) -> Iterator[Edge]:
