@@ -82,12 +82,20 @@ chaos: install ## kill -9 the shop KILLS times under load, in both topologies, t
 	@$(BIN)/python trials/chaos/crash.py --topology process --kills $(or $(KILLS),20) $(FILES)
 	@$(BIN)/python trials/chaos/crash.py --topology processes --kills $(or $(KILLS),20) $(FILES)
 
-check: install ## lint, types, import rules, architecture
+check: install ## lint, types, import rules, contracts, architecture
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m souk_topologies.releases check
 	@$(BIN)/python -m pytest -q tests/architecture
+
+.PHONY: release-check release-freeze
+release-check: install ## compare the contracts with the last release: what would break a deployed version is refused
+	@$(BIN)/python -m souk_topologies.releases check
+
+release-freeze: install ## keep the contracts as release VERSION=x.y.z, with examples of every message
+	@$(BIN)/python -m souk_topologies.releases freeze "$(VERSION)"
 
 format: install ## format the code
 	@$(BIN)/ruff format .
