@@ -5,15 +5,18 @@ from pathlib import Path
 import click
 
 from souk_chassis.auth.keys import jwks, load_or_create_keys
+from souk_chassis.manifest import Service
 from souk_topologies.api import api_document, in_json, place_of
 from souk_topologies.cli.options import UsedWronglyError, data_dir_option
+from souk_topologies.cli.packaging import CHECKOUT
 from souk_topologies.infrastructure import terraform_inputs
 from souk_topologies.places import DataDir
 from souk_topologies.shop import ISSUERS, SERVICES, manifests
+from souk_topologies.workflows import workflows
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["openapi", "terraform"]))
+@click.argument("what", type=click.Choice(["openapi", "terraform", "workflows"]))
 @click.option(
     "--runtime", multiple=True, metavar="SERVICE=RUNTIME", help="Where a service runs: lambda (default), ecs or eks."
 )
@@ -23,11 +26,11 @@ from souk_topologies.shop import ISSUERS, SERVICES, manifests
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="For terraform: a folder for inputs.json and openapi.json, instead of printing the former.",
+    help="A folder to write into: inputs.json and openapi.json, or the workflows. Left out, they are printed.",
 )
 @data_dir_option
 def render(what: str, runtime: tuple[str, ...], settings: tuple[str, ...], out: Path | None, data_dir: Path) -> None:
-    """Write what is derived from the manifests: the OpenAPI document, or Terraform's inputs.
+    """Write what is derived from the manifests: the OpenAPI document, Terraform's inputs, or GitHub's workflows.
 
     The inputs hold the public keys of the shop, whose private halves are in the data directory: they are made there
     where there are none.
@@ -38,6 +41,9 @@ def render(what: str, runtime: tuple[str, ...], settings: tuple[str, ...], out: 
     except ValueError as error:
         raise UsedWronglyError(str(error)) from None
     services = list(manifests().values())
+    if what == "workflows":
+        _render_workflows(services, out)
+        return
     document = in_json(api_document(services, places))
     if what == "openapi":
         click.echo(document, nl=False)
@@ -50,6 +56,16 @@ def render(what: str, runtime: tuple[str, ...], settings: tuple[str, ...], out: 
     out.mkdir(parents=True, exist_ok=True)
     (out / "inputs.json").write_bytes(inputs)
     (out / "openapi.json").write_bytes(document)
+
+
+def _render_workflows(services: list[Service], out: Path | None) -> None:
+    """The workflows' texts into a folder, or one after the other."""
+    for name, text in workflows(CHECKOUT, services).items():
+        if out is None:
+            click.echo(f"--- # {name}\n{text}", nl=False)
+        else:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / name).write_text(text, "utf-8")
 
 
 def read_settings(entries: tuple[str, ...]) -> dict[str, dict[str, str]]:
