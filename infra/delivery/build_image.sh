@@ -21,7 +21,7 @@ if [[ ! $digest =~ ^sha256:[0-9a-f]{64}$ ]]; then
 fi
 echo "base $base@$digest"
 
-# The commit's time stands for the time of the build, so that the same sources give the same image.
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) # the commit's time stands for the time of the build
 export SOURCE_DATE_EPOCH
-docker buildx build --file "$dockerfile" --build-arg "BASE=$base@$digest" --provenance=false --load --tag "$tag" .
+docker buildx build --file "$dockerfile" --build-arg "BASE=$base@$digest" --build-arg "REVISION=$(git rev-parse HEAD)" \
+  --provenance=false --load --tag "$tag" .

@@ -1,5 +1,6 @@
 """Building, pushing, signing and checking an image, and giving it to a cluster: what the commands are told."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def test_the_base_is_taken_by_the_digest_that_its_version_has(machine: Cloud, tm
     )
     assert f"--build-arg BASE=docker.io/library/python:3.13.9-slim@{BASE_DIGEST} " in built
     assert built.endswith(f"--load --tag {TAG} .")
+    assert re.search(r"--build-arg REVISION=[0-9a-f]{40} ", built)
 
 
 def test_a_recipe_without_a_base(machine: Cloud, tmp_path: Path) -> None:
@@ -101,25 +103,57 @@ def test_whose_workflow_must_be_said(machine: Cloud) -> None:
     assert "owner/name of the repository" in done.err
 
 
-def test_a_cluster_gets_the_image(machine: Cloud) -> None:
-    assert machine.run("deploy_eks.sh", "order-service", IMAGE).status == 0
-    assert machine.words() == [
-        f"kubectl --namespace souk set image deployment/order-service order-service={IMAGE}",
-        "kubectl --namespace souk rollout status deployment/order-service --timeout 600s",
-    ]
+OBJECTS = f"""\
+kind: Deployment
+  - image: {REGISTRY}/souk/product-service:none-yet
+---
+kind: Deployment
+    - env: []
+      image: {REGISTRY}/souk/order-service:none-yet
+"""
 
 
-def test_pods_that_are_not_ready_give_way_to_those_from_before(machine: Cloud, tmp_path: Path) -> None:
+@pytest.fixture
+def cluster(machine: Cloud, tmp_path: Path) -> Cloud:
+    """kubectl that shows the objects of an overlay, and keeps what is applied. Pods are ready where `well` is there."""
+    (tmp_path / "objects").write_text(OBJECTS)
+    (tmp_path / "well").touch()
     machine.shell(
         "kubectl",
-        f'[[ $* != *status* || -e "{tmp_path}/undone" ]] || exit 1\n[[ $* != *undo* ]] || touch "{tmp_path}/undone"',
+        f"""cd {tmp_path}
+        case "$*" in
+          kustomize*) cat objects ;;
+          *apply*) cat > applied ;;
+          *undo*) touch well ;;
+          *status*) [[ -e well ]] ;;
+        esac""",
     )
-    done = machine.run("deploy_eks.sh", "order-service", IMAGE, SOUK_ROLLOUT_TIMEOUT_S="5")
+    return machine
+
+
+def test_a_cluster_gets_the_services_objects_with_the_image(cluster: Cloud, tmp_path: Path) -> None:
+    assert cluster.run("deploy_eks.sh", "order-service", IMAGE, "overlay").status == 0
+    assert cluster.words() == [
+        "kubectl kustomize overlay",
+        "kubectl --namespace souk apply --selector app.kubernetes.io/name=order-service -f -",
+        "kubectl --namespace souk rollout status deployment/order-service --timeout 600s",
+    ]
+    assert (tmp_path / "applied").read_text() == OBJECTS.replace(f"{REGISTRY}/souk/order-service:none-yet", IMAGE)
+
+
+def test_pods_that_are_not_ready_give_way_to_those_from_before(cluster: Cloud, tmp_path: Path) -> None:
+    (tmp_path / "well").unlink()
+    done = cluster.run("deploy_eks.sh", "order-service", IMAGE, "overlay", SOUK_ROLLOUT_TIMEOUT_S="5")
     assert done.status == 1
     assert "the ones from before come back" in done.err
-    assert [said.split()[3:5] for said in machine.words()] == [
-        ["set", "image"], ["rollout", "status"], ["rollout", "undo"], ["rollout", "status"]
-    ]  # fmt: skip
+    told = [" ".join(said.split()[3:5]) for said in cluster.words()[1:]]
+    assert told == ["apply --selector", "rollout status", "rollout undo", "rollout status"]
+
+
+def test_an_overlay_without_the_service(cluster: Cloud) -> None:
+    done = cluster.run("deploy_eks.sh", "basket-service", IMAGE, "overlay")
+    assert (done.status, cluster.words()) == (1, ["kubectl kustomize overlay"])
+    assert "no container in overlay has the image souk/basket-service" in done.err
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,13 @@ FOLDER = ".github/workflows"
 """Where GitHub looks for workflows, from the checkout's root."""
 CALLED = f"{FOLDER}/service.yml"
 """The workflow that each of these calls: it checks, builds and deploys."""
-BUILDERS = ("Makefile", "pyproject.toml", "requirements.lock", "infra/delivery/**", CALLED)
+BUILDERS = (
+    *("Makefile", "pyproject.toml", "requirements.lock", ".dockerignore", "infra/images/**", "infra/delivery/**"),
+    CALLED,
+)
 """What builds and deploys every service, and with which versions."""
+OBJECTS = "infra/kubernetes/base"
+"""Kubernetes' objects of each service, which a deployment to a cluster applies."""
 PACKAGERS = ("topologies/src/souk_topologies/packages/**",)
 """What builds the packages of functions besides."""
 PAGES = "web/**"
@@ -83,7 +88,11 @@ def of_service(service: Service, root: Path, members: Mapping[str, Member]) -> D
         label=service.label,
         folder=_within(root, members[member].folder),
         package=service.name,
-        paths=[*_folders(f"{member}[container]", root, members), *PACKAGERS],
+        paths=[
+            *_folders(f"{member}[container]", root, members),
+            *PACKAGERS,
+            f"{OBJECTS}/services/{service.label}.yaml",
+        ],
         aliased=[service.function(Part.HTTP)],
         plain=[service.function(part) for part in (*others, Part.EVENTS)],
     )
@@ -97,7 +106,7 @@ def of_gateway(root: Path, members: Mapping[str, Member]) -> Delivered:
         label=GATEWAY,
         folder=_within(root, members[member].folder),
         package=EDGE,
-        paths=[*_folders(member, root, members), PAGES],
+        paths=[*_folders(member, root, members), PAGES, f"{OBJECTS}/gateway/**"],
         aliased=[AUTHORIZER, GATEWAY],
         plain=[],
     )
