@@ -56,7 +56,7 @@ jobs:
       runtime: ${{{{ vars.SOUK_RUNTIME_{variable} || 'lambda' }}}}
       aliased: {aliased}
       plain: {plain}
-"""
+{more}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,8 @@ class Delivered:
     paths: Sequence[str]
     aliased: Sequence[str]
     plain: Sequence[str]
+    more: str = ""
+    """Inputs besides, as lines of the workflow."""
 
 
 def workflows(root: Path, services: Sequence[Service]) -> Mapping[str, str]:
@@ -109,6 +111,8 @@ def of_gateway(root: Path, members: Mapping[str, Member]) -> Delivered:
         paths=[*_folders(member, root, members), PAGES, f"{OBJECTS}/gateway/**"],
         aliased=[AUTHORIZER, GATEWAY],
         plain=[],
+        # By its image databases and roles are made, wherever the gateway itself runs.
+        more="      image: ${{ vars.SOUK_GATEWAY_IMAGE == 'true' }}\n",
     )
 
 
@@ -125,6 +129,7 @@ def workflow(delivered: Delivered) -> str:
         called=CALLED,
         aliased=" ".join(delivered.aliased),
         plain=" ".join(delivered.plain) or '""',
+        more=delivered.more,
     )
 
 
