@@ -27,7 +27,7 @@ def main() -> int:
     given.folder.mkdir(parents=True, exist_ok=True)
     try:
         needs = needs_of(member_of(given.package), read_members(CHECKOUT))
-        install(CHECKOUT, needs.others, Target(), given.folder)
+        install(CHECKOUT, needs.others, Target(), given.folder.resolve())
     except PackageError as error:
         print(f"wheels.py: {error}", file=sys.stderr)
         return 1

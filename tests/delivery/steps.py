@@ -36,7 +36,7 @@ class Step:
         done = subprocess.run(
             command,
             cwd=at,
-            env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **self.environment(values), **environment},
+            env={**os.environ, **self.environment(values), **environment},
             capture_output=True,
             text=True,
             timeout=STEP_TIMEOUT_S,
