@@ -11,6 +11,7 @@ from souk_chassis.config import ConfigError
 from souk_chassis.manifest import Service
 from souk_topologies.api import api_document, in_json, place_of
 from souk_topologies.cli.options import UsedWronglyError, data_dir_option
+from souk_topologies.cli.packaging import CHECKOUT
 from souk_topologies.containers import Runtime
 from souk_topologies.infrastructure import terraform_inputs
 from souk_topologies.kubernetes import files, passwords_needed, secret_files
@@ -18,10 +19,11 @@ from souk_topologies.places import DataDir
 from souk_topologies.postgres import load_or_create_secrets, write_private
 from souk_topologies.shop import ISSUERS, SERVICES, manifests
 from souk_topologies.takeover import deployed_document, deployed_inputs, read_settled
+from souk_topologies.workflows import workflows
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["openapi", "terraform", "kubernetes"]))
+@click.argument("what", type=click.Choice(["openapi", "terraform", "kubernetes", "workflows"]))
 @click.option(
     "--runtime",
     multiple=True,
@@ -34,7 +36,7 @@ from souk_topologies.takeover import deployed_document, deployed_inputs, read_se
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="A folder to write into instead of printing: inputs.json and openapi.json, or Kubernetes' files.",
+    help="A folder to write into instead of printing: inputs.json and openapi.json, Kubernetes' files, or workflows.",
 )
 @click.option(
     "--secrets",
@@ -59,7 +61,8 @@ def render(
     taken_over: str | None,
     data_dir: Path,
 ) -> None:
-    """Write what is derived from the manifests: the OpenAPI document, Terraform's inputs, or Kubernetes' files.
+    """Write what is derived from the manifests: the OpenAPI document, Terraform's inputs, Kubernetes' files, or GitHub's
+    workflows.
 
     The inputs hold the public keys of the shop, whose private halves are in the data directory: they are made there
     where there are none.
@@ -72,6 +75,9 @@ def render(
     except ValueError as error:
         raise UsedWronglyError(str(error)) from None
     services = list(manifests().values())
+    if what == "workflows":
+        _write(workflows(CHECKOUT, services), out)
+        return
     if what == "kubernetes":
         render_kubernetes(services, places, out, secrets, DataDir(data_dir))
         return
@@ -108,10 +114,15 @@ def render_kubernetes(
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_private(path, value)
         return
-    made = files(services, {name: Runtime(place) for name, place in places.items()})
+    _write(files(services, {name: Runtime(place) for name, place in places.items()}), out)
+
+
+def _write(made: Mapping[str, str], out: Path | None) -> None:
+    """The texts by their names: below a folder, or one after the other."""
     for name, text in made.items():
         if out is None:
-            click.echo(f"# {name}\n{text}", nl=False)
+            click.echo(f"--- # {name}
+{text}", nl=False)
             continue
         path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)
