@@ -94,6 +94,11 @@ class Service(msgspec.Struct, frozen=True):
         """Whether it has operations for other services."""
         return any(operation.access is Access.SERVICE for operation in self.implements)
 
+    @property
+    def signs(self) -> bool:
+        """Whether any part of it needs a signing key: for tokens of its own, or for its calls."""
+        return bool(self.calls) or any(uses.signs for uses in self.parts.values())
+
     def function(self, part: Part) -> str:
         """The name of the function that is this part, such as `order-service-events`."""
         return self.label if part is Part.HTTP else f"{self.label}-{part}"
