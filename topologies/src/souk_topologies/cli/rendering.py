@@ -18,7 +18,7 @@ from souk_topologies.shop import ISSUERS, SERVICES, manifests
     "--runtime", multiple=True, metavar="SERVICE=RUNTIME", help="Where a service runs: lambda (default), ecs or eks."
 )
 @click.option(
-    "--set", "settings", multiple=True, metavar="SERVICE.NAME=VALUE", help="A variable of a service's functions."
+    "--set", "settings", multiple=True, metavar="SERVICE.NAME=VALUE", help="A variable of a service's functions or containers."
 )
 @click.option(
     "--out",
@@ -43,7 +43,7 @@ def render(what: str, runtime: tuple[str, ...], settings: tuple[str, ...], out: 
         click.echo(document, nl=False)
         return
     public = jwks(load_or_create_keys(DataDir(data_dir).keys, ISSUERS).values())
-    inputs = in_json(terraform_inputs(services, public, given))
+    inputs = in_json(terraform_inputs(services, public, given, places))
     if out is None:
         click.echo(inputs, nl=False)
         return
