@@ -29,7 +29,7 @@ NO_LIMITS = {
     "souk_chassis.storage.migrations.LOCK_KEY": "the number of a lock",
     "souk_topologies.data.making.SMALL_QUANTITY_BELOW": "how the shipped catalogue was made",
     "souk_topologies.postgres.embedded.PORT": "part of a socket's name",
-    "souk_topologies.postgres.provision.OLDEST_VERSION": "the number of a version",
+    "souk_chassis.storage.provision.OLDEST_VERSION": "the number of a version",
     "souk_topologies.replay.reader.WIDE_ORDER_LINES": "what a figure of the history counts",
     "souk_topologies.settings.DEFAULT_PORT": "stands in command.md",
 }
@@ -363,7 +363,7 @@ def test_a_page_says_what_the_code_says(name: str) -> None:
             "| 8 | `souk_notifications.transports.sending.LANES`",
             "| 8 | `souk_orders.backlog.LOOK_EVERY_S`",
         ),
-        ("limits.md", "| 75 | `souk_topologies.runner", "| 76 | `souk_topologies.runner"),
+        ("limits.md", "| 75 | `souk_chassis.runtimes.server", "| 76 | `souk_chassis.runtimes.server"),
         ("limits.md", "| 254 | `souk_chassis.text.Email:max_length`", "| 1 | `souk_chassis.manifest.Consumer.loops`"),
         ("errors.md", "| `too_late` | `conflict` | 409 |", "| `too_early` | `conflict` | 409 |"),
         ("errors.md", "| `too_late` | `conflict` | 409 |", "| `too_late` | `invalid` | 422 |"),

@@ -94,4 +94,4 @@ def test_the_gateway_routes_to_every_service():
 
 
 def test_roles_have_room_for_as_many_containers_as_autoscaling_may_start():
-    assert json.loads(provision_environment(ALL)["SOUK_REPLICAS"]) == dict.fromkeys(SERVICES, 10)
+    assert json.loads(provision_environment(ALL)["SOUK_PROCESSES"]) == dict.fromkeys(SERVICES, 10)

@@ -151,9 +151,9 @@ def gateway_environment(services: Sequence[Service], place: Place) -> dict[str, 
 
 
 def provision_environment(services: Sequence[Service]) -> dict[str, str]:
-    """The variables of the container that makes databases and roles: how many processes each role must have room for."""
+    """The variables of the container that makes databases and roles: how many processes each must have room for."""
     replicas = {service.name: size_of(service.name).most for service in services}
-    return {"SOUK_PART": "provision", "SOUK_REPLICAS": _json(replicas)}
+    return {"SOUK_PART": "provision", "SOUK_PROCESSES": _json(replicas)}
 
 
 def secret_names(service: Service, place: Place) -> tuple[str, ...]:

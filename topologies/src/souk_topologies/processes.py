@@ -21,10 +21,10 @@ import msgspec
 from souk_chassis.auth.keys import load_or_create_keys
 from souk_chassis.config import ConfigError
 from souk_chassis.observability.logs import Log
+from souk_chassis.runtimes.listening import listen, reserve, share
+from souk_chassis.runtimes.process import stop_event
 from souk_topologies.client import ShopAwayError, ShopClient
-from souk_topologies.listening import listen, reserve, share
 from souk_topologies.places import DataDir
-from souk_topologies.runner import stop_event
 from souk_topologies.server import DatabaseUrls
 from souk_topologies.settings import Settings
 from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, SHOP, Wiring, wiring

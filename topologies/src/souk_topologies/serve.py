@@ -19,28 +19,20 @@ from souk_chassis.config import ConfigError
 from souk_chassis.http.client import HttpDispatcher
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.tracing import start_tracing
-from souk_chassis.runtimes.asgi import Check, app, internal_route, operation_routes
-from souk_chassis.runtimes.dispatch import LocalDispatcher, RoutingDispatcher
+from souk_chassis.runtimes.asgi import Check
 from souk_chassis.runtimes.instance import Foundation
+from souk_chassis.runtimes.listening import Turnover
+from souk_chassis.runtimes.process import CLOCK, run, stop_event
+from souk_chassis.runtimes.server import serve_app
+from souk_chassis.runtimes.service import Neighbours, bus_checks, database_checks, open_service, open_targets
+from souk_chassis.runtimes.switches import read_switches
 from souk_chassis.storage.ports import Subscriptions
 from souk_topologies.api import api_document
 from souk_topologies.client import ShopClient
 from souk_topologies.gateway import gateway_app
-from souk_topologies.listening import Turnover
 from souk_topologies.one_process import Premises, open_shop
 from souk_topologies.processes import WIRING_VARIABLE, ProcessConfig
-from souk_topologies.runner import (
-    CLOCK,
-    checks,
-    open_targets,
-    run,
-    serve_app,
-    stop_event,
-    way_out,
-    work,
-)
 from souk_topologies.server import DatabaseUrls
-from souk_topologies.settings import read_switches
 from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, SHOP, build_of, manifests
 
 _PR_SET_PDEATHSIG = 1
@@ -64,19 +56,11 @@ async def serve_service(config: ProcessConfig, listener: socket.socket, environm
         stack.push_async_callback(instance.close)
         remote = HttpDispatcher(config.urls, CallTokens(key))
         stack.push_async_callback(remote.close)
-        local = LocalDispatcher(config.wiring.callers)
-        out = way_out(RoutingDispatcher(local, remote))
-        local.bind(instance, out)
-        operations = list(instance.manifest.implements) if switches.serves else []
-        routes = [
-            *operation_routes(operations, local, TokenVerifier(public), CLOCK, instance.log),
-            internal_route(operations, local, TokenVerifier(public, config.name), CLOCK, instance.log),
-        ]
-        targets = await open_targets(config.bus_urls, config.name, stack) if switches.works else {}
-        if switches.works:
-            subscriptions = Subscriptions(config.wiring.subscriptions, targets)
-            work(instance, subscriptions, out, stack, serves=switches.serves)
-        await serve_app(_shared(config, app(routes, checks([instance], targets))), listener, stack)
+        targets = await open_targets(config.bus_urls, config.name, CLOCK, stack) if switches.works else {}
+        bus = Subscriptions(config.wiring.subscriptions, targets)
+        checks = database_checks([instance]) | bus_checks(targets)
+        app = open_service(instance, Neighbours(config.wiring.callers, public, remote, bus), switches, checks, stack)
+        await serve_app(_shared(config, app), listener, stack)
         await stopping.wait()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +85,15 @@ class Edge:
         return status, [*headers, (b"allow", ", ".join(sorted(set(methods))).encode())], body
 
 
-class GatewayFunction:
-    """Answers what API Gateway routes to no service. `services` has each service's own function by name."""
+Asking = Callable[[float], Awaitable[str | None]]
+"""Asks a service, for so many seconds, whether it is ready. Returns what it misses, or why it can't be asked."""
 
-    def __init__(self, edge: Edge, functions: Functions, services: Mapping[str, str], log: Log) -> None:
+
+class GatewayFunction:
+    """Answers what API Gateway routes to no service. `services` has by name how each is asked whether it is ready."""
+
+    def __init__(self, edge: Edge, services: Mapping[str, Asking], log: Log) -> None:
         self._edge = edge
-        self._functions = functions
         self._services = services
         self._log = log
 
@@ -124,21 +127,27 @@ class GatewayFunction:
 
     async def _missing(self, timeout_s: float) -> dict[str, str]:
         names = list(self._services)
-        answers = await asyncio.gather(*(self._ask(self._services[name], timeout_s) for name in names))
+        answers = await asyncio.gather(*(self._services[name](timeout_s) for name in names))
         return {name: answer for name, answer in zip(names, answers, strict=True) if answer is not None}
 
-    async def _ask(self, function: str, timeout_s: float) -> str | None:
+
+def asking(functions: Functions, function: str, log: Log) -> Asking:
+    """Asks a service that is functions, by its own one."""
+
+    async def ask(timeout_s: float) -> str | None:
         try:
-            invoked = await self._functions.invoke(function, READY, timeout_s=timeout_s)
+            invoked = await functions.invoke(function, READY, timeout_s=timeout_s)
             answer = wire.decode(invoked.payload, dict[str, Any])
         except SoukError as error:
             return error.detail
         except RequestRefusedError as error:
-            self._log.error("a function can't be asked", error=error, function=function)
+            log.error("a function can't be asked", error=error, function=function)
             return "it can't be asked"
         except wire.UNREADABLE:
             return "it answered what can't be read"
         return "it broke off" if invoked.function_error else answer.get("missing")
+
+    return ask
 
 
 def _pattern(path: str) -> str:

@@ -11,9 +11,10 @@ from pathlib import Path
 import click
 
 from souk_chassis.config import ConfigError
+from souk_chassis.runtimes.switches import read_switches
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError, data_dir_option, process_counts
 from souk_topologies.places import DataDir, has_ended
-from souk_topologies.settings import DEFAULT_PORT, Settings, Topology, read_counts, read_switches
+from souk_topologies.settings import DEFAULT_PORT, Settings, Topology, read_counts
 from souk_topologies.shop import GATEWAY, SERVICES, SHOP
 
 START_TIMEOUT_S = 60.0

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 import aiohttp
 import pytest
 
-from souk_topologies.listening import ListenError, Turnover, listen, reserve, share
-from souk_topologies.runner import HttpServer
+from souk_chassis.runtimes.listening import ListenError, Turnover, listen, reserve, share
+from souk_chassis.runtimes.server import HttpServer
 
 HOST = "127.0.0.1"
 

@@ -1,25 +1,19 @@
-"""A database and a role a service, in the embedded server or in one of the user's own.
+"""A database and a role a service, on any server of PostgreSQL.
 
 Service's roles cannot enter each other's databases: what a service may know, it is told by operations and events.
 """
 
 import base64
 import contextlib
-import fcntl
 import hashlib
 import hmac
-import json
-import os
 import re
 import secrets as randomness
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
-
-from souk_topologies.postgres._private_files import write_private
 
 BUS_ROLE = "souk_bus"
 """Carries events into each service's database, by the one function that the service's migration grants it."""
@@ -113,82 +107,52 @@ def dsn_on(admin_dsn: str, database: str, user: str, password: str) -> str:
 
 
 async def provision(
-    admin_dsn: str, services: Sequence[str], secrets: Mapping[str, str], further: Further = NONE_FURTHER
+    admin_dsn: str,
+    services: Sequence[str],
+    secrets: Mapping[str, str],
+    further: Further = NONE_FURTHER,
+    *,
+    with_bus: bool = True,
+    variable: str = "SOUK_DATABASE_URL",
 ) -> None:
     """Make what each service needs: a role, a database of its own, the bus's way in. Repeating it changes nothing
     but passwords that differ from `secrets`, and the roles' limits. Several processes may do it at once.
 
     `admin_dsn` is a superuser's, or of a role with CREATEDB and CREATEROLE, on PostgreSQL 15 or later. `further` says
-    which processes there are beside the first.
+    which processes there are beside the first. Without the bus, which may be elsewhere, its role is left out.
+    `variable` is where `admin_dsn` was read from, for what is told of it.
 
     Raises:
         ProvisionError: a right or a secret is missing, or a database of that name is someone else's.
         OSError, asyncpg.PostgresError: the server cannot be reached.
     """
-    passwords = {name: _password(secrets, name) for name in secret_names(services)}
+    named = secret_names(services) if with_bus else map(role_name, services)
+    passwords = {name: _password(secrets, name) for name in named}
     bus_limit = BUS_CONNECTION_LIMIT + further.bus_connections
-    async with _admin(admin_dsn) as connection:
+    async with _admin(admin_dsn, variable) as connection:
         await _check_rights(connection)
         # Held by the session: CREATE DATABASE cannot run in a transaction.
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK_KEY)
-        await _ensure_role(connection, BUS_ROLE, passwords[BUS_ROLE], bus_limit)
+        if with_bus:
+            await _ensure_role(connection, BUS_ROLE, passwords[BUS_ROLE], bus_limit)
         for service in services:
             role = role_name(service)
             limit = SERVICE_CONNECTION_LIMIT * (1 + further.by_service.get(service, 0))
             await _ensure_role(connection, role, passwords[role], limit)
             await _ensure_membership(connection, role)
             await _ensure_database(connection, database_name(service), role)
-
-
-def load_or_create_secrets(path: Path, names: Iterable[str]) -> dict[str, str]:
-    """The secrets of these names out of a JSON file of mode 0600; what is missing is made (256 random bits) and kept.
-
-    Raises:
-        ProvisionError: the file is not a JSON object of strings.
-        OSError: it cannot be read or written.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked_folder(path.parent):
-        known = _read_secrets(path)
-        wanted = list(names)
-        made = {name: randomness.token_urlsafe(32) for name in wanted if name not in known}
-        if made:
-            known |= made
-            write_private(path, json.dumps(known, indent=2) + "\n")
-    return {name: known[name] for name in wanted}
-
-
-def _read_secrets(path: Path) -> dict[str, str]:
-    if not path.exists():
-        return {}
-    path.chmod(0o600)  # it may come from a copy or a backup that was less strict
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ProvisionError(f"{path} is not JSON: restore it, or the roles' passwords are lost") from error
-    if not isinstance(known, dict) or not all(isinstance(value, str) for value in known.values()):
-        raise ProvisionError(f"{path} is not a JSON object of strings")
-    return known
-
-
-@contextlib.contextmanager
-def _locked_folder(folder: Path) -> Iterator[None]:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+            if with_bus:
+                await _let_bus_in(connection, database_name(service), role)
 
 
 @contextlib.asynccontextmanager
-async def _admin(admin_dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+async def _admin(admin_dsn: str, variable: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     """A connection that turns a refusal into a `ProvisionError`, and never waits without end."""
     try:
         connection = await asyncpg.connect(admin_dsn, timeout=_TIMEOUT_S, command_timeout=_TIMEOUT_S)
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         told = " ".join(str(error).split()) or type(error).__name__
-        raise ProvisionError(f"the PostgreSQL server of SOUK_DATABASE_URL refuses the connection: {told}") from error
+        raise ProvisionError(f"the PostgreSQL server of {variable} refuses the connection: {told}") from error
     try:
         yield connection
     except asyncpg.InsufficientPrivilegeError as error:
@@ -252,11 +216,19 @@ async def _ensure_database(connection: "asyncpg.Connection[asyncpg.Record]", dat
             f"the database {name} is there already, of {found['owner']} in {found['encoding']}; "
             f"it must be of {role} in UTF8: rename it, or change its owner"
         )
-    # As the owner: an administrator who does not inherit the role's rights could not.
+    await _as_owner(connection, role, f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
+
+
+async def _let_bus_in(connection: "asyncpg.Connection[asyncpg.Record]", database: str, role: str) -> None:
+    grant = f"GRANT CONNECT ON DATABASE {_identifier(database)} TO {_identifier(BUS_ROLE)}"
+    await _as_owner(connection, role, grant)
+
+
+async def _as_owner(connection: "asyncpg.Connection[asyncpg.Record]", role: str, statement: str) -> None:
+    """As the owner: an administrator who does not inherit the role's rights could not."""
     async with connection.transaction():
-        await connection.execute(f"SET LOCAL ROLE {owner}")
-        await connection.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
-        await connection.execute(f"GRANT CONNECT ON DATABASE {name} TO {_identifier(BUS_ROLE)}")
+        await connection.execute(f"SET LOCAL ROLE {_identifier(role)}")
+        await connection.execute(statement)
 
 
 def scram_verifier(password: str, salt: bytes | None = None) -> str:
