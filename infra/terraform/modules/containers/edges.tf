@@ -40,9 +40,9 @@ locals {
       from = "function-${name}", to = "load-balancer", port = 80, why = "calls ${join(", ", function.reaches)}"
     } },
     { for name in local.asking : "${name} ${local.to_aws}" => { from = name, to = local.to_aws, port = 443, why = "AWS" } },
-    { for name in local.asking : "${name} s3" => { from = name, to = "s3", port = 443, why = "layers of images" }
-      if !startswith(name, "function-")
-    },
+    { for name in concat([for service in local.on_ecs : service.label], ["provision"]) : "${name} s3" => {
+      from = name, to = "s3", port = 443, why = "layers of images"
+    } },
     { for name, function in var.functions : "function-${name} dynamodb" => {
       from = "function-${name}", to = "dynamodb", port = 443, why = "its tables"
     } if contains(local.asked[name], "dynamodb") },

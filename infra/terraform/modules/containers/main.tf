@@ -5,8 +5,7 @@ locals {
   on_eks = { for name, service in var.services : name => service if service.runtime == "eks" }
   log    = { retention_days = var.log_retention_days, key_arn = var.keys.logs }
 
-  # One instance for all, or one for each service.
-  instances = var.database.shared ? { shop = keys(var.services) } : { for name in keys(var.services) : name => [name] }
+  instances = { for name, instance in var.instances : name => instance.services }
   stands_in = merge([for instance, names in local.instances : { for name in names : name => instance }]...)
 
   images = { for repository in distinct(concat([for service in var.services : service.image], [var.provision.image])) :

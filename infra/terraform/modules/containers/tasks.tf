@@ -64,7 +64,7 @@ module "provision" {
     })
     secrets = {
       PGPASSWORD     = "${module.database[each.key].master_secret_arn}:password::"
-      SOUK_PASSWORDS = var.passwords_arn
+      SOUK_PASSWORDS = var.instances[each.key].passwords_arn
     }
   }
   repository_arn  = module.registry.arns[var.provision.image]

@@ -62,9 +62,9 @@ variable "provision" {
   type        = object({ image = string, environment = map(string) })
 }
 
-variable "passwords_arn" {
-  description = "The secret with the passwords of the services' roles, in JSON."
-  type        = string
+variable "instances" {
+  description = "The instances of PostgreSQL: which services have their databases in each, and the secret with the passwords of their roles, in JSON."
+  type        = map(object({ services = list(string), passwords_arn = string }))
 }
 
 variable "keys" {
@@ -114,7 +114,7 @@ variable "network" {
 }
 
 variable "database" {
-  description = "PostgreSQL: see the module database. `shared`: one instance for all services; else one for each."
+  description = "PostgreSQL: see the module database. `shared`: there is one instance, and it is named after the project."
   type = object({
     version         = string
     instance_class  = string

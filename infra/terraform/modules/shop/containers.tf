@@ -1,7 +1,11 @@
 # Services in containers, and the functions that call them. Without any nothing of it is made.
 locals {
   contained = { for name, service in local.services : name => service if service.container != null }
-  reaching  = { for name, function in local.functions : name => function if length(function.reaches) > 0 }
+  # One instance of PostgreSQL for all, or one for each service.
+  instances = length(local.contained) == 0 ? {} : (
+    var.database.shared ? { shop = keys(local.contained) } : { for name in keys(local.contained) : name => [name] }
+  )
+  reaching = { for name, function in local.functions : name => function if length(function.reaches) > 0 }
 }
 
 module "containers" {
@@ -18,9 +22,11 @@ module "containers" {
     secrets    = { for variable, secret in service.container.secrets : variable => lookup(local.arns, secret, "unknown:${secret}") }
     statements = local.statements[service.label]
   }) }
-  functions     = { for name, function in local.reaching : name => { reaches = function.reaches, statements = local.statements[name] } }
-  provision     = var.inputs.provision
-  passwords_arn = one(module.passwords[*].arn)
+  functions = { for name, function in local.reaching : name => { reaches = function.reaches, statements = local.statements[name] } }
+  provision = var.inputs.provision
+  instances = { for instance, names in local.instances : instance => {
+    services = names, passwords_arn = module.passwords[instance].arn
+  } }
   keys = {
     logs       = module.keys.arns["logs"]
     secrets    = module.keys.arns["secrets"]

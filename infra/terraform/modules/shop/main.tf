@@ -87,11 +87,11 @@ module "database_secret" {
 }
 
 module "passwords" {
-  source = "../secret"
-  count  = length(local.contained) > 0 ? 1 : 0
+  source   = "../secret"
+  for_each = local.instances
 
-  name          = "${var.inputs.project}/database/passwords"
-  description   = "The passwords of the services' roles in PostgreSQL, in JSON, for the provision task"
+  name          = "${var.inputs.project}/passwords/${each.key}"
+  description   = "The passwords of the roles of ${join(", ", each.value)} in PostgreSQL, in JSON, for the provision task"
   key_arn       = module.keys.arns["secrets"]
   recovery_days = var.protected ? 30 : 0
 }

@@ -43,7 +43,7 @@ output "secrets" {
   value = concat(
     [for service in sort(keys(local.services)) : "${var.inputs.project}/${service}/key"],
     [for service in sort(keys(local.contained)) : "${var.inputs.project}/${service}/database"],
-    length(local.contained) > 0 ? ["${var.inputs.project}/database/passwords"] : [],
+    [for instance in keys(local.instances) : "${var.inputs.project}/passwords/${instance}"],
   )
 }
 
