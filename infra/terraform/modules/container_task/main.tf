@@ -25,11 +25,12 @@ locals {
   }
   health = var.task.port == null ? {} : {
     healthCheck = {
-      command     = ["CMD", "python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:${var.task.port}/health', timeout=4)"]
+      # As the images have it, which ECS does not read.
+      command     = ["CMD", "/srv/souk/bin/python", "-I", "-m", "souk_chassis.runtimes.container_health"]
       interval    = 10
       timeout     = 5
       retries     = 3
-      startPeriod = 30
+      startPeriod = 60
     }
   }
 }

@@ -53,30 +53,18 @@ output "services" {
 }
 
 output "kubernetes" {
-  description = "The cluster's name, and for kubectl what only AWS can know: the security group and the target group of each service's pods. Null without a service on EKS."
+  description = "The cluster's name, the roles of its pods, and for kubectl what only AWS can know: the security group of each service's pods. Null without a service on EKS."
   value = length(local.on_eks) == 0 ? null : {
     cluster = module.kubernetes[0].name
     roles   = module.kubernetes[0].roles
-    objects = join("---\n", concat(
-      [for service in local.on_eks : yamlencode({
-        apiVersion = "vpcresources.k8s.aws/v1beta1"
-        kind       = "SecurityGroupPolicy"
-        metadata   = { name = service.label, namespace = var.project }
-        spec = {
-          podSelector    = { matchLabels = { "app.kubernetes.io/name" = service.label } }
-          securityGroups = { groupIds = [module.groups.ids[service.label]] }
-        }
-      })],
-      [for service in local.on_eks : yamlencode({
-        apiVersion = "elbv2.k8s.aws/v1beta1"
-        kind       = "TargetGroupBinding"
-        metadata   = { name = service.label, namespace = var.project }
-        spec = {
-          serviceRef     = { name = service.label, port = 80 }
-          targetGroupARN = module.load_balancer.target_groups[service.label].arn
-          targetType     = "ip"
-        }
-      })],
-    ))
+    objects = join("---\n", [for service in local.on_eks : yamlencode({
+      apiVersion = "vpcresources.k8s.aws/v1beta1"
+      kind       = "SecurityGroupPolicy"
+      metadata   = { name = service.label, namespace = var.project }
+      spec = {
+        podSelector    = { matchLabels = { "app.kubernetes.io/name" = service.label } }
+        securityGroups = { groupIds = [module.groups.ids[service.label]] }
+      }
+    })])
   }
 }

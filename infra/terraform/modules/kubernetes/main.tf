@@ -4,8 +4,11 @@ locals {
   addons = {
     eks-pod-identity-agent = null
     kube-proxy             = null
-    # Pods may have security groups of their own, beside the nodes'.
-    vpc-cni = jsonencode({ env = { ENABLE_POD_ENI = "true", POD_SECURITY_GROUP_ENFORCING_MODE = "standard" } })
+    # Pods may have security groups of their own, beside the nodes', and NetworkPolicies hold.
+    vpc-cni = jsonencode({
+      enableNetworkPolicy = "true"
+      env                 = { ENABLE_POD_ENI = "true", POD_SECURITY_GROUP_ENFORCING_MODE = "standard" }
+    })
   }
 }
 

@@ -267,7 +267,7 @@ variable "network" {
   description = "The network of services in containers: zones; addresses; the way out to the internet (none, single, zone); endpoints of AWS (none, one_zone, every_zone); the services that reach the internet; what the flow log has. Null where every service is on Lambda."
   type = object({
     zones     = list(string)
-    cidr      = optional(string, "10.20.0.0/16")
+    cidr      = optional(string, "10.0.0.0/16")
     nat       = optional(string, "none")
     endpoints = optional(string, "every_zone")
     outside   = optional(list(string), [])

@@ -18,7 +18,11 @@ from souk_topologies.shop import ISSUERS, SERVICES, manifests
     "--runtime", multiple=True, metavar="SERVICE=RUNTIME", help="Where a service runs: lambda (default), ecs or eks."
 )
 @click.option(
-    "--set", "settings", multiple=True, metavar="SERVICE.NAME=VALUE", help="A variable of a service's functions or containers."
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="SERVICE.NAME=VALUE",
+    help="A variable of a service's functions or containers.",
 )
 @click.option(
     "--out",

@@ -35,8 +35,8 @@ run "a_mixed_shop" {
     error_message = "What containers and the database do wrong raises an alarm."
   }
   assert {
-    condition     = [for document in split("---\n", output.containers.kubernetes.objects) : yamldecode(document).kind] == ["SecurityGroupPolicy", "TargetGroupBinding"]
-    error_message = "kubectl is given the group and the target group of each service on EKS, and of no other."
+    condition     = [for document in split("---\n", output.containers.kubernetes.objects) : "${yamldecode(document).kind} ${yamldecode(document).metadata.name}"] == ["SecurityGroupPolicy product-service"]
+    error_message = "kubectl is given the group of each service on EKS, and of no other."
   }
 }
 
