@@ -68,7 +68,9 @@ def _steps(text: str) -> Iterator[Step]:
 def context() -> list[Path]:
     """The files that a build sees, by `.dockerignore`: the last pattern that fits decides."""
     patterns = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
-    tracked = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
+    tracked = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+    )
     return [Path(name) for name in sorted(set(tracked.stdout.decode().splitlines())) if _is_sent(name, patterns)]
 
 

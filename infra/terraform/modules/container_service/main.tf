@@ -1,6 +1,5 @@
 # A service's tasks: kept running, replaced one after the other, more of them under load.
 resource "aws_ecs_service" "this" {
-  # checkov:skip=CKV_AWS_332:LATEST is what Fargate itself takes; a version that is written here only grows old.
   name                              = var.name
   cluster                           = var.cluster.arn
   task_definition                   = var.task_arn

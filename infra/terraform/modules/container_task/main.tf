@@ -36,7 +36,6 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  # checkov:skip=CKV_AWS_338:How long logs are kept is the shop's to say (log_retention_days), and costs by the day.
   name              = "/${var.project}/${var.task.name}"
   retention_in_days = var.log.retention_days
   kms_key_id        = var.log.key_arn

@@ -34,7 +34,6 @@ resource "aws_db_parameter_group" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  # checkov:skip=CKV_AWS_338:How long logs are kept is the shop's to say (log_retention_days), and costs by the day.
   for_each = toset(["postgresql", "upgrade"])
 
   name              = "/aws/rds/instance/${var.name}/${each.key}"
@@ -44,8 +43,6 @@ resource "aws_cloudwatch_log_group" "this" {
 
 resource "aws_db_instance" "this" {
   # checkov:skip=CKV_AWS_118:RDS's own metrics are free and enough; those of the machine below cost by the second.
-  # checkov:skip=CKV_AWS_157:A standby doubles the price: the shop says (database.multi_az), and has one unless it says no.
-  # checkov:skip=CKV_AWS_293:On, unless the shop is to be removed (protected).
   identifier     = var.name
   engine         = "postgres"
   engine_version = var.settings.version

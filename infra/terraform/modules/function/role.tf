@@ -51,8 +51,6 @@ resource "aws_iam_role_policy" "this" {
 # Lambda makes the function's network interfaces as the function, and names none before it has made it: hence the `*`.
 # The code itself may not (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html).
 resource "aws_iam_role_policy" "network" {
-  # checkov:skip=CKV_AWS_355:AWS has no resources for making and describing network interfaces here.
-  # checkov:skip=CKV_AWS_290:As above; what the code itself asks for is denied.
   count = var.network == null ? 0 : 1
 
   name = "network"

@@ -13,15 +13,12 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  # checkov:skip=CKV_AWS_338:How long logs are kept is the shop's to say (log_retention_days), and costs by the day.
   name              = "/aws/eks/${var.name}/cluster"
   retention_in_days = var.log.retention_days
   kms_key_id        = var.log.key_arn
 }
 
 resource "aws_eks_cluster" "this" {
-  # checkov:skip=CKV_AWS_38:Public only for the addresses that the shop names (kubernetes.public_cidrs), 0.0.0.0/0 refused.
-  # checkov:skip=CKV_AWS_39:As above: without such addresses the cluster has its private endpoint alone.
   name                          = var.name
   version                       = var.settings.version
   role_arn                      = aws_iam_role.cluster.arn

@@ -8,7 +8,6 @@ locals {
 resource "aws_lb" "this" {
   # checkov:skip=CKV_AWS_91:API Gateway's access log names each request from outside, and each service logs what it is asked.
   # checkov:skip=CKV2_AWS_20:A private name has no public certificate; a private authority costs more than the shop. AWS encrypts between current instances.
-  # checkov:skip=CKV2_AWS_28:It stands in private subnets and has no public address.
   name                       = var.project
   internal                   = true
   load_balancer_type         = "application"
@@ -95,8 +94,6 @@ resource "aws_lb_listener_rule" "host" {
 }
 
 resource "aws_route53_zone" "this" {
-  # checkov:skip=CKV2_AWS_38:DNSSEC is for public zones.
-  # checkov:skip=CKV2_AWS_39:Queries of a private zone are the network's own; what they lead to, the flow log has.
   name    = var.zone
   comment = "The services in containers, as they name each other"
 

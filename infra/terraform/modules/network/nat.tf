@@ -38,7 +38,6 @@ resource "aws_route_table_association" "public" {
 }
 
 resource "aws_eip" "nat" {
-  # checkov:skip=CKV2_AWS_19:It is a NAT gateway's, and not an instance's.
   for_each = local.gateways
 
   domain = "vpc"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from souk_chassis.manifest import Service
+from souk_chassis.storage.provision import database_name
 from souk_topologies.containers import (
     DOMAIN,
     GATEWAY_LABEL,
@@ -20,7 +21,6 @@ from souk_topologies.containers import (
     ways,
 )
 from souk_topologies.infrastructure.permissions import of_container
-from souk_topologies.postgres.provision import database_name
 
 Runtimes = Mapping[str, Runtime]
 
