@@ -31,7 +31,11 @@ from souk_topologies.workflows import workflows
     help="Where a service runs on AWS: lambda (default), ecs or eks (default for kubernetes).",
 )
 @click.option(
-    "--set", "settings", multiple=True, metavar="SERVICE.NAME=VALUE", help="A variable of a service's functions."
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="SERVICE.NAME=VALUE",
+    help="A variable of a service's functions or containers.",
 )
 @click.option(
     "--out",
@@ -91,7 +95,7 @@ def render(
         click.echo(document, nl=False)
         return
     public = jwks(load_or_create_keys(DataDir(data_dir).keys, ISSUERS).values())
-    inputs = in_json(deployed_inputs(terraform_inputs(services, public, given), takeover))
+    inputs = in_json(deployed_inputs(terraform_inputs(services, public, given, places), takeover))
     if out is None:
         click.echo(inputs, nl=False)
         return
