@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
-MEMBERS := chassis contracts services/users services/products services/orders services/payments services/notifications topologies
+MEMBERS := chassis contracts $(patsubst %/pyproject.toml,%,$(sort $(wildcard services/*/pyproject.toml))) topologies
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
@@ -87,7 +87,7 @@ format: install ## format the code
 lock: install ## write requirements.lock anew from the members' needs
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
 		pyproject.toml --group check --group test --group pages \
-		$(addprefix --no-emit-package ,souk-chassis souk-contracts souk-users souk-products souk-orders souk-payments souk-notifications souk-topologies) \
+		$(addprefix --no-emit-package souk-,$(notdir $(MEMBERS))) \
 		-o requirements.lock
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
 		trials/benchmarks/requirements.in -c requirements.lock -o trials/benchmarks/requirements.lock

@@ -1,15 +1,26 @@
 """The shipped prices and assumptions, and an estimate by name of its parts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 
 import pytest
 
+from souk_topologies import shop
 from souk_topologies.cost import Assumptions, Estimate, Load, PriceList, estimate, read_prices
 from souk_topologies.cost.parts import Part
 
 Parts = Mapping[str, Part]
 MILLION = Load(Decimal(1_000_000))
+SHIPPED = ("users", "products", "orders", "payments", "notifications")
+"""The services whose bills are worked out in these tests: a shop of one's own may have more."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shipped() -> Iterator[tuple[str, ...]]:
+    """The shop as it is shipped, whatever was added to it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shop, "SERVICES", SHIPPED)
+        yield SHIPPED
 
 
 @pytest.fixture(scope="session")
