@@ -1,0 +1,89 @@
+"""Where every service is listed: what a new one is added to, and what the architecture tests compare with services/*.
+
+Everything else reads one of these lists, or the folders.
+"""
+
+import re
+from dataclasses import dataclass
+
+from souk_topologies.scaffold.faults import ScaffoldError
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list of services in a file.
+
+    `place` is a regular expression that finds it, as its only group. `{}` in `entry` stands for a service's name;
+    `between` stands between two entries.
+    """
+
+    path: str
+    what: str
+    place: str
+    entry: str
+    between: str = ""
+
+    def names(self, text: str) -> tuple[str, ...]:
+        """The services that are listed, in order. Raises ScaffoldError where there is no such list."""
+        pattern = re.escape(self.entry).replace(re.escape("{}"), r"(\w+)", 1).replace(re.escape("{}"), r"\1")
+        return tuple(re.findall(pattern, self._found(text)[1]))
+
+    def add(self, text: str, name: str) -> str:
+        """The file with one service more, at the end of the list. Raises as `names` does."""
+        last = self.entry.replace("{}", self.names(text)[-1])
+        end = self._found(text).start(1) + self._found(text)[1].rindex(last) + len(last)
+        return text[:end] + self.between + self.entry.replace("{}", name) + text[end:]
+
+    def _found(self, text: str) -> re.Match[str]:
+        found = re.search(self.place, text, re.MULTILINE)
+        if found is None:
+            raise ScaffoldError(f"{self.path}: {self.what} can't be found")
+        return found
+
+
+LISTINGS = (
+    Listing(
+        "topologies/src/souk_topologies/shop.py", "SERVICES", r"^SERVICES = \(([^)]*\"\w+\"[^)]*)\)$", '"{}"', ", "
+    ),
+    Listing(
+        "topologies/pyproject.toml",
+        "the list of dependencies",
+        r'^    "souk-contracts",\n((?:    "souk-\w+\[container\]",\n)+)',
+        '    "souk-{}[container]",\n',
+    ),
+    Listing(
+        "pyproject.toml",
+        "the table tool.uv.sources",
+        r"^souk-contracts = \{ workspace = true \}\n((?:souk-(?!topologies\b)\w+ = \{ workspace = true \}\n)+)",
+        "souk-{} = { workspace = true }\n",
+    ),
+    Listing(
+        "pyproject.toml",
+        "mypy_path",
+        r'^mypy_path = \["chassis/src", "contracts/src", ([^]]*"services/\w+/src"), "topologies/src"\]$',
+        '"services/{}/src"',
+        ", ",
+    ),
+    Listing(
+        ".importlinter",
+        "the list of root packages",
+        r"^root_packages =\n    souk_chassis\n    souk_contracts\n((?:    souk_(?!topologies\b)\w+\n)+)",
+        "    souk_{}\n",
+    ),
+    Listing(".importlinter", "the layer of services", r"^    (souk_\w+(?: \| souk_\w+)+)$", "souk_{}", " | "),
+    Listing(".importlinter", "the list of containers", r"^containers =\n((?:    souk_\w+\n)+)", "    souk_{}\n"),
+    Listing(
+        ".importlinter",
+        "the list of storage adapters",
+        r"^forbidden_modules =\n((?:    souk_\w+\.storage\n)+)",
+        "    souk_{}.storage\n",
+    ),
+    Listing(
+        "docs/README.md",
+        "the list of READMEs",
+        r"((?:\[\w+\]\(\.\./services/\w+/README\.md\)(?:,\s)?)+)",
+        "[{}](../services/{}/README.md)",
+        ", ",
+    ),
+)
+"""Each of the lists."""

@@ -1,0 +1,149 @@
+"""Makes a service: everything in a copy of the checkout; then all that differs is moved into it, or nothing."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from souk_topologies.scaffold.faults import ScaffoldError
+from souk_topologies.scaffold.generators import regenerate, tidy
+from souk_topologies.scaffold.lists import LISTINGS
+from souk_topologies.scaffold.pages import PAGES
+from souk_topologies.scaffold.taken import check_names
+from souk_topologies.scaffold.words import Words, words_of
+
+TEMPLATES = Path(__file__).with_name("template")
+SUFFIX = ".tmpl"
+"""What a template's name ends with: its tools are not to take it for a file of this package."""
+_KEPT_HIDDEN = frozenset({".github", ".importlinter"})
+_LEFT_OUT = frozenset({"build", "node_modules", "__pycache__"})
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made: paths from the root of the checkout, sorted."""
+
+    words: Words
+    new: tuple[str, ...]
+    changed: tuple[str, ...]
+
+
+def find_checkout(start: Path) -> Path:
+    """The checkout that a folder is in. Raises ScaffoldError where it is in none."""
+    for folder in (start, *start.parents):
+        if all((folder / path).is_file() for path in {listing.path for listing in LISTINGS}):
+            return folder
+    raise ScaffoldError("services are made in a checkout of the sources, and this is none")
+
+
+def new_service(root: Path, name: str, singular: str | None) -> Made:
+    """Make a service in this checkout: its folder, its contracts, and its place in every list.
+
+    Raises ScaffoldError, and leaves everything as it was, where it can't be made.
+    """
+    words = words_of(name, singular)
+    templates = dict(read_templates())
+    _check_place(root, words, templates)
+    check_names(root, words, templates)
+    with tempfile.TemporaryDirectory(prefix="souk-new-") as folder:
+        staged = Path(folder) / "checkout"
+        _copy(root, staged)
+        new = [words.write(path) for path in templates]
+        for path, text in zip(new, templates.values(), strict=True):
+            (staged / path).parent.mkdir(parents=True, exist_ok=True)
+            (staged / path).write_text(words.write(text), "utf-8")
+        _add_to_lists(staged, words)
+        tidy(staged, [path for path in (*new, *(listing.path for listing in LISTINGS)) if path.endswith(".py")])
+        regenerate(staged)
+        return _move(staged, root, words)
+
+
+def read_templates() -> Iterator[tuple[str, str]]:
+    """The templates: their paths from the root of a checkout, and their texts."""
+    for path in sorted(TEMPLATES.rglob(f"*{SUFFIX}")):
+        yield path.relative_to(TEMPLATES).as_posix().removesuffix(SUFFIX), path.read_text("utf-8")
+
+
+def _check_place(root: Path, words: Words, templates: Mapping[str, str]) -> None:
+    for listing in LISTINGS:
+        if words.plural in listing.names((root / listing.path).read_text("utf-8")):
+            raise ScaffoldError(f"there is a service {words.plural} already")
+    for path in (f"services/{words.plural}", *map(words.write, templates)):
+        if (root / path).exists() or (root / path).is_symlink():
+            raise ScaffoldError(f"{path} is in the way")
+
+
+def _add_to_lists(staged: Path, words: Words) -> None:
+    for listing in LISTINGS:
+        path = staged / listing.path
+        path.write_text(listing.add(path.read_text("utf-8"), words.plural), "utf-8")
+    for name, change in PAGES.items():
+        path = staged / name
+        path.write_text(change(path.read_text("utf-8"), words), "utf-8")
+
+
+def _copy(root: Path, to: Path) -> None:
+    """A copy of the sources, without what was installed or built."""
+
+    def left_out(_: str, names: list[str]) -> set[str]:
+        return {name for name in names if name in _LEFT_OUT or (name.startswith(".") and name not in _KEPT_HIDDEN)}
+
+    shutil.copytree(root, to, ignore=left_out, symlinks=True)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    hidden = {".ruff_cache", "__pycache__"}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink() and not hidden.intersection(path.parts)
+    }
+
+
+def _move(staged: Path, root: Path, words: Words) -> Made:
+    """Put into the checkout what differs in its copy. What fails is taken back."""
+    before: dict[str, bytes | None] = {}
+    wanted = _files(staged)
+    try:
+        for path, content in wanted.items():
+            there = (root / path).read_bytes() if (root / path).exists() else None
+            if there != content:
+                before[path] = there
+                _write(root / path, content)
+    except BaseException as error:
+        _take_back(root, before)
+        if isinstance(error, OSError):
+            raise ScaffoldError(f"{error.filename}: {error.strerror}") from None
+        raise
+    return Made(
+        words,
+        tuple(sorted(path for path, there in before.items() if there is None)),
+        tuple(sorted(path for path, there in before.items() if there is not None)),
+    )
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole: whoever reads it meanwhile has the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.new")
+    try:
+        part.write_bytes(content)
+        if path.exists():
+            shutil.copymode(path, part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _take_back(root: Path, before: Mapping[str, bytes | None]) -> None:
+    """Put back what was there, file by file, and remove folders that this leaves empty."""
+    for path, there in before.items():
+        if there is not None:
+            (root / path).write_bytes(there)
+            continue
+        (root / path).unlink(missing_ok=True)
+        for folder in Path(path).parents:
+            with suppress(OSError):  # it has other files, or is the root
+                (root / folder).rmdir()
