@@ -26,19 +26,20 @@ class Listing:
     def names(self, text: str) -> tuple[str, ...]:
         """The services that are listed, in order. Raises ScaffoldError where there is no such list."""
         pattern = re.escape(self.entry).replace(re.escape("{}"), r"(\w+)", 1).replace(re.escape("{}"), r"\1")
-        return tuple(re.findall(pattern, self._found(text)[1]))
+        return tuple(found[1] for found in re.finditer(pattern, text[slice(*self.span(text))]))
 
     def add(self, text: str, name: str) -> str:
         """The file with one service more, at the end of the list. Raises as `names` does."""
         last = self.entry.replace("{}", self.names(text)[-1])
-        end = self._found(text).start(1) + self._found(text)[1].rindex(last) + len(last)
+        end = text.rindex(last, *self.span(text)) + len(last)
         return text[:end] + self.between + self.entry.replace("{}", name) + text[end:]
 
-    def _found(self, text: str) -> re.Match[str]:
+    def span(self, text: str) -> tuple[int, int]:
+        """Where the list begins and ends. Raises as `names` does."""
         found = re.search(self.place, text, re.MULTILINE)
         if found is None:
             raise ScaffoldError(f"{self.path}: {self.what} can't be found")
-        return found
+        return found.span(1)
 
 
 LISTINGS = (
