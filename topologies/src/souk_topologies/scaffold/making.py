@@ -50,6 +50,7 @@ def new_service(root: Path, name: str, singular: str | None) -> Made:
     with tempfile.TemporaryDirectory(prefix="souk-new-") as folder:
         staged = Path(folder) / "checkout"
         _copy(root, staged)
+        copied = _files(staged)
         new = [words.write(path) for path in templates]
         for path, text in zip(new, templates.values(), strict=True):
             (staged / path).parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +58,7 @@ def new_service(root: Path, name: str, singular: str | None) -> Made:
         _add_to_lists(staged, words)
         tidy(staged, [path for path in (*new, *(listing.path for listing in LISTINGS)) if path.endswith(".py")])
         regenerate(staged)
-        return _move(staged, root, words)
+        return _move(copied, _files(staged), root, words)
 
 
 def read_templates() -> Iterator[tuple[str, str]]:
@@ -90,7 +91,10 @@ def _copy(root: Path, to: Path) -> None:
     def left_out(_: str, names: list[str]) -> set[str]:
         return {name for name in names if name in _LEFT_OUT or (name.startswith(".") and name not in _KEPT_HIDDEN)}
 
-    shutil.copytree(root, to, ignore=left_out, symlinks=True)
+    try:
+        shutil.copytree(root, to, ignore=left_out, symlinks=True)
+    except OSError as error:
+        raise ScaffoldError(f"the checkout can't be copied: {error}") from None
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -102,16 +106,16 @@ def _files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def _move(staged: Path, root: Path, words: Words) -> Made:
-    """Put into the checkout what differs in its copy. What fails is taken back."""
+def _move(copied: Mapping[str, bytes], wanted: Mapping[str, bytes], root: Path, words: Words) -> Made:
+    """Put into the checkout what was changed in its copy. What fails is taken back."""
+    moved = {path: copied.get(path) for path, content in wanted.items() if copied.get(path) != content}
     before: dict[str, bytes | None] = {}
-    wanted = _files(staged)
     try:
-        for path, content in wanted.items():
-            there = (root / path).read_bytes() if (root / path).exists() else None
-            if there != content:
-                before[path] = there
-                _write(root / path, content)
+        for path, was in moved.items():
+            if _read(root / path) != was:
+                raise ScaffoldError(f"{path} was changed meanwhile")
+            before[path] = was
+            _write(root / path, wanted[path])
     except BaseException as error:
         _take_back(root, before)
         if isinstance(error, OSError):
@@ -119,9 +123,13 @@ def _move(staged: Path, root: Path, words: Words) -> Made:
         raise
     return Made(
         words,
-        tuple(sorted(path for path, there in before.items() if there is None)),
-        tuple(sorted(path for path, there in before.items() if there is not None)),
+        tuple(sorted(path for path, was in before.items() if was is None)),
+        tuple(sorted(path for path, was in before.items() if was is not None)),
     )
+
+
+def _read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -62,16 +62,18 @@ def words_of(name: str, singular: str | None) -> Words:
     for word, what in ((name, "a service's name"), (singular, "a singular")):
         if word is not None and not re.fullmatch(rf"[a-z]{{1,{MAX_NAME}}}", word):
             raise ScaffoldError(f"{word!r} is not {what}: that is 1 to {MAX_NAME} lower-case letters of a-z")
+    if keyword.iskeyword(name):
+        raise ScaffoldError(f"{name} is a keyword of Python")
     made = Words(name, singular or _singular(name))
     if made.singular == name:
         raise ScaffoldError(f"{name}: a service's name is the plural of what it keeps, so not {made.singular} itself")
     for word in (made.plural, made.singular):
-        if keyword.iskeyword(word) or keyword.issoftkeyword(word):
+        if any(map(keyword.iskeyword, (word, word.capitalize()))) or keyword.issoftkeyword(word):
             raise ScaffoldError(f"{word} is a keyword of Python")
-        if word in SQL_WORDS:
-            raise ScaffoldError(f"{word} is a keyword of PostgreSQL")
         if word in RESERVED:
             raise ScaffoldError(f"{word} has another meaning here: {made.plural} needs another name")
+    if name in SQL_WORDS:
+        raise ScaffoldError(f"{name} is a keyword of PostgreSQL")
     if name in sys.stdlib_module_names:
         raise ScaffoldError(f"{name} is a module of Python's own")
     return made
@@ -87,7 +89,7 @@ def _singular(name: str) -> str:
 
 def meanings(templates: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
     """The names in Python templates: those that are made of the service's name, as the templates have them, and all
-    others, which mean something already."""
+    others, which mean something already. The name as it is, a module's, is left out: it is never used alone."""
     names = {
         token.string
         for text in templates
@@ -95,4 +97,4 @@ def meanings(templates: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
         if token.type == tokenize.NAME
     }
     made = {name for name in names if SAMPLE.search(name)}
-    return frozenset(made), frozenset(names - made)
+    return frozenset(made - {"widgets"}), frozenset(names - made)
