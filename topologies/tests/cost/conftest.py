@@ -1,6 +1,6 @@
 """The shipped prices and assumptions, and an estimate by name of its parts."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 import pytest
@@ -15,12 +15,11 @@ SHIPPED = ("users", "products", "orders", "payments", "notifications")
 """The services whose bills are worked out in these tests: a shop of one's own may have more."""
 
 
-@pytest.fixture(scope="session", autouse=True)
-def shipped() -> Iterator[tuple[str, ...]]:
+@pytest.fixture(autouse=True)
+def shipped(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
     """The shop as it is shipped, whatever was added to it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shop, "SERVICES", SHIPPED)
-        yield SHIPPED
+    monkeypatch.setattr(shop, "SERVICES", SHIPPED)
+    return SHIPPED
 
 
 @pytest.fixture(scope="session")
