@@ -3,23 +3,30 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from souk_topologies.scaffold.faults import ScaffoldError
 
 TIMEOUT_S = 120.0
 """How long one generator may take, in seconds."""
-GENERATORS: tuple[tuple[str, ...], ...] = (("tests.architecture.iam",),)
-"""Modules that are started, each with its arguments, in the root of a checkout: they write their files there."""
+GENERATORS: Mapping[str, Sequence[str]] = {
+    "docs/reference/iam.md": ("tests.architecture.iam",),
+    "infra/kubernetes": ("souk_topologies", "render", "kubernetes", "--out", "infra/kubernetes"),
+    ".github/workflows": ("souk_topologies", "render", "workflows", "--out", ".github/workflows"),
+}
+"""What makes a file or the files of a folder: a module that is started, with its arguments, in a checkout's root. A
+shop that has done away with one of them goes without."""
 
 
 def regenerate(root: Path) -> None:
     """Let every generator write its files in this checkout, from its own sources. Raises ScaffoldError."""
-    for module, *arguments in GENERATORS:
-        _run(root, module, *arguments)
+    for path, command in GENERATORS.items():
+        if (root / path).exists():
+            _run(root, *command)
 
 
-def tidy(root: Path, paths: list[str]) -> None:
+def tidy(root: Path, paths: Sequence[str]) -> None:
     """Sort imports and break lines as `make format` does: how long a line is depends on the name. Raises ScaffoldError
     for what `make check` would not take."""
     _run(root, "ruff", "check", "--quiet", "--select=I", "--fix", *paths)
@@ -43,5 +50,5 @@ def _run(root: Path, module: str, *arguments: str) -> None:
     except subprocess.TimeoutExpired:
         raise ScaffoldError(f"{module} did not end within {TIMEOUT_S:.0f} s") from None
     if done.returncode != 0:
-        told = (done.stdout + done.stderr).strip().splitlines()
-        raise ScaffoldError(f"{module} failed: {told[0] if told else f'exit status {done.returncode}'}")
+        told = (done.stdout + done.stderr).strip().splitlines() or [f"exit status {done.returncode}"]
+        raise ScaffoldError(f"{module} failed: {told[-1 if told[0].startswith('Traceback') else 0]}")

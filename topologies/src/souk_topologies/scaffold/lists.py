@@ -61,7 +61,7 @@ LISTINGS = (
     Listing(
         "pyproject.toml",
         "mypy_path",
-        r'^mypy_path = \["chassis/src", "contracts/src", ([^]]*"services/\w+/src"), "topologies/src"\]$',
+        r'^mypy_path = \[.*?((?:"services/\w+/src"(?:, )?)+)',
         '"services/{}/src"',
         ", ",
     ),

@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from souk_topologies.scaffold.additions import ADDITIONS
 from souk_topologies.scaffold.faults import ScaffoldError
 from souk_topologies.scaffold.generators import regenerate, tidy
+from souk_topologies.scaffold.image import write_image
 from souk_topologies.scaffold.lists import LISTINGS
-from souk_topologies.scaffold.pages import PAGES
 from souk_topologies.scaffold.taken import check_names
 from souk_topologies.scaffold.words import Words, words_of
 
@@ -49,15 +50,12 @@ def new_service(root: Path, name: str, singular: str | None) -> Made:
     check_names(root, words, templates)
     with tempfile.TemporaryDirectory(prefix="souk-new-") as folder:
         staged = Path(folder) / "checkout"
-        _copy(root, staged)
-        copied = _files(staged)
-        new = [words.write(path) for path in templates]
-        for path, text in zip(new, templates.values(), strict=True):
-            (staged / path).parent.mkdir(parents=True, exist_ok=True)
-            (staged / path).write_text(words.write(text), "utf-8")
-        _add_to_lists(staged, words)
-        tidy(staged, [path for path in (*new, *(listing.path for listing in LISTINGS)) if path.endswith(".py")])
-        regenerate(staged)
+        try:
+            _copy(root, staged)
+            copied = _files(staged)
+            _make(staged, words, templates)
+        except OSError as error:
+            raise ScaffoldError(f"it can't be made in a copy: {error}") from None
         return _move(copied, _files(staged), root, words)
 
 
@@ -76,13 +74,25 @@ def _check_place(root: Path, words: Words, templates: Mapping[str, str]) -> None
             raise ScaffoldError(f"{path} is in the way")
 
 
+def _make(staged: Path, words: Words, templates: Mapping[str, str]) -> None:
+    new = {words.write(path): words.write(text) for path, text in templates.items()}
+    for path, text in new.items():
+        (staged / path).parent.mkdir(parents=True, exist_ok=True)
+        (staged / path).write_text(text, "utf-8")
+    write_image(staged, words)
+    _add_to_lists(staged, words)
+    tidy(staged, [path for path in (*new, *(listing.path for listing in LISTINGS)) if path.endswith(".py")])
+    regenerate(staged)
+
+
 def _add_to_lists(staged: Path, words: Words) -> None:
     for listing in LISTINGS:
         path = staged / listing.path
         path.write_text(listing.add(path.read_text("utf-8"), words.plural), "utf-8")
-    for name, change in PAGES.items():
+    for name, change in ADDITIONS.items():
         path = staged / name
-        path.write_text(change(path.read_text("utf-8"), words), "utf-8")
+        if path.exists():
+            path.write_text(change(path.read_text("utf-8"), words), "utf-8")
 
 
 def _copy(root: Path, to: Path) -> None:
@@ -91,10 +101,7 @@ def _copy(root: Path, to: Path) -> None:
     def left_out(_: str, names: list[str]) -> set[str]:
         return {name for name in names if name in _LEFT_OUT or (name.startswith(".") and name not in _KEPT_HIDDEN)}
 
-    try:
-        shutil.copytree(root, to, ignore=left_out, symlinks=True)
-    except OSError as error:
-        raise ScaffoldError(f"the checkout can't be copied: {error}") from None
+    shutil.copytree(root, to, ignore=left_out, symlinks=True)
 
 
 def _files(folder: Path) -> dict[str, bytes]:
