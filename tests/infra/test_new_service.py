@@ -1,4 +1,5 @@
-"""`souk new service reviews` in a copy of the sources: it passes `make check` as it comes, and the shop has it.
+"""`souk new service reviews` in a copy of the sources: it passes `make check` as it comes, and the shop has it. Where
+there is such a service already, it is one of another name.
 
 The copy is installed as anybody's, from what `make install` has left in uv's cache: no package index is asked.
 """
@@ -14,12 +15,15 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from souk_topologies.shop import SERVICES
 from tests.topology.running import clean_environment, data_dir
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(sys.executable).parent
 TIMEOUT_S = 300.0
-SERVICE = "services/reviews"
+NAME = next(name for name in ("reviews", "gizmos", "gadgets") if name not in SERVICES)
+ONE = NAME.removesuffix("s")
+SERVICE = f"services/{NAME}"
 OWN_TESTS = (
     SERVICE,
     "tests/services/test_stores.py",
@@ -27,7 +31,7 @@ OWN_TESTS = (
     "topologies/tests/test_api.py",
     "topologies/tests/cost/test_shape.py",
 )
-CONCERNED = "review or test_api or test_shape"
+CONCERNED = f"{ONE} or test_api or test_shape"
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -64,7 +68,7 @@ def copy() -> Iterator[Path]:
         done(copied, sys.executable, "-m", "venv", "--without-pip", ".venv")
         shutil.copy2(HERE / "uv", copied / ".venv/bin/uv")
         done(copied, "make", "install")
-        done(copied, ".venv/bin/souk", "new", "service", "reviews")
+        done(copied, ".venv/bin/souk", "new", "service", NAME)
         done(copied, "make", "install")
         yield copied
 
@@ -102,18 +106,18 @@ def ask(shop: tuple[str, str], method: str, path: str, body: object = None) -> t
 
 
 def test_the_shop_has_it(shop: tuple[str, str]) -> None:
-    review = {"id": "r1", "title": "Bright", "text": "It shines."}
-    status, created = ask(shop, "POST", "/reviews", review)
-    assert (status, created["reviewId"], created["status"]) == (201, "r1", "ACTIVE")
-    assert ask(shop, "POST", "/reviews", review) == (201, created)
-    assert ask(shop, "GET", "/reviews/r1") == (200, created)
-    assert ask(shop, "GET", "/reviews") == (200, {"items": [created], "next": None})
-    assert ask(shop, "POST", "/reviews", {**review, "text": "It does not."})[0] == 409
-    assert ask(shop, "POST", "/reviews/r1/archive") == (200, created | {"status": "ARCHIVED"})
-    assert ask(shop, "GET", "/reviews/r2")[0] == 404
-    assert ask((shop[0], ""), "GET", "/reviews")[0] == 401
-    status, queues = ask(shop, "GET", "/queues/reviews")
-    assert (status, queues["service"], queues["queues"]) == (200, "reviews", [])
+    new, path, key = {"id": "r1", "title": "Bright", "text": "It shines."}, f"/{NAME}", f"{ONE}Id"
+    status, created = ask(shop, "POST", path, new)
+    assert (status, created[key], created["status"]) == (201, "r1", "ACTIVE")
+    assert ask(shop, "POST", path, new) == (201, created)
+    assert ask(shop, "GET", f"{path}/r1") == (200, created)
+    assert ask(shop, "GET", path) == (200, {"items": [created], "next": None})
+    assert ask(shop, "POST", path, {**new, "text": "It does not."})[0] == 409
+    assert ask(shop, "POST", f"{path}/r1/archive") == (200, created | {"status": "ARCHIVED"})
+    assert ask(shop, "GET", f"{path}/r2")[0] == 404
+    assert ask((shop[0], ""), "GET", path)[0] == 401
+    status, queues = ask(shop, "GET", f"/queues/{NAME}")
+    assert (status, queues["service"], queues["queues"]) == (200, NAME, [])
 
 
 @pytest.fixture
@@ -126,13 +130,11 @@ def without(copy: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     path.write_bytes(kept)
 
 
-@pytest.mark.parametrize(
-    "without", ["src/souk_reviews/tables.py", "src/souk_reviews/storage/postgres.py"], indirect=True
-)
+@pytest.mark.parametrize("without", [f"src/souk_{NAME}/tables.py"], indirect=True)
 def test_a_missing_module_fails_make_check(without: Path) -> None:
     ended = run(without, "make", "check")
     assert ended.returncode != 0
-    assert "Cannot find implementation or library stub" in ended.stdout
+    assert f"{SERVICE}/" in ended.stdout
 
 
 @pytest.mark.parametrize("without", ["tests/test_domain.py"], indirect=True)

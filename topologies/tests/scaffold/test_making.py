@@ -8,7 +8,7 @@ import pytest
 from souk_topologies.scaffold import ScaffoldError, find_checkout, making, new_service
 from souk_topologies.scaffold.lists import LISTINGS, Listing
 from topologies.tests.packages.building import souk
-from topologies.tests.scaffold.conftest import content, marks
+from topologies.tests.scaffold.conftest import FREE, ONE, content, marks
 
 
 @pytest.fixture
@@ -24,24 +24,25 @@ def listed(checkout: Path, name: str) -> list[bool]:
 
 def test_it_is_where_its_templates_say_and_in_every_list(checkout: Path) -> None:
     before = content(checkout)
-    made = new_service(checkout, "reviews", None)
+    made = new_service(checkout, FREE, None)
     after = content(checkout)
-    assert {path.replace("widget", "review") for path, _ in making.read_templates()} <= set(made.new)
-    assert all("review" in path for path in made.new)
+    assert {path.replace("widget", ONE) for path, _ in making.read_templates()} <= set(made.new)
+    assert all(ONE in path for path in made.new)
     assert {*made.new, *made.changed} == {p for p, now in after.items() if now is not None and before.get(p) != now}
     assert {listing.path for listing in LISTINGS} <= set(made.changed)
-    assert all(listed(checkout, "reviews"))
+    assert all(listed(checkout, FREE))
     assert not [path for path in made.new if b"idget" in (checkout / path).read_bytes()]
-    assert "## review-service-events\n" in (checkout / "docs/reference/iam.md").read_text("utf-8")
-    assert "| `ReviewCreated` | `souk.ReviewCreated.v1` |" in (checkout / "docs/reference/events.md").read_text("utf-8")
+    assert f"## {ONE}-service-events\n" in (checkout / "docs/reference/iam.md").read_text("utf-8")
+    event = f"{ONE.capitalize()}Created"
+    assert f"| `{event}` | `souk.{event}.v1` |" in (checkout / "docs/reference/events.md").read_text("utf-8")
 
 
 def test_another_can_follow(checkout: Path, quick: None) -> None:
-    new_service(checkout, "reviews", None)
-    new_service(checkout, "answers", None)
-    assert all(listed(checkout, "reviews") + listed(checkout, "answers"))
-    with pytest.raises(ScaffoldError, match="there is a service reviews already"):
-        new_service(checkout, "reviews", None)
+    new_service(checkout, FREE, None)
+    new_service(checkout, f"{ONE}ies", f"{ONE}y")
+    assert all(listed(checkout, FREE) + listed(checkout, f"{ONE}ies"))
+    with pytest.raises(ScaffoldError, match=f"there is a service {FREE} already"):
+        new_service(checkout, FREE, None)
 
 
 @pytest.mark.parametrize("name", ["as" * 10, "abcdefghijklmnopqrss", "xs", "items"])
@@ -73,21 +74,21 @@ def test_a_name_that_is_taken_is_refused(checkout: Path, name: str, singular: st
 
 @pytest.mark.parametrize(
     "path",
-    ["services/reviews/notes.txt", "contracts/src/souk_contracts/reviews.py", "tests/topology/rights/reviews.py"],
+    [f"services/{FREE}/notes.txt", f"contracts/src/souk_contracts/{FREE}.py", f"tests/topology/rights/{FREE}.py"],
 )
 def test_files_in_the_way_stay(checkout: Path, path: str) -> None:
     (checkout / path).parent.mkdir(exist_ok=True)
     (checkout / path).write_text("mine")
     before = marks(checkout)
     with pytest.raises(ScaffoldError, match="in the way"):
-        new_service(checkout, "reviews", None)
+        new_service(checkout, FREE, None)
     assert marks(checkout) == before
 
 
 def test_a_link_that_leads_nowhere_is_in_the_way(checkout: Path) -> None:
-    (checkout / "services/reviews").symlink_to("nowhere")
-    with pytest.raises(ScaffoldError, match="services/reviews is in the way"):
-        new_service(checkout, "reviews", None)
+    (checkout / f"services/{FREE}").symlink_to("nowhere")
+    with pytest.raises(ScaffoldError, match=f"services/{FREE} is in the way"):
+        new_service(checkout, FREE, None)
 
 
 @pytest.mark.parametrize("listing", LISTINGS, ids=lambda listing: f"{listing.path}-{listing.what}")
@@ -98,7 +99,7 @@ def test_a_list_that_can_not_be_found(checkout: Path, listing: Listing) -> None:
     path.write_text(text[:begin] + text[end:], "utf-8")
     before = marks(checkout)
     with pytest.raises(ScaffoldError, match="can't be found"):
-        new_service(checkout, "reviews", None)
+        new_service(checkout, FREE, None)
     assert marks(checkout) == before
 
 
@@ -108,7 +109,7 @@ def test_a_file_without_its_place(checkout: Path, path: str) -> None:
     (checkout / path).write_text("# A page\n")
     before = marks(checkout)
     with pytest.raises(ScaffoldError, match="can't be found"):
-        new_service(checkout, "reviews", None)
+        new_service(checkout, FREE, None)
     assert marks(checkout) == before
 
 
@@ -116,7 +117,7 @@ def test_a_generator_that_fails(checkout: Path) -> None:
     (checkout / "tests/architecture/iam.py").write_text("raise SystemExit('there is no page')")
     before = marks(checkout)
     with pytest.raises(ScaffoldError, match="iam failed: there is no page"):
-        new_service(checkout, "reviews", None)
+        new_service(checkout, FREE, None)
     assert marks(checkout) == before
 
 
@@ -139,7 +140,7 @@ def test_what_was_written_is_taken_back(
 
     monkeypatch.setattr(making, "_write", failing)
     with pytest.raises((ScaffoldError, KeyboardInterrupt)):
-        new_service(checkout, "reviews", None)
+        new_service(checkout, FREE, None)
     assert left == 0
     assert content(checkout) == before
 
@@ -152,9 +153,9 @@ def test_what_somebody_changes_meanwhile_is_kept(checkout: Path, monkeypatch: py
 
     monkeypatch.setattr(making, "regenerate", meanwhile)
     with pytest.raises(ScaffoldError, match=r"docs/reference/events\.md was changed meanwhile"):
-        new_service(checkout, "reviews", None)
+        new_service(checkout, FREE, None)
     assert page.read_text() == "mine"
-    assert not (checkout / "services/reviews").exists()
+    assert not (checkout / f"services/{FREE}").exists()
 
 
 def test_a_checkout_is_found_from_inside(checkout: Path, tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_a_checkout_is_found_from_inside(checkout: Path, tmp_path: Path) -> None
 
 
 def test_the_command_says_in_one_line_what_is_wrong(checkout: Path, tmp_path: Path) -> None:
-    for cwd, name, said in ((checkout, "orders", "already"), (tmp_path, "reviews", "checkout"), (checkout, "", "''")):
+    for cwd, name, said in ((checkout, "orders", "already"), (tmp_path, FREE, "checkout"), (checkout, "", "''")):
         told = souk("new", "service", name, cwd=cwd)
         assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
         assert told.stderr.startswith("souk: ")
