@@ -44,7 +44,8 @@ bench-tools: install ## install what make bench needs besides
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r trials/benchmarks/requirements.lock
 
 test-infra: install test-infra-tools ## try the adapters on DynamoDB Local, Terraform and the whole shop on an emulator of AWS
-	@$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/infra -m "not emulated" -n 2 --dist loadscope $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/infra -m emulated $(PYTEST_ARGS)
 
 # DynamoDB Local, which runs on Java 17, and Redocly's linter come from npm. The emulator and checkov pin what others need otherwise: each has
 # an environment of its own.

@@ -5,8 +5,19 @@ from typing import Any
 import pytest
 
 from souk_chassis.events.event import Event
-from souk_chassis.manifest import Consumer, Service, allowed_callers, check_wiring, subscriptions
+from souk_chassis.manifest import (
+    Consumer,
+    Database,
+    ManifestError,
+    Part,
+    Service,
+    Uses,
+    allowed_callers,
+    check_wiring,
+    subscriptions,
+)
 from souk_chassis.operation import Access, AnyOperation, Nothing, Operation
+from souk_chassis.storage.dynamodb.schema import Table
 
 
 class OrderCreated(Event, frozen=True, kw_only=True):
@@ -30,7 +41,7 @@ HEAR = {OrderCreated: Consumer(handle)}
 
 
 def service(name: str, **declared: Any) -> Service:
-    return Service(name, f"{name}-service", owns=(), **{"implements": {}, **declared})
+    return Service(name, f"{name}-service", **{"owns": (), "implements": {}, **declared})
 
 
 ORDERS = service("orders", implements={PLACE: handle}, calls=[QUOTE], publishes=[OrderCreated])
@@ -51,13 +62,26 @@ def test_what_fits_passes() -> None:
         ([ORDERS, PRODUCTS, service("more", implements={QUOTE: handle})], "implemented by products and by more"),
         ([service("orders", implements={QUOTE: handle})], "declared for products, and orders implements it"),
         (
+            [ORDERS, PRODUCTS, service("more", publishes=[OrderCreated])],
+            "OrderCreated is published by orders and by more",
+        ),
+        ([service("a", owns=[Database("x")]), service("b", owns=[Database("x")])], "x is owned by a and by b"),
+        (
+            [service("a", parts={Part.HTTP: Uses(tables={Table("Things", "id"): "GetItem"})})],
+            "a does not own Things, which its part http uses",
+        ),
+        (
+            [PRODUCTS, ORDERS, service("a", parts={Part.HTTP: Uses(calls=[QUOTE])})],
+            "a does not declare the call of quote, which its part http makes",
+        ),
+        (
             [ORDERS, service("products", implements={QUOTE: handle}, consumes={OrderLost: Consumer(handle)})],
             "OrderLost",
         ),
     ],
 )
 def test_what_does_not_fit_is_named(services: list[Service], complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(ManifestError, match=complaint):
         check_wiring(services)
 
 

@@ -42,6 +42,8 @@ STANDS_FOR = {
 """What the emulator asks for instead of an action of AWS."""
 FOR_EMULATOR = "*"
 """The resource on which the emulator asks for sending mails. AWS asks for it on the sender's identity."""
+PATIENCE_S = 20.0
+"""How long connecting to the emulator may take: it is one process, which starts others, on a machine that is busy."""
 REFUSED = re.compile(rb"AccessDenied|AuthorizationError")
 
 Statement = dict[str, Any]
@@ -51,7 +53,7 @@ class WatchedTransport:
     """A `Transport` that writes down what is asked for, and what is refused."""
 
     def __init__(self) -> None:
-        self._inner = HttpTransport(timeout_s=20.0)
+        self._inner = HttpTransport(timeout_s=20.0, connect_timeout_s=PATIENCE_S)
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """See `Transport`."""
@@ -155,7 +157,7 @@ class Account:
 
     def _owner(self, account: str = SECOND) -> AwsClient:
         key = FixedCredentials(Credentials(account, "test"))
-        return AwsClient(REGION, key, HttpTransport(timeout_s=60.0), self._shop.endpoint)
+        return AwsClient(REGION, key, HttpTransport(timeout_s=60.0, connect_timeout_s=PATIENCE_S), self._shop.endpoint)
 
     async def _make_service(self, name: str) -> None:
         owner, service = self._owner(), manifests()[name]

@@ -112,26 +112,66 @@ def subscriptions(services: Sequence[Service]) -> dict[str, list[tuple[str, str]
     return heard
 
 
+class ManifestError(ValueError):
+    """A manifest that can't be, or that fits no other. `service` is whose; `about` is what in it is wrong."""
+
+    def __init__(self, service: str, about: object, why: str) -> None:
+        super().__init__(why)
+        self.service = service
+        self.about = about
+
+
 def check_wiring(services: Sequence[Service]) -> None:
-    """Raise ValueError where manifests don't fit: a call that nobody implements, an event that nobody publishes."""
+    """Raise ManifestError where manifests don't fit: a call that nobody implements, an event that nobody publishes, or
+    something that two services claim."""
     offered: dict[str, str] = {}
     for service in services:
+        _check_parts(service)
         for operation in service.implements:
             if operation.name in offered:
-                raise ValueError(f"{operation.name} is implemented by {offered[operation.name]} and by {service.name}")
+                why = f"{operation.name} is implemented by {offered[operation.name]} and by {service.name}"
+                raise ManifestError(service.name, operation, why)
             if operation.service != service.name:
-                raise ValueError(
-                    f"{operation.name} is declared for {operation.service}, and {service.name} implements it"
-                )
+                why = f"{operation.name} is declared for {operation.service}, and {service.name} implements it"
+                raise ManifestError(service.name, operation, why)
             offered[operation.name] = service.name
+    _check_sole(services, lambda service: {(type(owned), owned.name): owned for owned in service.owns}, "owned")
+    _check_sole(services, lambda service: {event.type_name(): event for event in service.publishes}, "published")
     published = {event for service in services for event in service.publishes}
     for service in services:
         for operation in service.calls:
             if operation.name not in offered:
-                raise ValueError(f"{service.name} calls {operation.name}, which no service implements")
+                why = f"{service.name} calls {operation.name}, which no service implements"
+                raise ManifestError(service.name, operation, why)
         for event in service.consumes:
             if event not in published:
-                raise ValueError(f"{service.name} consumes {event.__name__}, which no service publishes")
+                why = f"{service.name} consumes {event.__name__}, which no service publishes"
+                raise ManifestError(service.name, event, why)
+
+
+def _check_parts(service: Service) -> None:
+    """A part can use no more than the service has."""
+    for part, uses in service.parts.items():
+        for table in uses.tables:
+            if table not in service.owns:
+                why = f"{service.name} does not own {table.name}, which its part {part} uses"
+                raise ManifestError(service.name, table, why)
+        for operation in uses.calls:
+            if operation not in service.calls:
+                why = f"{service.name} does not declare the call of {operation.name}, which its part {part} makes"
+                raise ManifestError(service.name, operation, why)
+
+
+def _check_sole(services: Sequence[Service], claims: Callable[[Service], Mapping[Any, object]], how: str) -> None:
+    """What one service claims, no other does."""
+    claimed: dict[Any, str] = {}
+    for service in services:
+        for key, thing in claims(service).items():
+            if key in claimed:
+                name = getattr(thing, "name", None) or getattr(thing, "__name__", "")
+                why = f"{name} is {how} by {claimed[key]} and by {service.name}"
+                raise ManifestError(service.name, thing, why)
+            claimed[key] = service.name
 
 
 def allowed_callers(services: Sequence[Service]) -> dict[str, frozenset[str]]:

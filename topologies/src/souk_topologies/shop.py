@@ -6,8 +6,9 @@ from typing import cast
 
 import msgspec
 
-from souk_chassis.manifest import Service, allowed_callers, check_wiring, subscriptions
+from souk_chassis.manifest import ManifestError, Service, allowed_callers, check_wiring, subscriptions
 from souk_chassis.runtimes.instance import Foundation, Instance
+from souk_topologies.faults import import_fault, located
 
 SERVICES = ("users", "products", "orders", "payments", "notifications")
 GATEWAY = "gateway"
@@ -28,8 +29,15 @@ class Wiring(msgspec.Struct, frozen=True):
 
 
 def manifest_of(name: str) -> Service:
-    """A service's manifest. Only that service is imported."""
-    return cast("Service", import_module(f"souk_{name}.manifest").service)
+    """A service's manifest. Only that service is imported. Raises ManifestError, with file and line."""
+    module = f"souk_{name}.manifest"
+    try:
+        return cast("Service", import_module(module).service)
+    except Exception as error:
+        fault = import_fault(name, module, error)
+        if fault is None:
+            raise
+        raise fault from error
 
 
 def build_of(name: str) -> Build:
@@ -38,9 +46,12 @@ def build_of(name: str) -> Build:
 
 
 def manifests() -> Mapping[str, Service]:
-    """All manifests by name, checked against each other."""
+    """All manifests by name, checked against each other. Raises ManifestError with file and line of what is wrong."""
     found = {name: manifest_of(name) for name in SERVICES}
-    check_wiring(list(found.values()))
+    try:
+        check_wiring(list(found.values()))
+    except ManifestError as error:
+        raise located(error, import_module(f"souk_{error.service}.manifest")) from None
     return found
 
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:  # they are imported by the first call: see _connections
 
 CALL_TIMEOUT_S = 5.0
 """One call of AWS, its wait for a thread included, unless the caller says otherwise."""
-CONNECT_TIMEOUT_S = 1.0
-"""Connecting to AWS. The handshake of TLS has as long again."""
+CONNECT_TIMEOUT_S = 2.0
+"""Connecting to AWS. The handshake of TLS has as long again. A SYN that was lost is sent again after 1 s (RFC 6298,
+section 2.1): less than that would make of each loss a failure."""
 MAX_CALLS = 64
 """Calls at once to AWS from one process; more wait for a thread."""
 

@@ -8,6 +8,8 @@ from importlib import import_module
 
 import click
 
+from souk_chassis.manifest import ManifestError
+
 _STANDS_IN = {
     "up": "running",
     "down": "running",
@@ -48,6 +50,9 @@ def main() -> None:
     except click.ClickException as error:
         click.echo(f"souk: {' '.join(error.format_message().split())}", err=True)
         sys.exit(error.exit_code)
+    except ManifestError as error:
+        click.echo(f"souk: {error}", err=True)
+        sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("souk: interrupted", err=True)
         sys.exit(130)

@@ -7,16 +7,14 @@ import asyncio
 import base64
 import random
 import re
-from collections.abc import Mapping
 from email.headerregistry import Address
 from email.message import EmailMessage
-from typing import Protocol
 
 import msgspec
 
+from souk_chassis.aws.client import AwsClient
 from souk_chassis.aws.errors import THROTTLED, RequestRefusedError
-from souk_chassis.aws.services import SES, AwsService
-from souk_chassis.aws.transport import HttpResponse
+from souk_chassis.aws.services import SES
 from souk_chassis.clock import Clock
 from souk_chassis.errors import SoukError, too_many, unavailable
 from souk_chassis.resilience import Deadline, Pipeline, Policy
@@ -36,30 +34,10 @@ _ABOUT_THE_MAIL = frozenset({"MessageRejected", "BadRequestException"})
 _QUOTA = "LimitExceededException"
 
 
-class AwsCall(Protocol):
-    """What this needs of `souk_chassis.aws.client.AwsClient`."""
-
-    async def rest(
-        self,
-        service: AwsService,
-        method: str,
-        path: str,
-        body: bytes = b"",
-        *,
-        headers: Mapping[str, str] | None = None,
-        repeatable: bool = False,
-        timeout_s: float | None = None,
-    ) -> HttpResponse:
-        """One signed call. Raises SoukError, and `RequestRefusedError` for what no retry mends."""
-
-    async def close(self) -> None:
-        """Release connections."""
-
-
 class SesTransport(SendingTransport):
     """See `souk_notifications.ports.MailTransport`. It owns `aws`."""
 
-    def __init__(self, aws: AwsCall, sender: Address, find_receipts: FindReceipts, clock: Clock) -> None:
+    def __init__(self, aws: AwsClient, sender: Address, find_receipts: FindReceipts, clock: Clock) -> None:
         dice = random.Random()  # noqa: S311 - jitter, and no secret
         super().__init__(Pipeline("ses", POLICY, clock), lambda: _SesLane(aws, dice), sender, find_receipts, clock)
         self._aws = aws
@@ -72,7 +50,7 @@ class SesTransport(SendingTransport):
 class _SesLane:
     """See `Lane`. Connections are the client's."""
 
-    def __init__(self, aws: AwsCall, dice: random.Random) -> None:
+    def __init__(self, aws: AwsClient, dice: random.Random) -> None:
         self._aws = aws
         self._dice = dice
 
