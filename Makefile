@@ -88,7 +88,7 @@ format: install ## format the code
 lock: install ## write requirements.lock anew from the members' needs
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
 		pyproject.toml --group check --group test --group pages \
-		$(addprefix --no-emit-package souk-,$(notdir $(MEMBERS))) \
+		$(addprefix --no-emit-package ,souk-chassis souk-contracts souk-users souk-products souk-orders souk-payments souk-notifications souk-topologies) \
 		-o requirements.lock
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
 		trials/benchmarks/requirements.in -c requirements.lock -o trials/benchmarks/requirements.lock
