@@ -12,6 +12,7 @@ TIMEOUT_S = 120.0
 """How long one generator may take, in seconds."""
 GENERATORS: Mapping[str, Sequence[str]] = {
     "docs/reference/iam.md": ("tests.architecture.iam",),
+    "docs/reference/network.md": ("tests.kubernetes.network_page",),
     "infra/kubernetes": ("souk_topologies", "render", "kubernetes", "--out", "infra/kubernetes"),
     ".github/workflows": ("souk_topologies", "render", "workflows", "--out", ".github/workflows"),
 }
