@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
-MEMBERS := chassis contracts services/users services/products services/orders services/payments services/notifications topologies
+MEMBERS := chassis contracts $(patsubst %/pyproject.toml,%,$(sort $(wildcard services/*/pyproject.toml))) topologies
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
