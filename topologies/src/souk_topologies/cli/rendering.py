@@ -65,8 +65,8 @@ def render(
     taken_over: str | None,
     data_dir: Path,
 ) -> None:
-    """Write what is derived from the manifests: the OpenAPI document, Terraform's inputs, Kubernetes' files, or GitHub's
-    workflows.
+    """Write what is derived from the manifests: the OpenAPI document, Terraform's inputs, Kubernetes' files, or
+    GitHub's workflows.
 
     The inputs hold the public keys of the shop, whose private halves are in the data directory: they are made there
     where there are none.
@@ -125,8 +125,7 @@ def _write(made: Mapping[str, str], out: Path | None) -> None:
     """The texts by their names: below a folder, or one after the other."""
     for name, text in made.items():
         if out is None:
-            click.echo(f"--- # {name}
-{text}", nl=False)
+            click.echo(f"--- # {name}\n{text}", nl=False)
             continue
         path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)
