@@ -146,6 +146,12 @@ def test_a_release_that_can_not_be_read_is_found_wrong(checked: Change) -> None:
     assert "services/orders.json: Object missing required field `label`" in ended.output
 
 
+def test_versions_go_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "tomllib", SimpleNamespace(loads=lambda _: {"project": {"version": "0.0.9"}}))
+    ended = run("check")
+    assert (ended.exit_code, "says 0.0.9, and" in ended.output) == (1, True)
+
+
 def test_freezing_keeps_what_fits_and_refuses_what_breaks(
     tmp_path: Path, last: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:

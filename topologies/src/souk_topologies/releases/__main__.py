@@ -63,6 +63,8 @@ def check(folder: Path) -> None:
     except (OSError, msgspec.MsgspecError) as error:
         raise WrongError(f"release {version} can't be read: {error}") from None
     new = _present()
+    if new.version < version:
+        raise WrongError(f"contracts/pyproject.toml says {new.version}, and {version} is released")
     found = findings(old, new, migrations_of(list(manifests())), Sources(ROOT))
     for each in found:
         click.echo(str(each) if each.breaks else f"note: {each}")
