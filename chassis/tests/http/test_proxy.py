@@ -149,6 +149,16 @@ async def test_a_request_goes_on_as_it_is(url: str, client: aiohttp.ClientSessio
     assert headers["content-length"] == "4"
 
 
+@pytest.mark.parametrize("line", ["GET //evil/x", "GET http://evil/x", "OPTIONS *", "GET @evil:1/x", "GET x"])
+async def test_a_request_goes_nowhere_else(url: str, behind: Behind, line: str) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"{line} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+    status = int((await reader.readline()).split()[1])
+    writer.close()
+    assert (status, len(behind.seen)) in [(200, 1), (400, 0)]
+
+
 async def test_what_a_client_says_of_its_way_is_not_believed(url: str, client: aiohttp.ClientSession) -> None:
     lies = {
         "X-Forwarded-For": "10.0.0.1",

@@ -87,6 +87,11 @@ async def test_a_request_goes_on_as_it_is(function: LegacyFunction) -> None:
     assert len(got["headers"]) == len(headers)
 
 
+async def test_a_decoded_path_is_encoded_anew(function: LegacyFunction) -> None:
+    answer = await ask(function, path="/a?b#c/100%/%41")
+    assert json.loads(answer["body"])["target"] == ["/a%3Fb%23c/100%25/%41", ""]
+
+
 async def test_an_answer_comes_back_as_it_is(function: LegacyFunction) -> None:
     answer = await ask(function, path="/cookies")
     assert (answer["statusCode"], answer["headers"]["location"], answer["headers"]["x-own"]) == (302, "/x", "1")

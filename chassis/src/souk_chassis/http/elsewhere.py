@@ -5,8 +5,9 @@ from contextlib import AsyncExitStack
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from souk_chassis.http.endpoint import NotFoundEndpoint
-from souk_chassis.http.mount import Mounted, open_app
+from souk_chassis.http.endpoint import NotFoundEndpoint, headers_of
+from souk_chassis.http.forwarding import forwarded
+from souk_chassis.http.mount import open_app
 from souk_chassis.http.proxy import Proxy
 from souk_chassis.http.takeover import Takeover, covers, legacy_fault
 from souk_chassis.observability.logs import Log
@@ -32,6 +33,21 @@ class Elsewhere:
         await app(scope, receive, send)
 
 
+class _Fronted:
+    """An app in this process, which is asked as if it were behind the gateway: the same headers reach it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            client = (scope.get("client") or ("",))[0]
+            traceparent = headers_of(scope).get("traceparent", "")
+            given = forwarded(scope["headers"], client, scope.get("scheme", "http"), traceparent)
+            scope = {**scope, "headers": given}
+        await self._app(scope, receive, send)
+
+
 async def open_elsewhere(
     takeover: Takeover, log: Log, stack: AsyncExitStack, urls: Mapping[str, str] | None = None
 ) -> Elsewhere:
@@ -39,7 +55,7 @@ async def open_elsewhere(
     have processes of their own; the rest is mounted in this one. Raises ConfigError."""
     apps: dict[str, ASGIApp] = {}
     checks: dict[str, Callable[[], Awaitable[None]]] = {}
-    mounted: dict[str, Mounted] = {}
+    mounted: dict[str, _Fronted] = {}
 
     def passes_on(name: str, url: str) -> Proxy:
         proxy = Proxy(name, url, legacy_fault, log)
@@ -60,6 +76,6 @@ async def open_elsewhere(
             apps[path] = passes_on(path, urls[target])
             continue
         if target not in mounted:
-            mounted[target] = await open_app(target, Log(target), stack)
+            mounted[target] = _Fronted(await open_app(target, Log(target), stack))
         apps[path] = mounted[target]
     return Elsewhere(apps, checks)

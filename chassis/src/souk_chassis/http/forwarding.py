@@ -19,7 +19,7 @@ HOP_BY_HOP = frozenset(
     }
 )
 """Headers of one connection (RFC 9110, sections 7.6.1 and 11.7): each hop has its own."""
-_SAFE = "".join(map(chr, range(0x21, 0x7F)))
+_SAFE = "".join(map(chr, range(0x21, 0x7F))).replace("#", "")
 """What a request line may hold as it is: everything else is percent-encoded."""
 
 
@@ -55,8 +55,12 @@ def _is_made_here(name: bytes) -> bool:
 
 
 def target_of(path: bytes, query: bytes) -> str:
-    """Path and query as they came, for a request line: bytes that can't stand there are percent-encoded."""
-    target = quote(path, safe=_SAFE)
+    """Path and query as they came, for a request line: bytes that can't stand there are percent-encoded.
+
+    It begins with a slash in any case: put behind an address, `@elsewhere` would name another.
+    """
+    target = quote(path, safe=_SAFE.replace("?", ""))
+    target = target if target.startswith("/") else f"/{target}"
     return f"{target}?{quote(query, safe=_SAFE)}" if query else target
 
 

@@ -3,6 +3,7 @@ is in no function's package. Requests and answers are whole, and at most 6 MB: A
 """
 
 import base64
+import re
 from collections.abc import Awaitable
 from typing import Any
 
@@ -103,7 +104,8 @@ def _request(url: str, incoming: Incoming, traceparent: str) -> HttpRequest:
         for name, value in forwarded(given, http.get("sourceIp", ""), "https", traceparent)
         if name != b"content-length"
     }
-    target = target_of(incoming.path.encode("utf-8", "surrogatepass"), incoming.query)
+    path = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", incoming.path)
+    target = target_of(path.encode("utf-8", "surrogatepass"), incoming.query)
     repeatable = incoming.method in _READING
     return HttpRequest(incoming.method, url + target, headers, incoming.body(MAX_REQUEST), repeatable=repeatable)
 
