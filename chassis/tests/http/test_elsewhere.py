@@ -65,7 +65,7 @@ async def test_an_app_here_gets_what_one_behind_the_gateway_gets(
     async with AsyncExitStack() as stack:
         elsewhere = await open_elsewhere(takeover, lines.log(), stack)
         for path in ("/a/x", "/b"):
-            assert (await ask(elsewhere, "GET", path, headers=given)).body == b"mounted"
+            assert (await ask(elsewhere, "GET", path, headers=lies)).body == b"mounted"
     for headers in seen:
         assert (headers["x-forwarded-for"], headers["x-forwarded-host"]) == ("", "shop")
         assert headers["traceparent"][3:35] == TRACEPARENT[3:35]
