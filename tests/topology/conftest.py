@@ -8,11 +8,12 @@ import pytest
 from tests.functions.server import FunctionsServer, running_functions
 from tests.permissions.declared import undeclared
 from tests.topology.client import Client, Customer
+from tests.topology.contained import running_containers
 from tests.topology.running import Shop, running_shop
 
-TOPOLOGIES = ("process", "serialised", "processes", "functions")
+TOPOLOGIES = ("process", "serialised", "processes", "functions", "containers")
 """In one process; the same with everything through JSON and every event handled twice; a process a service; Lambda's
-runtime on a model of DynamoDB."""
+runtime on a model of DynamoDB; the processes of containers."""
 
 
 @pytest.fixture(scope="session", params=TOPOLOGIES)
@@ -23,6 +24,10 @@ def every_topology(request: pytest.FixtureRequest) -> Iterator[Shop | FunctionsS
         with running_functions() as functions:
             yield functions
             assert undeclared(functions.shop.tables.used) == []
+        return
+    if request.param == "containers":
+        with running_containers(request.getfixturevalue("postgres_server")) as containers:
+            yield containers
         return
     serialised = request.param == "serialised"
     with running_shop("process" if serialised else request.param, serialised=serialised) as shop:

@@ -17,7 +17,7 @@ from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown, unavailab
 from souk_chassis.http.endpoint import headers_of, respond
 from souk_chassis.http.exchange import MAX_HEADERS, Headers, check_headers, failed
 from souk_chassis.http.forwarding import end_to_end, forwarded, target_of
-from souk_chassis.http.upload import UPLOAD_TIMEOUT_S, Upload
+from souk_chassis.http.upload import MAX_PASSED_BODY, UPLOAD_TIMEOUT_S, Upload
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.spans import CLIENT, recorder
 from souk_chassis.observability.trace import incoming_traceparent
@@ -60,12 +60,21 @@ class Proxy:
     """
 
     def __init__(
-        self, name: str, target: str, fault: Fault, log: Log, policy: Policy = POLICY, clock: Clock = SYSTEM_CLOCK
+        self,
+        name: str,
+        target: str,
+        fault: Fault,
+        log: Log,
+        policy: Policy = POLICY,
+        clock: Clock = SYSTEM_CLOCK,
+        *,
+        max_body: int = MAX_PASSED_BODY,
     ) -> None:
         self.name = name
         self._target = target
         self._fault = fault
         self._log = log
+        self._max_body = max_body
         self._exchanges = Bulkhead(MAX_EXCHANGES, 0)
         self._pipeline = Pipeline(name, policy, clock)
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
@@ -80,7 +89,7 @@ class Proxy:
         try:
             with span:
                 check_headers(headers)
-                await self._guarded(exchange, Upload(receive, headers))
+                await self._guarded(exchange, Upload(receive, headers, self._max_body))
         except Exception as error:  # noqa: BLE001 - the border of the program: the caller gets an answer all the same
             if not exchange.has_begun:
                 await respond(send, *failed(error, span.traceparent, self._log, scope["path"]))

@@ -22,16 +22,17 @@ class Upload:
     has come.
     """
 
-    def __init__(self, receive: Receive, headers: Mapping[str, str]) -> None:
-        """Raises EdgeError 413 where the headers say that the body is over `MAX_PASSED_BODY`."""
+    def __init__(self, receive: Receive, headers: Mapping[str, str], most: int = MAX_PASSED_BODY) -> None:
+        """Raises EdgeError 413 where the headers say that the body is over `most` bytes."""
         length = 0
         with suppress(ValueError):
             length = int(headers.get("content-length", "0"))
-        if length > MAX_PASSED_BODY:
-            raise _too_large()
+        if length > most:
+            raise _too_large(most)
         self.has_body = length > 0 or "transfer-encoding" in headers
         self.on_sent: Callable[[], None] = _nothing
         self._receive = receive
+        self._most = most
         self._left_s = UPLOAD_TIMEOUT_S
         self._over = asyncio.Event()
         self._fault: EdgeError | None = None
@@ -50,8 +51,8 @@ class Upload:
                 return
             chunk: bytes = message.get("body", b"")
             size += len(chunk)
-            if size > MAX_PASSED_BODY:
-                self._fault = _too_large()
+            if size > self._most:
+                self._fault = _too_large(self._most)
                 self._over.set()
                 await asyncio.Event().wait()
             more = message.get("more_body", False)
@@ -84,5 +85,5 @@ def _nothing() -> None:
     """Nobody wants to know."""
 
 
-def _too_large() -> EdgeError:
-    return EdgeError(413, "too_large", f"The body is larger than {MAX_PASSED_BODY} bytes.")
+def _too_large(most: int) -> EdgeError:
+    return EdgeError(413, "too_large", f"The body is larger than {most} bytes.")

@@ -37,9 +37,9 @@ from souk_chassis.storage.ports import Bus, Subscriptions
 from souk_chassis.storage.provision import ProvisionError
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 - a container's own network: who may come in is the place's business
-MISUSED = 2
+_MISUSED = 2
 """Exit status for a setting that can't be."""
-FAILED = 1
+_FAILED = 1
 """Exit status for what a repeat may mend: a server that is away."""
 GATEWAY = "gateway"
 
@@ -143,9 +143,9 @@ def main() -> None:
     try:
         run(*_of_part(dict(os.environ)))
     except (ConfigError, ListenError, MigrationChangedError) as error:
-        _end(MISUSED, error)
+        _end(_MISUSED, error)
     except (DatabaseAwayError, ProvisionError) as error:
-        _end(FAILED, error)
+        _end(_FAILED, error)
 
 
 def _end(status: int, error: Exception) -> None:

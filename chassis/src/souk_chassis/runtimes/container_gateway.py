@@ -15,6 +15,7 @@ from souk_chassis import wire
 from souk_chassis.clock import SystemClock
 from souk_chassis.config import ConfigError, read_config
 from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown, unavailable
+from souk_chassis.http.binding import MAX_BODY
 from souk_chassis.http.elsewhere import open_elsewhere
 from souk_chassis.http.endpoint import Throttled, respond
 from souk_chassis.http.proxy import Fault, Proxy
@@ -76,7 +77,9 @@ def _urls(text: str) -> dict[str, str]:
 
 
 def _proxies(urls: Mapping[str, str], log: Log, stack: AsyncExitStack) -> dict[str, Proxy]:
-    proxies = {name: Proxy(name, url, _fault_of(name), log) for name, url in urls.items()}
+    # What no service takes is refused here: one that answers before it has read it all breaks the connection, and its
+    # answer may be lost to that.
+    proxies = {name: Proxy(name, url, _fault_of(name), log, max_body=MAX_BODY) for name, url in urls.items()}
     for proxy in proxies.values():
         stack.push_async_callback(proxy.close)
     return proxies
