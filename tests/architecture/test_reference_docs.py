@@ -26,10 +26,7 @@ DOCS = ROOT / "docs"
 SOURCES = ("chassis/src", "contracts/src", "topologies/src", *(f"services/{name}/src" for name in SERVICES))
 
 NO_LIMITS = {
-    "souk_chassis.runtimes.container_config.DEFAULT_PORT": "stands in configuration.md",
     "souk_chassis.storage.migrations.LOCK_KEY": "the number of a lock",
-    "souk_topologies.containers.PORT": "stands in configuration.md",
-    "souk_topologies.containers.SERVICE_PORT": "what Kubernetes' Services listen on",
     "souk_topologies.data.making.SMALL_QUANTITY_BELOW": "how the shipped catalogue was made",
     "souk_topologies.kubernetes.workloads.RUN_AS": "the number of a user",
     "souk_topologies.network.AGENT_PORT": "stands in network.md",
@@ -261,18 +258,13 @@ def variables_in_code() -> dict[str, str | None]:
                 if re.fullmatch(r"SOUK_[A-Z_]*[A-Z]", node.value):
                     found.setdefault(node.value, None)
             elif isinstance(node, ast.Call) and ast.unparse(node.func) == "read_config":
+                prefix = next((ast.literal_eval(w.value) for w in node.keywords if w.arg == "prefix"), "SOUK_")
                 for field in msgspec.structs.fields(
                     getattr(importlib.import_module(module), ast.unparse(node.args[0]))
                 ):
                     default = field.default if isinstance(field.default, str) and field.default else None
-                    found[f"{_prefix(node)}{field.name.upper()}"] = default
+                    found[f"{prefix}{field.name.upper()}"] = default
     return found
-
-
-def _prefix(call: ast.Call) -> str:
-    """What the variables that a call of `read_config` reads begin with."""
-    given = [word.value for word in call.keywords if word.arg == "prefix"]
-    return str(given[0].value) if given and isinstance(given[0], ast.Constant) else "SOUK_"
 
 
 def configuration_faults(text: str) -> list[str]:

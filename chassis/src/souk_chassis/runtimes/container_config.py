@@ -12,14 +12,14 @@ from souk_chassis.auth.keys import PublicKeys, SigningKey
 from souk_chassis.config import ConfigError, read_config, read_json
 from souk_chassis.manifest import Service
 
-DEFAULT_PORT = 8080
+_DEFAULT_PORT = 8080
 _TOPICS = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:")
 
 
 class Address(msgspec.Struct, frozen=True):
     """Settings: `PORT`, which every container that serves listens on."""
 
-    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = DEFAULT_PORT
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = _DEFAULT_PORT
 
 
 class Store(msgspec.Struct, frozen=True):
