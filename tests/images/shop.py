@@ -49,8 +49,6 @@ class Containers:
     place: Place = Place.CLUSTER
     runtimes: Mapping[str, Runtime] = field(default_factory=dict)
     names: Sequence[str] = SERVICES
-    edge: Path | None = None
-    """The folder of the document and the pages: with one there is a gateway, too."""
     added: Mapping[str, str] = field(default_factory=dict)
     """Variables that the place adds."""
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -59,6 +57,8 @@ class Containers:
     """The interpreter of each image; this one where none is named."""
     user: int | None = None
     """Whose processes they are; our own without it."""
+    edge: Path | None = None
+    """The folder of the document and the pages: with one there is a gateway, too."""
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
