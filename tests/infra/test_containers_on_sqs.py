@@ -190,3 +190,14 @@ async def test_what_nobody_can_read_is_shown_with_its_reason_and_put_back(buyer:
     assert letter["reason"].startswith("DecodeError: JSON is malformed")
     answer = await buyer.orders.ask("POST", "/queues/orders/orders-stock-reserved/redrive")
     assert answer.expect(200)["redriven"] >= 1  # it is given up again as soon as it is back
+
+    queues = Queues(aws)
+
+    async def is_gone() -> bool:
+        """Out of the dead letters, for the other tests."""
+        found = await queues.receive("orders-stock-reserved-dlq", wait_s=1)
+        if found:
+            await queues.delete("orders-stock-reserved-dlq", [message.receipt for message in found])
+        return bool(found)
+
+    await until(is_gone, 30.0)
