@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from yarl import URL
 
 from souk_chassis.errors import SoukError
 from souk_chassis.http import proxy as proxying
@@ -139,7 +140,9 @@ async def raw_server(answer: bytes, *, lines_read: list[bytes] | None = None) ->
 
 async def test_a_request_goes_on_as_it_is(url: str, client: aiohttp.ClientSession) -> None:
     target = "/a%2Fb/%C3%A4/../c;x=1?q=%20a+b&q=2"
-    async with client.request("PURGE", _url(url, target), data=b"body", headers={"X-Own": "1", "Cookie": "s=1"}) as got:
+    async with client.request(
+        "PURGE", URL(url + target, encoded=True), data=b"body", headers={"X-Own": "1", "Cookie": "s=1"}
+    ) as got:
         answer = await got.json()
     assert (answer["method"], answer["target"], answer["body"]) == ("PURGE", [*target.split("?")], "body")
     headers = dict(answer["headers"])
@@ -393,9 +396,3 @@ async def test_whether_it_is_there_can_be_asked(serve: Serve, behind: Behind, li
     away = Proxy("legacy", f"http://127.0.0.1:{port}", legacy_fault, lines.log("gateway"))
     with pytest.raises(SoukError, match="can't be reached"):
         await away.check()
-
-
-def _url(url: str, target: str) -> Any:
-    from yarl import URL
-
-    return URL(url + target, encoded=True)
