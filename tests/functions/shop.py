@@ -26,9 +26,10 @@ from souk_chassis.manifest import Part, Service
 from souk_chassis.observability.logs import Log
 from souk_chassis.resilience import Deadline, Pipeline
 from souk_chassis.runtimes.dispatch import LocalDispatcher, ResilientDispatcher
+from souk_chassis.runtimes.edge import Edge
 from souk_chassis.runtimes.instance import Aws, Foundation
 from souk_chassis.runtimes.lambda_calls import CallsFunction, InvokingDispatcher
-from souk_chassis.runtimes.lambda_edge import Authorizer, Edge, GatewayFunction
+from souk_chassis.runtimes.lambda_edge import Authorizer, GatewayFunction, asking
 from souk_chassis.runtimes.lambda_events import EventsFunction
 from souk_chassis.runtimes.lambda_http import HttpFunction, is_http
 from souk_chassis.storage.dynamodb.client import DynamoClient
@@ -92,8 +93,9 @@ class FunctionsShop:
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / name).write_bytes(content)
         edge = Edge(self.folder, wire.encode(jwks(self.keys.values())))
-        names = {name: service.label for name, service in self.services.items()}
-        self._gateway = GatewayFunction(edge, self, names, Log("gateway"))
+        log = Log("gateway")
+        asked = {name: asking(self, service.label, log) for name, service in self.services.items()}  # type: ignore[arg-type] # as `Functions`
+        self._gateway = GatewayFunction(edge, asked, log)
         for name, service in self.services.items():
             for event in service.consumes:
                 self._start(self._deliver(name, service.queue(event)))

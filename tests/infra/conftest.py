@@ -36,6 +36,18 @@ ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = ROOT / "build/dynamodb-local/node_modules/amplify-dynamodb-simulator/emulator"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "emulated: needs the shop on the emulator, which has the machine for itself")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make test-infra` runs what needs the emulated shop apart from the rest: beside others its functions are slow."""
+    for item in items:
+        if "emulated_shop" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.emulated)
+
+
 def contract(service: str, name: str) -> ModuleType:
     """A test module of a service, such as the contract suite of its store."""
     spec = importlib.util.spec_from_file_location(f"{service}_{name}", ROOT / f"services/{service}/tests/{name}.py")

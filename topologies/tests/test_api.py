@@ -13,7 +13,7 @@ from souk_chassis.manifest import Service
 from souk_topologies.api import INTEGRATION, api_document, in_json, place_of
 from souk_topologies.shop import SERVICES, manifests
 
-LABELS = ("user-service", "product-service", "order-service", "payment-service", "notification-service")
+LABELS = tuple(service.label for service in manifests().values())
 OWN = {"/health", "/ready", "/openapi.json", "/.well-known/jwks.json"}
 
 
@@ -53,24 +53,32 @@ def test_functions_are_called_unless_it_is_said_otherwise(services: list[Service
 @pytest.mark.parametrize("runtime", [Runtime.ECS, Runtime.EKS])
 def test_containers_are_sent_the_same_request(services: list[Service], runtime: Runtime) -> None:
     functions = operations(api_document(services))
-    for name, (method, path, described) in operations(api_document(services, {"orders": runtime})).items():
+    for name, (_, _, described) in operations(api_document(services, {"orders": runtime})).items():
         if described["tags"] != ["orders"]:
             assert described == functions[name][2]
             continue
         assert described[INTEGRATION] == {
             "type": "http_proxy",
-            "httpMethod": method.upper(),
+            "httpMethod": "ANY",
+            "payloadFormatVersion": "1.0",
             "connectionType": "VPC_LINK",
             "connectionId": "${vpc-link}",
-            "uri": f"${{order-service}}{path}",
-            "payloadFormatVersion": "1.0",
+            "uri": "${load-balancer}",
+            "requestParameters": {"overwrite:header.x-souk-service": "order-service"},
+            "timeoutInMillis": 29000,
         }
         assert described | {INTEGRATION: None} == functions[name][2] | {INTEGRATION: None}
 
 
 def test_nothing_looks_like_a_template_but_what_terraform_puts_in(services: list[Service]) -> None:
     text = in_json(api_document(services, {"orders": Runtime.ECS})).decode()
-    assert set(re.findall(r"\$\{([^}]*)\}", text)) == {*LABELS, "gateway", "authorizer", "vpc-link"}
+    assert set(re.findall(r"\$\{([^}]*)\}", text)) == {
+        *LABELS,
+        "gateway",
+        "authorizer",
+        "load-balancer",
+        "vpc-link",
+    } - {"order-service"}
     assert "%{" not in text
 
 

@@ -14,12 +14,12 @@ import pytest
 
 from souk_chassis.auth.keys import load_or_create_keys
 from souk_chassis.config import ConfigError
+from souk_chassis.runtimes.listening import listen
 from souk_chassis.storage.postgres_queues import RELAY_CONNECTIONS
+from souk_chassis.storage.provision import FURTHER_BUS_CONNECTIONS
 from souk_chassis.testing.logs import RecordedLines
 from souk_topologies import processes
-from souk_topologies.listening import listen
 from souk_topologies.places import DataDir
-from souk_topologies.postgres.provision import FURTHER_BUS_CONNECTIONS
 from souk_topologies.processes import WIRING_VARIABLE, ProcessConfig
 from souk_topologies.server import DatabaseUrls
 from souk_topologies.settings import Settings, Topology

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from souk_chassis.config import ConfigError
+from souk_chassis.storage.provision import FURTHER_BUS_CONNECTIONS, SERVICE_CONNECTION_LIMIT
 from souk_topologies.cli import running
 from souk_topologies.cli.main import souk
 from souk_topologies.cli.options import UsedWronglyError
 from souk_topologies.postgres import Further
-from souk_topologies.postgres.provision import FURTHER_BUS_CONNECTIONS, SERVICE_CONNECTION_LIMIT
 from souk_topologies.server import further_processes
-from souk_topologies.settings import MAX_REPLICAS, Settings, Topology, read_counts, read_switches
+from souk_topologies.settings import MAX_REPLICAS, Settings, Topology, read_counts
 from souk_topologies.shop import SERVICES
 
 NAMES = ("users", "orders", "gateway")
@@ -56,32 +56,6 @@ def test_counts_that_can_not_be(given: list[str]) -> None:
     with pytest.raises(ConfigError) as error:
         read_counts(given, NAMES)
     assert len(str(error.value).splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("environment", "serves", "works"),
-    [
-        ({}, True, True),
-        ({"SOUK_WORK": ""}, True, True),
-        ({"SOUK_WORK": "on", "SOUK_SERVE": "on"}, True, True),
-        ({"SOUK_WORK": "off"}, True, False),
-        ({"SOUK_SERVE": "off"}, False, True),
-    ],
-)
-def test_what_a_process_does(environment: Mapping[str, str], serves: bool, works: bool) -> None:
-    switches = read_switches(environment)
-    assert (switches.serves, switches.works) == (serves, works)
-
-
-@pytest.mark.parametrize("environment", [{"SOUK_WORK": "0"}, {"SOUK_SERVE": "no"}, {"SOUK_WORK": "OFF"}])
-def test_a_switch_is_on_or_off(environment: Mapping[str, str]) -> None:
-    with pytest.raises(ConfigError, match=next(iter(environment))):
-        read_switches(environment)
-
-
-def test_a_process_that_would_do_nothing() -> None:
-    with pytest.raises(ConfigError, match="SOUK_SERVE and SOUK_WORK"):
-        read_switches({"SOUK_WORK": "off", "SOUK_SERVE": "off"})
 
 
 def test_processes_are_counted() -> None:

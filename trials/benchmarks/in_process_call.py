@@ -25,8 +25,8 @@ from souk_chassis.operation import Access, AnyOperation, Nothing, Operation
 from souk_chassis.resilience import Pipeline
 from souk_chassis.runtimes.dispatch import LocalDispatcher, ResilientDispatcher
 from souk_chassis.runtimes.instance import Instance
+from souk_chassis.runtimes.server import settle_memory
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
-from souk_topologies.runner import settle_memory
 
 CALLS = 500
 """Calls in a batch: few, so that what else the machine does spoils some batches and not the median."""

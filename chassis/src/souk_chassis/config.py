@@ -1,7 +1,7 @@
 """Configuration from environment variables, read once, into a frozen struct, with a clear error for a bad value."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -29,3 +29,11 @@ def read_config(kind: type[C], environment: Mapping[str, str], prefix: str = "SO
     except msgspec.ValidationError as error:
         text, _, path = str(error).partition(" - at `$.")
         raise ConfigError(f"{prefix}{path.rstrip('`').upper()}: {text}") from None
+
+
+def read_json(name: str, text: str, kind: Any) -> Any:
+    """What the variable `name` holds, JSON of that type. Raises ConfigError that names it, and shows nothing of it."""
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.MsgspecError as error:
+        raise ConfigError(f"{name}: {error}") from None

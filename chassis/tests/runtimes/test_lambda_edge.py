@@ -14,7 +14,8 @@ from souk_chassis.auth.tokens import TokenVerifier, sign_public
 from souk_chassis.aws.errors import RequestRefusedError, aws_throttled
 from souk_chassis.aws.functions import Invoked
 from souk_chassis.resilience import Deadline
-from souk_chassis.runtimes.lambda_edge import Authorizer, Edge, GatewayFunction
+from souk_chassis.runtimes.edge import Edge
+from souk_chassis.runtimes.lambda_edge import Authorizer, GatewayFunction, asking
 from souk_chassis.testing.logs import RecordedLines
 
 DOCUMENT = {"paths": {"/orders": {"post": {}, "get": {}}, "/orders/{orderId}": {"get": {}}}}
@@ -45,7 +46,8 @@ def gateway(tmp_path: Path, region: Region) -> GatewayFunction:
     (tmp_path / "pages.json").write_text('{"/": {"file": "index.html", "headers": {"content-type": "text/html"}}}')
     (tmp_path / "index.html").write_bytes(b"\xff<html>")
     edge = Edge(tmp_path, b'{"keys":[]}')
-    return GatewayFunction(edge, region, {"orders": "order-service"}, RecordedLines().log())  # type: ignore[arg-type]
+    log = RecordedLines().log()
+    return GatewayFunction(edge, {"orders": asking(region, "order-service", log)}, log)  # type: ignore[arg-type]
 
 
 async def ask(gateway: GatewayFunction, method: str, path: str) -> tuple[int, bytes, dict[str, str]]:

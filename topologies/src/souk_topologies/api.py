@@ -26,11 +26,11 @@ def api_document(services: Sequence[Service], runtimes: Mapping[str, Runtime] | 
     made = document(operations, title="Souk", version=version("souk-topologies"), description=DESCRIPTION)
     labels = {service.name: service.label for service in services}
     made["tags"] = [{"name": tag["name"], "description": labels[tag["name"]]} for tag in made["tags"]]
-    for path, methods in made["paths"].items():
-        for method, described in methods.items():
+    for methods in made["paths"].values():
+        for described in methods.values():
             [service] = described["tags"]
             runtime = (runtimes or {}).get(service, Runtime.LAMBDA)
-            described[INTEGRATION] = integration(runtime, labels[service], method.upper(), path)
+            described[INTEGRATION] = integration(runtime, labels[service])
     made["tags"].append({"name": GATEWAY, "description": "What the gateway says of itself"})
     made["paths"] = dict(sorted((made["paths"] | _own_paths()).items()))
     made["components"]["securitySchemes"]["bearer"] |= AUTHORIZER
@@ -43,6 +43,7 @@ def _own_paths() -> dict[str, Any]:
         "properties": {
             "status": {"type": "string", "enum": ["ready", "unready"]},
             "missing": {"type": "object", "additionalProperties": {"type": "string"}},
+            "degraded": {"type": "object", "additionalProperties": {"type": "string"}},
         },
         "required": ["status", "missing"],
     }
@@ -69,7 +70,7 @@ def _own(operation_id: str, summary: str, schema: Any, unready: Any = None) -> d
     if unready is not None:
         responses["503"] = {"description": "Something is away", "content": {"application/json": {"schema": unready}}}
     described = {"operationId": operation_id, "summary": summary, "tags": [GATEWAY], "security": []}
-    there = integration(Runtime.LAMBDA, GATEWAY, "GET", "")
+    there = integration(Runtime.LAMBDA, GATEWAY)
     return {"get": described | {"responses": responses, INTEGRATION: there}}
 
 

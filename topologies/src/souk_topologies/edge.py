@@ -1,7 +1,11 @@
-"""What the gateway's function serves besides operations, as files of its package: the document and the pages."""
+"""What the gateway serves on AWS and in containers besides operations, as files: the document and the pages.
+
+`python -m souk_topologies.edge WEB OUT` writes them into a folder, for the gateway's image.
+"""
 
 import json
 import mimetypes
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +14,7 @@ import swagger_ui_bundle
 from souk_chassis.manifest import Service
 from souk_topologies.api import api_document, in_json
 from souk_topologies.gateway import CONTENT_POLICY, DOCS_POLICY
+from souk_topologies.shop import manifests
 
 SWAGGER_FILES = ("swagger-ui.css", "swagger-ui-bundle.js")
 """What the API's page needs of Swagger UI: the rest of it would make the package four times as large."""
@@ -51,3 +56,15 @@ def _headers(file: Path, policy: str) -> dict[str, str]:
         "x-content-type-options": "nosniff",
         "referrer-policy": "no-referrer",
     }
+
+
+def write_edge(web: Path, folder: Path) -> None:
+    """Write the files of the shop's edge into a folder, which is made."""
+    for name, content in edge_files(list(manifests().values()), web).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+if __name__ == "__main__":
+    write_edge(Path(sys.argv[1]), Path(sys.argv[2]))

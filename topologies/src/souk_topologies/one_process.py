@@ -10,28 +10,25 @@ from starlette.types import ASGIApp
 
 from souk_chassis.auth.keys import PublicKeys, SigningKey, jwks, load_or_create_keys
 from souk_chassis.auth.tokens import TokenVerifier
+from souk_chassis.http.elsewhere import open_elsewhere
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.tracing import start_tracing
 from souk_chassis.runtimes.asgi import Check, app
 from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Foundation
+from souk_chassis.runtimes.listening import listen
+from souk_chassis.runtimes.process import CLOCK, stop_event
+from souk_chassis.runtimes.server import serve_app
+from souk_chassis.runtimes.service import bus_checks, database_checks, open_targets, way_out, work
+from souk_chassis.runtimes.switches import read_switches
 from souk_chassis.storage.ports import Subscriptions
 from souk_topologies.api import api_document
 from souk_topologies.gateway import gateway_app
-from souk_topologies.listening import listen
 from souk_topologies.places import DataDir
-from souk_topologies.runner import (
-    CLOCK,
-    checks,
-    open_targets,
-    serve_app,
-    stop_event,
-    way_out,
-    work,
-)
 from souk_topologies.server import DatabaseUrls
-from souk_topologies.settings import Settings, is_serialised, read_switches
-from souk_topologies.shop import ISSUERS, SERVICES, SHOP, build_of, manifests, wiring
+from souk_topologies.settings import Settings, is_serialised
+from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, SHOP, build_of, manifests, wiring
+from souk_topologies.takeover import read_settled
 
 
 @dataclass(frozen=True)
@@ -77,20 +74,23 @@ async def open_shop(premises: Premises, stack: AsyncExitStack) -> ASGIApp:
     )
     for instance in instances:
         stack.push_async_callback(instance.close)
-    targets = await open_targets(urls.bus, SHOP, stack) if switches.works else {}
+    targets = await open_targets(urls.bus, SHOP, CLOCK, stack) if switches.works else {}
     subscriptions = Subscriptions(wired.subscriptions, targets)
     for instance in instances:
-        out = way_out(dispatcher)
+        out = way_out(instance, dispatcher)
         dispatcher.bind(instance, out)
         if switches.works:
             deliveries = 2 if serialised else 1
             work(instance, subscriptions, out, stack, serves=switches.serves, deliveries=deliveries)
-    asked = {**checks(instances, targets), **premises.elsewhere}
+    asked = {**database_checks(instances), **bus_checks(targets), **premises.elsewhere}
     if not switches.serves:
         return app([], asked)
     public = jwks(premises.keys.values())
     verifier = TokenVerifier(PublicKeys.from_jwks(public))
     services = list(manifests().values())
+    document, log = api_document(services), Log(GATEWAY)
+    takeover = read_settled(environment, document)
+    elsewhere = await open_elsewhere(takeover, log, stack)
     return gateway_app(
-        api_document(services), services, dispatcher, verifier, CLOCK, Log("gateway"), asked, public, premises.web
+        document, services, dispatcher, verifier, CLOCK, log, asked, public, premises.web, takeover, elsewhere
     )

@@ -17,31 +17,26 @@ from souk_chassis.auth.keys import PublicKeys, load_key
 from souk_chassis.auth.tokens import CallTokens, TokenVerifier
 from souk_chassis.config import ConfigError
 from souk_chassis.http.client import HttpDispatcher
+from souk_chassis.http.elsewhere import open_elsewhere
+from souk_chassis.http.mount import open_app
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.tracing import start_tracing
-from souk_chassis.runtimes.asgi import Check, app, internal_route, operation_routes
-from souk_chassis.runtimes.dispatch import LocalDispatcher, RoutingDispatcher
+from souk_chassis.runtimes.asgi import Check, app
 from souk_chassis.runtimes.instance import Foundation
+from souk_chassis.runtimes.listening import Turnover
+from souk_chassis.runtimes.process import CLOCK, run, stop_event
+from souk_chassis.runtimes.server import serve_app
+from souk_chassis.runtimes.service import Neighbours, bus_checks, database_checks, open_service, open_targets
+from souk_chassis.runtimes.switches import read_switches
 from souk_chassis.storage.ports import Subscriptions
 from souk_topologies.api import api_document
 from souk_topologies.client import ShopClient
 from souk_topologies.gateway import gateway_app
-from souk_topologies.listening import Turnover
 from souk_topologies.one_process import Premises, open_shop
 from souk_topologies.processes import WIRING_VARIABLE, ProcessConfig
-from souk_topologies.runner import (
-    CLOCK,
-    checks,
-    open_targets,
-    run,
-    serve_app,
-    stop_event,
-    way_out,
-    work,
-)
 from souk_topologies.server import DatabaseUrls
-from souk_topologies.settings import read_switches
 from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, SHOP, build_of, manifests
+from souk_topologies.takeover import read_settled
 
 _PR_SET_PDEATHSIG = 1
 """prctl(2): the signal that this process gets when its parent ends."""
@@ -64,19 +59,11 @@ async def serve_service(config: ProcessConfig, listener: socket.socket, environm
         stack.push_async_callback(instance.close)
         remote = HttpDispatcher(config.urls, CallTokens(key))
         stack.push_async_callback(remote.close)
-        local = LocalDispatcher(config.wiring.callers)
-        out = way_out(RoutingDispatcher(local, remote))
-        local.bind(instance, out)
-        operations = list(instance.manifest.implements) if switches.serves else []
-        routes = [
-            *operation_routes(operations, local, TokenVerifier(public), CLOCK, instance.log),
-            internal_route(operations, local, TokenVerifier(public, config.name), CLOCK, instance.log),
-        ]
-        targets = await open_targets(config.bus_urls, config.name, stack) if switches.works else {}
-        if switches.works:
-            subscriptions = Subscriptions(config.wiring.subscriptions, targets)
-            work(instance, subscriptions, out, stack, serves=switches.serves)
-        await serve_app(_shared(config, app(routes, checks([instance], targets))), listener, stack)
+        targets = await open_targets(config.bus_urls, config.name, CLOCK, stack) if switches.works else {}
+        bus = Subscriptions(config.wiring.subscriptions, targets)
+        checks = database_checks([instance]) | bus_checks(targets)
+        app = open_service(instance, Neighbours(config.wiring.callers, public, remote, bus), switches, checks, stack)
+        await serve_app(_shared(config, app), listener, stack)
         await stopping.wait()
 
 
@@ -89,21 +76,36 @@ async def serve_gateway(config: ProcessConfig, listener: socket.socket, environm
         public = _jwks(keys)
         remote = HttpDispatcher(config.urls, CallTokens(load_key(keys / f"{GATEWAY}.pem")))
         stack.push_async_callback(remote.close)
-        asked = {name: config.urls[name] for name in SERVICES} | config.workers
+        asked = config.urls | config.workers
         services = {name: await _service_check(name, url, stack) for name, url in asked.items()}
         offered = list(manifests().values())
+        document, log = api_document(offered), Log(GATEWAY)
+        takeover = read_settled(environment, document)
         gateway = gateway_app(
-            api_document(offered),
+            document,
             offered,
             remote,
             TokenVerifier(PublicKeys.from_jwks(public)),
             CLOCK,
-            Log("gateway"),
+            log,
             services,
             public,
             Path(config.web),
+            takeover,
+            await open_elsewhere(takeover, log, stack, config.urls),
         )
         await serve_app(_shared(config, gateway), listener, stack)
+        await stopping.wait()
+
+
+async def serve_application(config: ProcessConfig, listener: socket.socket, environment: Mapping[str, str]) -> None:
+    """Serve an application that is no service of Souk's until SIGTERM. Raises ConfigError."""
+    stopping = stop_event()
+    async with AsyncExitStack() as stack:
+        log = Log(config.name)
+        stack.push_async_callback(start_tracing(environment, log))
+        mounted = await open_app(config.name, log, stack)
+        await serve_app(_shared(config, app([], {}, mounted)), listener, stack)
         await stopping.wait()
 
 
@@ -160,7 +162,9 @@ def main() -> None:
     config = msgspec.json.decode(environment.pop(WIRING_VARIABLE), type=ProcessConfig)
     listener = socket.socket(fileno=int(sys.argv[1]))
     _end_with(config.keeper)
-    serve = {GATEWAY: serve_gateway, SHOP: serve_shop}.get(config.name, serve_service)
+    serve = {GATEWAY: serve_gateway, SHOP: serve_shop, **dict.fromkeys(SERVICES, serve_service)}.get(
+        config.name, serve_application
+    )
     try:
         run(serve(config, listener, environment), config.name)
     except ConfigError as error:

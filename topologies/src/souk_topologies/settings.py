@@ -5,11 +5,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
-import msgspec
-
-from souk_chassis.config import ConfigError, read_config
+from souk_chassis.config import ConfigError
+from souk_chassis.http.takeover import Takeover, read_takeover
 from souk_topologies.shop import GATEWAY, SERVICES, SHOP
 
 DEFAULT_DATA_DIR = ".souk"
@@ -25,31 +23,6 @@ class Topology(StrEnum):
     PROCESSES = "processes"
     AWS_LOCAL = "aws-local"
     """Functions on an emulator of AWS, made by Terraform."""
-
-
-class Switches(msgspec.Struct, frozen=True):
-    """Settings: `SOUK_SERVE`, `SOUK_WORK`: whether a process answers operations, and whether it works on its queues."""
-
-    serve: Literal["on", "off"] = "on"
-    work: Literal["on", "off"] = "on"
-
-    @property
-    def serves(self) -> bool:
-        """Whether operations are answered. Readiness always is."""
-        return self.serve == "on"
-
-    @property
-    def works(self) -> bool:
-        """Whether consumers, relay and background loops run."""
-        return self.work == "on"
-
-
-def read_switches(environment: Mapping[str, str]) -> Switches:
-    """What a process does. Raises ConfigError where that is nothing."""
-    switches = read_config(Switches, environment)
-    if not switches.serves and not switches.works:
-        raise ConfigError("SOUK_SERVE and SOUK_WORK are both off: nothing is left to do")
-    return switches
 
 
 def is_serialised(environment: Mapping[str, str]) -> bool:
@@ -97,16 +70,27 @@ class Settings:
 
     @property
     def has_sample(self) -> bool:
-        """Whether it gets the sample catalogue: not on a server of one's own, nor where each product is a function's
-        answer and 2,000 of them take minutes."""
-        return self.sample and self.database_url is None and self.topology is not Topology.AWS_LOCAL
+        """Whether it gets the sample catalogue: not on a server of one's own, nor beside another application, which may
+        have products of its own, nor where each product is a function's answer and 2,000 of them take minutes."""
+        has_own = self.database_url is not None or self.takeover.is_needed
+        return self.sample and not has_own and self.topology is not Topology.AWS_LOCAL
 
     @property
     def parts(self) -> tuple[str, ...]:
         """What has processes of its own, the one that has the shop's address last. Functions have none."""
         if self.topology is Topology.AWS_LOCAL:
             return ()
-        return (SHOP,) if self.topology is Topology.PROCESS else (*SERVICES, GATEWAY)
+        return (SHOP,) if self.topology is Topology.PROCESS else (*SERVICES, *self.applications, GATEWAY)
+
+    @property
+    def takeover(self) -> Takeover:
+        """`SOUK_LEGACY_URL`, `SOUK_TAKEN_OVER` and `SOUK_APPS`. Raises ConfigError."""
+        return read_takeover(self.environment)
+
+    @property
+    def applications(self) -> tuple[str, ...]:
+        """Applications that are no services of Souk's, by `module:attribute`. Raises ConfigError."""
+        return tuple(dict.fromkeys(target for target in self.takeover.apps.values() if "://" not in target))
 
     @property
     def is_kept(self) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from souk_chassis.manifest import Part, Service
-from souk_topologies.infrastructure import AUTHORIZER
+from souk_topologies.infrastructure.inputs import AUTHORIZER
 from souk_topologies.packages.build import EDGE
 from souk_topologies.packages.needs import Member, needs_of, read_members
 from souk_topologies.shop import GATEWAY

@@ -6,6 +6,7 @@ import itertools
 import asyncpg
 import pytest
 
+from souk_chassis.storage.provision import BUS_CONNECTION_LIMIT, SERVICE_CONNECTION_LIMIT, dsn_on
 from souk_topologies.postgres import (
     EmbeddedPostgres,
     ProvisionError,
@@ -17,7 +18,6 @@ from souk_topologies.postgres import (
     secret_names,
     service_dsn,
 )
-from souk_topologies.postgres.provision import BUS_CONNECTION_LIMIT, SERVICE_CONNECTION_LIMIT, dsn_on
 
 SERVICES = ("users", "orders")
 PASSWORDS = {name: f"password of {name}" for name in secret_names((*SERVICES, "mails", "books"))}

@@ -8,10 +8,9 @@ import aiohttp
 from souk_chassis import wire
 from souk_chassis.auth.tokens import CallTokens
 from souk_chassis.context import Call
-from souk_chassis.errors import SoukError, timeout_unknown, unavailable
-from souk_chassis.http.endpoint import DEADLINE_HEADER
-from souk_chassis.http.problem import error_of
-from souk_chassis.operation import AnyOperation, Created
+from souk_chassis.errors import timeout_unknown, unavailable
+from souk_chassis.http.calls import call_headers, call_url, read_answer, read_response
+from souk_chassis.operation import AnyOperation
 
 MAX_CONNECTIONS = 128
 """Connections that one process holds to all the others for calls."""
@@ -58,20 +57,18 @@ class HttpDispatcher:
             raise unavailable("service_unavailable", f"{operation.service} can't be reached.") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise timeout_unknown("no_answer", f"{operation.service} gave no whole answer.") from error
-        if response.status >= 400:
-            raise _error(operation, response, body)
-        value = _decode(operation, body)
-        return Created(value) if response.status == 201 else value
+        return read_answer(operation, response.status, body, response.headers.get("retry-after", ""))
 
     async def stream(self, operation: AnyOperation, request: Any, call: Call) -> AsyncIterator[Any]:
         """See `souk_chassis.context.Dispatcher`: reads the service's server-sent events."""
         try:
             async with self._post(operation, request, call) as response:
                 if response.status >= 400:
-                    raise _error(operation, response, await response.read())
+                    retry_after = response.headers.get("retry-after", "")
+                    read_answer(operation, response.status, await response.read(), retry_after)  # raises
                 async for line in response.content:
                     if line.startswith(b"data: "):
-                        yield _decode(operation, line[6:])
+                        yield read_response(operation, line[6:])
                     elif line.startswith(b"event: error"):
                         raise unavailable("stream_broken", f"{operation.service} broke off.")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -84,27 +81,9 @@ class HttpDispatcher:
 
     def _post(self, operation: AnyOperation, request: Any, call: Call) -> "aiohttp.client._RequestContextManager":
         session = self._streams if operation.streams else self._calls
-        remaining_s = call.deadline.remaining_s
-        headers = {
-            "authorization": f"Bearer {self._tokens.token(call.caller.identity, operation.service)}",
-            "content-type": "application/json",
-            "traceparent": call.traceparent,
-            DEADLINE_HEADER: str(int(remaining_s * 1000)),
-        }
         return session().post(
-            f"{self._urls[operation.service]}/operations/{operation.name}",
+            call_url(self._urls[operation.service], operation),
             data=wire.encode(request),
-            headers=headers,
-            timeout=aiohttp.ClientTimeout(total=max(0.001, remaining_s), connect=CONNECT_TIMEOUT_S),
+            headers=call_headers(operation, call, self._tokens),
+            timeout=aiohttp.ClientTimeout(total=max(0.001, call.deadline.remaining_s), connect=CONNECT_TIMEOUT_S),
         )
-
-
-def _decode(operation: AnyOperation, body: bytes) -> Any:
-    try:
-        return wire.decode(body, operation.response)
-    except wire.UNREADABLE as error:
-        raise timeout_unknown("bad_answer", f"{operation.service} answered what can't be read.") from error
-
-
-def _error(operation: AnyOperation, response: aiohttp.ClientResponse, body: bytes) -> SoukError:
-    return error_of(body, operation.service, response.headers.get("retry-after", ""))

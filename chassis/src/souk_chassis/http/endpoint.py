@@ -16,6 +16,7 @@ from souk_chassis.clock import Clock
 from souk_chassis.context import Call, Dispatcher
 from souk_chassis.errors import SoukError, unauthenticated
 from souk_chassis.http.binding import MAX_BODY, Binding
+from souk_chassis.http.calls import DEADLINE_HEADER
 from souk_chassis.http.exchange import Answers, Headers, caller_of, check_headers, failed, unforeseen
 from souk_chassis.http.problem import EdgeError, refuse, render
 from souk_chassis.http.throttle import Bucket
@@ -25,7 +26,6 @@ from souk_chassis.observability.trace import accept_traceparent, incoming_tracep
 from souk_chassis.operation import AnyOperation, Created
 from souk_chassis.resilience import Deadline
 
-DEADLINE_HEADER = "souk-deadline-ms"
 """How long the caller still waits, in milliseconds, on calls between services."""
 
 MAX_CALL_BODY = 4 * MAX_BODY
@@ -256,7 +256,6 @@ class NotFoundEndpoint:
 
 
 __all__ = [
-    "DEADLINE_HEADER",
     "InternalEndpoint",
     "NotFoundEndpoint",
     "PublicEndpoint",

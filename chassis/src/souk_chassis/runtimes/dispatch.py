@@ -91,6 +91,21 @@ class RoutingDispatcher:
         return self._local if self._local.offers(operation) else self._remote
 
 
+class CalleeDispatcher:
+    """Calls each service by the way that it is reached: over HTTP one in a container, by invoking it a function."""
+
+    def __init__(self, ways: Mapping[str, Dispatcher]) -> None:
+        self._ways = ways
+
+    async def dispatch(self, operation: AnyOperation, request: Any, call: Call) -> Any:
+        """See `souk_chassis.context.Dispatcher`."""
+        return await self._ways[operation.service].dispatch(operation, request, call)
+
+    def stream(self, operation: AnyOperation, request: Any, call: Call) -> AsyncIterator[Any]:
+        """See `souk_chassis.context.Dispatcher`."""
+        return self._ways[operation.service].stream(operation, request, call)
+
+
 class ResilientDispatcher:
     """Puts each callee's resilience pipeline around the calls of one service."""
 

@@ -11,6 +11,7 @@ from souk_chassis.context import Call, Context, Dispatcher
 from souk_chassis.manifest import Service
 from souk_chassis.observability.logs import Log
 from souk_chassis.storage.dynamodb.client import DynamoClient
+from souk_chassis.storage.joint_books import JointBooks
 from souk_chassis.storage.ports import Database, QueueBooks, Store
 
 if TYPE_CHECKING:  # whoever is given one has it imported
@@ -40,6 +41,12 @@ class Foundation(msgspec.Struct, frozen=True):
     environment: Mapping[str, str]
     database_url: str | None = None
     aws: Aws | None = None
+    before: QueueBooks | None = None
+    """Queues elsewhere, out of which the service's messages are taken into those of its own database."""
+
+    def books(self, own: QueueBooks) -> QueueBooks:
+        """The books of the service's queues, `own` being its database's."""
+        return own if self.before is None else JointBooks(own, self.before)
 
 
 class Instance(msgspec.Struct, frozen=True):

@@ -52,6 +52,8 @@ class LambdaConfig(msgspec.Struct, frozen=True):
     """Which services may call an operation: its name to theirs."""
     functions: str = "{}"
     """Which function answers calls: a service's name to the function's."""
+    urls: str = "{}"
+    """Where the services are that run in containers: a service's name to its base URL."""
     key_secret: str = ""
     """The secret that holds the service's signing key; empty where the function signs nothing."""
     topics: str = ""
@@ -123,10 +125,25 @@ class Sandbox:
         from pathlib import Path  # here: it takes 3 ms, and no other function needs it
 
         from souk_chassis.aws.functions import Functions
-        from souk_chassis.runtimes.lambda_edge import Edge, GatewayFunction
+        from souk_chassis.http.takeover import read_takeover
+        from souk_chassis.runtimes.edge import Edge
+        from souk_chassis.runtimes.lambda_edge import GatewayFunction, asking
 
-        edge = Edge(Path(self._environment["LAMBDA_TASK_ROOT"]), self._config.jwks.encode())
-        return GatewayFunction(edge, Functions(aws), self._table(self._config.functions), Log("gateway"))
+        takeover = read_takeover(self._environment)
+        edge = Edge(Path(self._environment["LAMBDA_TASK_ROOT"]), self._config.jwks.encode(), takeover)
+        functions, urls = self._table(self._config.functions), self._table(self._config.urls)
+        invoke, log = Functions(aws), Log("gateway")
+        asked = {name: asking(invoke, function, log) for name, function in functions.items()}
+        if urls:
+            from souk_chassis.runtimes.lambda_posting import asking_url, http_transport
+
+            transport = http_transport()
+            asked |= {name: asking_url(transport, url) for name, url in urls.items()}
+        if takeover.legacy_url is None:
+            return GatewayFunction(edge, asked, log)
+        from souk_chassis.runtimes.lambda_legacy import LegacyFunction
+
+        return GatewayFunction(edge, asked, log, LegacyFunction(takeover.legacy_url, log))
 
     async def _service(self, aws: "AwsClient") -> Work:
         """Build the service, and the part of it that this function is."""
@@ -180,12 +197,17 @@ class Sandbox:
         from souk_chassis.auth.tokens import CallTokens
         from souk_chassis.aws.functions import Functions
         from souk_chassis.resilience import Pipeline
-        from souk_chassis.runtimes.dispatch import ResilientDispatcher
+        from souk_chassis.runtimes.dispatch import CalleeDispatcher, ResilientDispatcher
         from souk_chassis.runtimes.lambda_calls import InvokingDispatcher
 
+        functions, urls, tokens = self._table(self._config.functions), self._table(self._config.urls), CallTokens(key)
+        ways: dict[str, Dispatcher] = dict.fromkeys(functions, InvokingDispatcher(Functions(aws), functions, tokens))
+        if urls:
+            from souk_chassis.runtimes.lambda_posting import PostingDispatcher, http_transport
+
+            ways |= dict.fromkeys(urls, PostingDispatcher(http_transport(), urls, tokens))
         callees = {operation.service for operation in service.calls}
-        invoking = InvokingDispatcher(Functions(aws), self._table(self._config.functions), CallTokens(key))
-        return ResilientDispatcher(invoking, {name: Pipeline(name) for name in callees})
+        return ResilientDispatcher(CalleeDispatcher(ways), {name: Pipeline(name) for name in callees})
 
     def _verifier(self, audience: str = "") -> "TokenVerifier":
         from souk_chassis.auth.keys import PublicKeys

@@ -15,8 +15,9 @@ from souk_chassis.auth.tokens import CallTokens, TokenVerifier
 from souk_chassis.aws.functions import Functions
 from souk_chassis.context import Call, Dispatcher
 from souk_chassis.errors import timeout_unknown, unauthenticated
+from souk_chassis.http.calls import read_answer
 from souk_chassis.http.exchange import failed
-from souk_chassis.http.problem import EdgeError, error_of, refuse
+from souk_chassis.http.problem import EdgeError, refuse
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.trace import accept_traceparent, incoming_traceparent
 from souk_chassis.operation import AnyOperation, Created
@@ -66,12 +67,9 @@ class InvokingDispatcher:
             raise timeout_unknown("function_failed", f"{operation.service} broke off.")
         try:
             answer = wire.decode(invoked.payload, CallAnswer)
-            if answer.status < 400:
-                value = wire.decode(answer.body, operation.response)
-                return Created(value) if answer.status == 201 else value
         except wire.UNREADABLE as error:
             raise timeout_unknown("bad_answer", f"{operation.service} answered what can't be read.") from error
-        raise error_of(answer.body, operation.service, answer.retry_after)
+        return read_answer(operation, answer.status, answer.body, answer.retry_after)
 
     def stream(self, operation: AnyOperation, request: Any, call: Call) -> AsyncIterator[Any]:  # noqa: ARG002 - a port's
         """Streams are for pages at the edge: no service calls one."""

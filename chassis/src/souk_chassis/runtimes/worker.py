@@ -15,13 +15,17 @@ from souk_chassis.events.event import Delivery, Event, traceparent_of, unpack
 from souk_chassis.manifest import Consumer
 from souk_chassis.observability.spans import recorder
 from souk_chassis.runtimes.instance import Instance, Round
+from souk_chassis.runtimes.pacing import PACE_EVENTS, PACE_MESSAGES, next_round, pace
 from souk_chassis.storage.messages import count_events
-from souk_chassis.storage.ports import COLLISION, Subscriptions, Waiting
+from souk_chassis.storage.ports import COLLISION, Bus, UnpublishableError, Waiting
 
 T = TypeVar("T")
 
 RELAY_BATCH = 256
 """Messages that leave the outbox in one go."""
+RELAY_FAULT_PAUSE_S = 10.0
+"""The relay's pause after a fault of this program or of its permissions, such as a topic that is missing: what went
+before it in the batch goes again with each try, and nobody but people mends it."""
 POLL_S = 1.0
 """How long a loop sleeps without a wake-up: what makes up for a lost one."""
 RETRY_BASE_S = 0.5
@@ -35,14 +39,6 @@ CALLS_TIMEOUT_S = 30.0
 """How long the calls of a handler or of a background round may take together."""
 STOP_GRACE_S = 10.0
 """How long batches that were taken may take to end when a worker stops."""
-PACE_S = 0.02
-PACE_LOADED_S = 0.1
-"""A loop begins a round at most every 20 ms, and the more it found the later, up to 100 ms, unless its batches are
-full: under load a round then has more to do, and each costs some six round trips to PostgreSQL whatever it does. Alone,
-an event waits for nothing."""
-PACE_MESSAGES = 4
-PACE_EVENTS = 64
-"""Messages for the relay, and events for a consumer, that one round is well worth."""
 LEASE_S = 6.0
 """How long leased events stay hidden. A worker prolongs its lease while it asks."""
 
@@ -68,11 +64,9 @@ class Hearing:
 class Worker:
     """Runs a service's consumers, its relay and its background loops until it is stopped."""
 
-    def __init__(
-        self, instance: Instance, subscriptions: Subscriptions, way_out: Dispatcher, *, deliveries: int = 1
-    ) -> None:
+    def __init__(self, instance: Instance, bus: Bus, way_out: Dispatcher, *, deliveries: int = 1) -> None:
         self._instance = instance
-        self._subscriptions = subscriptions
+        self._bus = bus
         self._way_out = way_out
         self._deliveries = deliveries
         """How often each event is handed to its handler: 2 in the topology that tries idempotence."""
@@ -108,8 +102,13 @@ class Worker:
         await _finish(self._under_way, ends_s)  # after the loops, which may just have begun another
 
     async def relay_once(self) -> int:
-        """Relay one batch. Returns how many messages left the outbox."""
-        return await self._instance.database.relay(self._subscriptions, RELAY_BATCH)
+        """Relay one batch. Returns how many messages left the outbox; of what could not be published, how many events
+        were put aside."""
+        try:
+            return await self._instance.database.relay(self._bus, RELAY_BATCH)
+        except UnpublishableError as error:
+            self._instance.log.error("events can't be published", error=error, events=len(error.messages))
+            return len(error.messages)
 
     async def consume_once(self, hearing: Hearing) -> int:
         """Handle one batch of one queue. Returns how many events were taken."""
@@ -121,10 +120,10 @@ class Worker:
         database = self._instance.database
         while not self._stopping.is_set():
             began_s = time.monotonic()
-            moved = await self._guarded(self.relay_once(), "relay failed")
+            moved = await self._guarded(self.relay_once(), "relay failed", RELAY_FAULT_PAUSE_S)
             if moved is not None and moved < RELAY_BATCH:
                 pace_s = pace(moved, PACE_MESSAGES)
-                await self._rest(_next_round(began_s, pace_s, database.wait_published(POLL_S)))
+                await self._rest(next_round(began_s, pace_s, database.wait_published(POLL_S)))
 
     async def _consume_loop(self, hearing: Hearing) -> None:
         while not self._stopping.is_set():
@@ -159,7 +158,7 @@ class Worker:
 
     async def _until_received(self, hearing: Hearing, began_s: float, found: int) -> None:
         pace_s = max(hearing.consumer.pace_s, pace(found, PACE_EVENTS))
-        await _next_round(began_s, pace_s, self._instance.database.wait_received(hearing.queue, POLL_S))
+        await next_round(began_s, pace_s, self._instance.database.wait_received(hearing.queue, POLL_S))
 
     async def _rest(self, wake_up: Awaitable[object]) -> None:
         """Wait for something to do. Who rests holds nothing, and may be stopped at once."""
@@ -170,8 +169,12 @@ class Worker:
         finally:
             self._resting.discard(task)
 
-    async def _guarded(self, work: Awaitable[T], message: str, **facts: str) -> T | None:
-        """Run one round of a loop. A failure is logged, and the loop goes on after a pause."""
+    async def _guarded(
+        self, work: Awaitable[T], message: str, fault_pause_s: float = RETRY_BASE_S, **facts: str
+    ) -> T | None:
+        """Run one round of a loop. A failure is logged, and the loop goes on after a pause, which may be longer after a
+        fault than after what passes by itself."""
+        pause_s = RETRY_BASE_S
         try:
             return await work
         except SoukError as error:
@@ -180,8 +183,9 @@ class Worker:
             self._instance.log.warning(message, code=error.code, detail=error.detail, **facts)
         except Exception as error:  # noqa: BLE001 - the loop must outlive whatever happened in one round
             self._instance.log.error(message, error=error, **facts)
+            pause_s = fault_pause_s
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), RETRY_BASE_S)
+            await asyncio.wait_for(self._stopping.wait(), pause_s)
         return None
 
     async def _consume_in_one_unit(self, hearing: Hearing) -> int:
@@ -368,20 +372,6 @@ class Worker:
         instance = self._instance
         call = internal_call(instance.clock, CALLS_TIMEOUT_S, instance.manifest.name, traceparent)
         return instance.context(self._way_out, call)
-
-
-def pace(found: int, enough: int) -> float:
-    """How long after its begin a round that found so much is followed by the next, in seconds: `enough` is well worth a
-    round."""
-    return PACE_S + (PACE_LOADED_S - PACE_S) * min(1.0, found / enough)
-
-
-async def _next_round(began_s: float, pace_s: float, wake_up: Awaitable[None]) -> None:
-    """Return when there is something to do, and not before the loop's pace allows."""
-    await wake_up
-    early_s = began_s + pace_s - time.monotonic()
-    if early_s > 0:
-        await asyncio.sleep(early_s)
 
 
 async def _finish(tasks: Iterable[asyncio.Task[None]], ends_s: float) -> None:

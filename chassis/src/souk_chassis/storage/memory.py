@@ -15,7 +15,15 @@ from souk_chassis.context import unit_is_open
 from souk_chassis.errors import unavailable
 from souk_chassis.events.event import Event, Stored, bundle, pack, type_and_subject
 from souk_chassis.storage.messages import parts_of
-from souk_chassis.storage.ports import MAX_REASON, DeadLetter, QueueState, Subscriptions, Waiting
+from souk_chassis.storage.ports import (
+    MAX_REASON,
+    Bus,
+    DeadLetter,
+    QueueState,
+    UnpublishableError,
+    Waiting,
+    outbox_queue,
+)
 from souk_chassis.storage.signals import wait_and_clear
 
 
@@ -235,18 +243,30 @@ class MemoryDatabase(Generic[U]):
         await self.ping()
         return sum(message.count for message in self.tables["outbox"].values())
 
-    async def relay(self, subscriptions: Subscriptions, limit: int) -> int:
+    async def relay(self, bus: Bus, limit: int) -> int:
         """See the port."""
         await self.ping()
         async with self._one_at_a_time:
             event_ids = sorted(self.tables["outbox"])[:limit]
             events: list[Stored] = [self.tables["outbox"][event_id] for event_id in event_ids]
-        for service, pairs in subscriptions.route(events).items():
-            await subscriptions.targets[service].receive(pairs)
+        unpublishable: UnpublishableError | None = None
+        try:
+            await bus.publish(events)
+        except UnpublishableError as error:
+            unpublishable = error
         async with self._one_at_a_time:
             for event_id in event_ids:
                 self.tables["outbox"].pop(event_id, None)
+            if unpublishable is not None:
+                self._set_aside(unpublishable)
+                raise unpublishable
         return len(events)
+
+    def _set_aside(self, error: UnpublishableError) -> None:
+        queue, now = outbox_queue(self.service), self.clock.now()
+        for event in error.messages:
+            row = _Queued(event.json, 1, now, now)
+            self.tables["dead_letters"].setdefault((queue, event.event_id), (row, str(error)[:MAX_REASON], now))
 
     async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
         """See the port."""

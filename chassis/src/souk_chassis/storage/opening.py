@@ -1,14 +1,52 @@
-"""Opening a service's PostgreSQL store: migrate, then connect."""
+"""Opening a service's PostgreSQL store: wait until it is there, migrate, then connect."""
 
+import asyncio
+import time
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any, TypeVar
 
+import asyncpg
+
 from souk_chassis.clock import Clock
+from souk_chassis.observability.logs import Log
 from souk_chassis.storage.migrations import migrate, read_migrations
 from souk_chassis.storage.postgres import POOL_SIZE, open_pool
 
 S = TypeVar("S")
+
+AWAITED_S = 60.0
+"""How long a container waits at its start for its database, which may be starting, or about to be made."""
+LOOK_EVERY_S = 1.0
+"""How often it looks."""
+_CONNECT_TIMEOUT_S = 5.0
+_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class DatabaseAwayError(RuntimeError):
+    """The database did not come. The message says what it answered last, and no password."""
+
+
+async def await_database(url: str, log: Log, within_s: float = AWAITED_S) -> None:
+    """Return when the database takes connections. Raises DatabaseAwayError after `within_s`; ValueError for what is no
+    URL of a database."""
+    ends_s, is_told = time.monotonic() + within_s, False
+    while True:
+        try:
+            connection = await asyncpg.connect(url, timeout=_CONNECT_TIMEOUT_S)
+        except _AWAY as error:
+            if isinstance(error, ValueError):  # asyncpg's own word for a URL that can't be
+                raise
+            said = " ".join(str(error).split()) or type(error).__name__
+            if time.monotonic() >= ends_s:
+                raise DatabaseAwayError(f"the database can't be reached: {said}") from error
+            if not is_told:
+                log.warning("the database is awaited", detail=said)
+                is_told = True
+            await asyncio.sleep(LOOK_EVERY_S)
+        else:
+            await connection.close()
+            return
 
 
 async def open_store(url: str, package: str, service: str, clock: Clock, store: Callable[[Any, Clock], S]) -> S:

@@ -5,6 +5,7 @@ the queues are kept is the topology's business: in the same database (`Database`
 suite is in `souk_chassis.testing`.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -19,6 +20,12 @@ COLLISION = "database_collision"
 
 MAX_REASON = 2_000
 """The most characters of a dead letter's reason that are kept."""
+
+
+def outbox_queue(service: str) -> str:
+    """The name under which a service's dead letters show what could never be published, such as `orders-outbox`."""
+    return f"{service}-outbox"
+
 
 U_co = TypeVar("U_co", bound="Unit", covariant=True)
 
@@ -140,8 +147,12 @@ class Database(Store[Q_co], QueueBooks, Protocol[Q_co]):
     async def bury(self, queue: str, event_id: str, reason: str, *, lease: int | None = None) -> None:
         """Move a message to the dead letters, and count its last attempt. `lease` as in `postpone`."""
 
-    async def relay(self, subscriptions: "Subscriptions", limit: int) -> int:
-        """Hand messages from the outbox to their subscribers' queues. Returns how many left it: at most `limit`."""
+    async def relay(self, bus: "Bus", limit: int) -> int:
+        """Hand messages from the outbox to the bus. Returns how many left it: at most `limit`.
+
+        What can never be published is put aside, as dead letters of the queue `outbox_queue`, so that it holds up no
+        other: UnpublishableError says so, once the rest is gone. Raises besides as `Bus.publish` does.
+        """
 
     async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
         """Put messages into queues of this store. One that a queue has had before is passed over."""
@@ -167,11 +178,12 @@ class UnpublishableError(RuntimeError):
 
 
 class Bus(Protocol):
-    """Where the events of an outbox go whose subscribers' queues are elsewhere: to topics, one a type of event."""
+    """Where the events of an outbox go: into the queues of their subscribers (`Subscriptions`), or to topics, one a
+    type of event (SNS)."""
 
     async def publish(self, messages: Sequence[Stored]) -> None:
-        """Hand messages to the topics of their types. Where it raises, some of them may have gone; UnpublishableError
-        says which have not, and never will."""
+        """Hand messages on. Where it raises, some of them may have gone; UnpublishableError says which have not, and
+        never will."""
 
 
 class Target(Protocol):
@@ -186,6 +198,11 @@ class Subscriptions(msgspec.Struct, frozen=True):
 
     by_type: Mapping[str, Sequence[tuple[str, str]]]
     targets: Mapping[str, Target]
+
+    async def publish(self, messages: Sequence[Stored]) -> None:
+        """Put messages into the queues of all their subscribers: see `Bus`. When it returns, each has them."""
+        routed = self.route(messages)
+        await asyncio.gather(*(self.targets[service].receive(pairs) for service, pairs in routed.items()))
 
     def route(self, events: Sequence[Stored]) -> dict[str, list[tuple[str, Stored]]]:
         """The deliveries for each service."""

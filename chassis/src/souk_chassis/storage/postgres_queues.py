@@ -1,4 +1,4 @@
-"""PostgreSQL as the bus: the outbox, the queues in each subscriber's own database, and the relay between them.
+"""PostgreSQL's outbox and queues: the relay out of the one, and, where PostgreSQL is the bus too, into the others.
 
 The inbox is the queue. Taking an event, its effect, the next events and its acknowledgement are one transaction.
 """
@@ -14,7 +14,15 @@ import asyncpg
 from souk_chassis.clock import Clock
 from souk_chassis.events.event import Stored, type_and_subject
 from souk_chassis.storage.messages import parts_of
-from souk_chassis.storage.ports import MAX_REASON, DeadLetter, QueueState, Subscriptions, Waiting
+from souk_chassis.storage.ports import (
+    MAX_REASON,
+    Bus,
+    DeadLetter,
+    QueueState,
+    UnpublishableError,
+    Waiting,
+    outbox_queue,
+)
 from souk_chassis.storage.postgres import (
     CHOSEN,
     PING_TIMEOUT_S,
@@ -75,6 +83,11 @@ FROM unnest($1::text[]) AS named (q)
 _RELAY = """
 DELETE FROM outbox WHERE event_id IN (SELECT event_id FROM outbox ORDER BY event_id LIMIT $1 FOR UPDATE SKIP LOCKED)
 RETURNING event_id, type, event, events
+"""
+_SET_ASIDE = """
+INSERT INTO dead_letters (queue, event_id, event, reason, attempts, died_at)
+SELECT $1, event_id, event, $4, 1, $5 FROM unnest($2::uuid[], $3::text[]) AS given (event_id, event)
+ON CONFLICT DO NOTHING
 """
 _RECEIVE = "SELECT souk_bus.receive($1::text[], $2::uuid[], $3::text[], $4::int[], $5)"
 
@@ -198,14 +211,22 @@ class PostgresDatabase(PostgresSession[U]):
             size: int = await self.pool.fetchval("SELECT coalesce(sum(events), 0) FROM outbox")
         return size
 
-    async def relay(self, subscriptions: Subscriptions, limit: int) -> int:
-        """See the port. The rows are gone from the outbox only after every subscriber has them."""
+    async def relay(self, bus: Bus, limit: int) -> int:
+        """See the port. The rows are gone from the outbox only after the bus has them."""
+        unpublishable: UnpublishableError | None = None
         async with self.reading() as connection:
             with translated():
                 async with connection.transaction():
                     rows = await connection.fetch(_RELAY, limit)
-                    routed = subscriptions.route([Stored(str(row[0]), *row[1:]) for row in rows])
-                    await asyncio.gather(*(subscriptions.targets[to].receive(pairs) for to, pairs in routed.items()))
+                    try:
+                        await bus.publish([Stored(str(row[0]), *row[1:]) for row in rows])
+                    except UnpublishableError as error:
+                        unpublishable = error
+                        queue, events = outbox_queue(self.service), error.messages
+                        columns = [event.event_id for event in events], [event.json for event in events]
+                        await connection.execute(_SET_ASIDE, queue, *columns, str(error)[:MAX_REASON], self.clock.now())
+        if unpublishable is not None:
+            raise unpublishable
         return len(rows)
 
     async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:

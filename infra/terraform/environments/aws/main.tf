@@ -39,4 +39,12 @@ module "shop" {
   alarm_mail           = var.alarm_mail
   oldest_message_s     = var.oldest_message_s
   protected            = var.protected
+
+  image_tags  = var.image_tags
+  running     = var.running
+  images_kept = var.images_kept
+  scaling     = var.scaling
+  network     = var.network
+  database    = var.database
+  kubernetes  = var.kubernetes
 }

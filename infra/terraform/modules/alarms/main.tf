@@ -33,10 +33,30 @@ locals {
     namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = name }
     statistic = "Maximum", above = 0, periods = 1
   } }
+  faults = { for label, group in var.containers.targets : "${label}-faults" => {
+    says       = "${label} answered with 5xx. Its log group is /${var.project}/${label}."
+    namespace  = "AWS/ApplicationELB", metric = "HTTPCode_Target_5XX_Count"
+    dimensions = { LoadBalancer = var.containers.balancer, TargetGroup = group }
+    statistic  = "Sum", above = 0, periods = 1
+  } }
+  unready = { for label, group in var.containers.targets : "${label}-unready" => {
+    says       = "A container of ${label} does not answer /ready."
+    namespace  = "AWS/ApplicationELB", metric = "UnHealthyHostCount"
+    dimensions = { LoadBalancer = var.containers.balancer, TargetGroup = group }
+    statistic  = "Maximum", above = 0, periods = 5
+  } }
+  processors = { for name in var.containers.databases : "${name}-database-cpu" => {
+    says      = "The database ${name} is busy above 80 %: give it a larger class."
+    namespace = "AWS/RDS", metric = "CPUUtilization", dimensions = { DBInstanceIdentifier = name }
+    statistic = "Average", above = 80, periods = 15
+  } }
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = merge(local.errors, local.throttles, local.ages, local.letters)
+  for_each = merge(
+    local.errors, local.throttles, local.ages, local.letters,
+    local.faults, local.unready, local.processors,
+  )
 
   alarm_name          = "${var.project}-${each.key}"
   alarm_description   = each.value.says

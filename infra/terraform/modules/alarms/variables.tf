@@ -32,3 +32,14 @@ variable "key_arn" {
   description = "The KMS key of the operators' topic."
   type        = string
 }
+
+variable "containers" {
+  description = "Services in containers: the load balancer, the target group of each by label, and the databases' names."
+  type = object({
+    balancer  = string
+    targets   = map(string)
+    databases = list(string)
+  })
+  default  = { balancer = "", targets = {}, databases = [] }
+  nullable = false
+}

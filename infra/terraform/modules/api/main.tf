@@ -1,26 +1,35 @@
 # An HTTP API whose routes and integrations are the document's, one by one: an import of the document would be one
 # resource, of which a plan shows no more than that something in it changes.
 locals {
+  header  = "overwrite:header.x-souk-service"
   methods = ["get", "put", "post", "delete", "options", "head", "patch"]
   operations = merge([
     for path, item in var.document.paths : {
       for method, operation in item : "${upper(method)} ${path}" => {
-        function   = try(regex("[A-Za-z0-9_-]+", operation["x-amazon-apigateway-integration"].uri), "")
-        type       = try(operation["x-amazon-apigateway-integration"].type, "")
+        type = try(operation["x-amazon-apigateway-integration"].type, "")
+        # A function by its name; or a service in containers, as the load balancer knows it.
+        called = try(
+          operation["x-amazon-apigateway-integration"].type == "http_proxy"
+          ? operation["x-amazon-apigateway-integration"].requestParameters[local.header]
+          : regex("[A-Za-z0-9_-]+", operation["x-amazon-apigateway-integration"].uri),
+        "")
         format     = try(operation["x-amazon-apigateway-integration"].payloadFormatVersion, "")
         timeout_ms = try(operation["x-amazon-apigateway-integration"].timeoutInMillis, 29000)
-        # A guest may call what also takes no token: the authorizer lets everybody through, with who he is.
-        authorized = anytrue([for scheme in try(operation.security, []) : contains(keys(scheme), "bearer")])
+        # A guest may call what also takes no token: the authorizer lets everybody through, with who he is. Containers
+        # are sent the token and read it themselves.
+        authorized = try(operation["x-amazon-apigateway-integration"].type, "") != "http_proxy" && anytrue([for scheme in try(operation.security, []) : contains(keys(scheme), "bearer")])
       } if contains(local.methods, method)
     }
   ]...)
 
-  # Routes of one function with one time limit share an integration.
+  # Routes of one function or service with one time limit share an integration.
   integrations = merge(
-    { for route, operation in local.operations : "${operation.function} ${operation.timeout_ms}" => operation... },
-    { "$default" = [{ function = var.fallback, type = "aws_proxy", format = "2.0", timeout_ms = 29000 }] },
+    { for route, operation in local.operations : "${operation.called} ${operation.timeout_ms}" => operation... },
+    { "$default" = [{ called = var.fallback, type = "aws_proxy", format = "2.0", timeout_ms = 29000 }] },
   )
-  called = toset([for operations in local.integrations : operations[0].function])
+  called     = toset([for operations in local.integrations : operations[0].called if operations[0].type != "http_proxy"])
+  contained  = toset([for operation in local.operations : operation.called if operation.type == "http_proxy"])
+  containers = var.containers == null ? { services = [], listener_arn = "", subnet_ids = [], group_id = "" } : var.containers
 }
 
 resource "aws_apigatewayv2_api" "this" {
@@ -31,8 +40,14 @@ resource "aws_apigatewayv2_api" "this" {
 
   lifecycle {
     precondition {
-      condition     = alltrue([for operation in local.operations : operation.type == "aws_proxy" && operation.format == "2.0"])
-      error_message = "Every operation of the OpenAPI document needs an x-amazon-apigateway-integration of type aws_proxy and payload 2.0."
+      condition = alltrue([for operation in local.operations :
+        contains(["aws_proxy 2.0", "http_proxy 1.0"], "${operation.type} ${operation.format}")
+      ])
+      error_message = "Every operation of the OpenAPI document needs an x-amazon-apigateway-integration of type aws_proxy and payload 2.0, or http_proxy and payload 1.0: ${join(", ", [for route, operation in local.operations : route if !contains(["aws_proxy 2.0", "http_proxy 1.0"], "${operation.type} ${operation.format}")])}."
+    }
+    precondition {
+      condition     = length(setsubtract(local.contained, local.containers.services)) == 0
+      error_message = "The OpenAPI document sends to services that are not in containers: ${join(", ", [for name in setsubtract(local.contained, local.containers.services) : name == "" ? "one without requestParameters[\"${local.header}\"]" : name])}. Render it together with the inputs."
     }
     precondition {
       condition     = length(setsubtract(concat(tolist(local.called), [var.authorizer]), keys(var.functions))) == 0
@@ -49,11 +64,23 @@ resource "aws_apigatewayv2_integration" "this" {
   for_each = local.integrations
 
   api_id                 = aws_apigatewayv2_api.this.id
-  integration_type       = "AWS_PROXY"
-  integration_method     = "POST"
-  integration_uri        = var.functions[each.value[0].function].invoke_arn
-  payload_format_version = "2.0"
+  integration_type       = each.value[0].type == "http_proxy" ? "HTTP_PROXY" : "AWS_PROXY"
+  integration_method     = each.value[0].type == "http_proxy" ? "ANY" : "POST"
+  integration_uri        = each.value[0].type == "http_proxy" ? local.containers.listener_arn : var.functions[each.value[0].called].invoke_arn
+  payload_format_version = each.value[0].format
   timeout_milliseconds   = each.value[0].timeout_ms
+  connection_type        = each.value[0].type == "http_proxy" ? "VPC_LINK" : "INTERNET"
+  connection_id          = each.value[0].type == "http_proxy" ? aws_apigatewayv2_vpc_link.this[0].id : null
+  request_parameters     = each.value[0].type == "http_proxy" ? { (local.header) = each.value[0].called } : null
+}
+
+# The way into the network: what stands in it has no public address.
+resource "aws_apigatewayv2_vpc_link" "this" {
+  count = var.containers == null ? 0 : 1
+
+  name               = var.name
+  subnet_ids         = local.containers.subnet_ids
+  security_group_ids = [local.containers.group_id]
 }
 
 resource "aws_apigatewayv2_route" "this" {
@@ -62,7 +89,7 @@ resource "aws_apigatewayv2_route" "this" {
 
   api_id             = aws_apigatewayv2_api.this.id
   route_key          = each.key
-  target             = "integrations/${aws_apigatewayv2_integration.this["${each.value.function} ${each.value.timeout_ms}"].id}"
+  target             = "integrations/${aws_apigatewayv2_integration.this["${each.value.called} ${each.value.timeout_ms}"].id}"
   authorization_type = each.value.authorized ? "CUSTOM" : "NONE"
   authorizer_id      = each.value.authorized ? aws_apigatewayv2_authorizer.this.id : null
 }

@@ -32,3 +32,9 @@ variable "log" {
   description = "The access log's retention in days, and its KMS key."
   type        = object({ retention_days = number, key_arn = string })
 }
+
+variable "containers" {
+  description = "Services in containers, by label; the load balancer's listener before them; and the subnets and the security group of the way in. Null: there are none."
+  type        = object({ services = list(string), listener_arn = string, subnet_ids = list(string), group_id = string })
+  default     = null
+}

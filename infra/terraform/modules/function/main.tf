@@ -14,7 +14,7 @@ resource "aws_lambda_function" "this" {
   # checkov:skip=CKV_AWS_50:Traces leave by OpenTelemetry, where an endpoint is given, and not by X-Ray.
   # checkov:skip=CKV_AWS_115:Reserving concurrency takes it from the others; mappings have limits of their own.
   # checkov:skip=CKV_AWS_116:What comes asynchronously is a schedule's tick: the next one does what this one missed.
-  # checkov:skip=CKV_AWS_117:All that a function speaks to is a public AWS endpoint; in a VPC each would need one for money.
+  # checkov:skip=CKV_AWS_117:In the network where it calls containers. All else that it speaks to is a public AWS endpoint, which would cost there.
   # checkov:skip=CKV_AWS_173:The environment holds names and public keys. Secrets are in Secrets Manager.
   # checkov:skip=CKV_AWS_272:The zip's hash is in the plan; signing would need a profile that the account has to bring.
   function_name                  = var.function.name
@@ -44,10 +44,21 @@ resource "aws_lambda_function" "this" {
     }
   }
 
+  dynamic "vpc_config" {
+    for_each = var.network == null ? [] : [var.network]
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = [vpc_config.value.group_id]
+    }
+  }
+
   logging_config {
     log_format = "Text" # The lines are JSON already.
     log_group  = aws_cloudwatch_log_group.this.name
   }
+
+  # Lambda refuses to put a function into a network whose role may not make its interfaces.
+  depends_on = [aws_iam_role_policy.network]
 }
 
 # SnapStart serves versions, and an alias is the one name that goes on from each to the next.

@@ -1,5 +1,9 @@
 # A role for each function, with what its inputs name, its own log, and the queue for what its stream could not hand over.
 locals {
+  interfaces = [
+    "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
+  ]
   own = concat(
     [{
       Sid       = "OwnLog"
@@ -40,6 +44,35 @@ resource "aws_iam_role_policy" "this" {
       for statement in concat(local.own, var.statements) : {
         for name, value in statement : name => value if value != null
       }
+    ]
+  })
+}
+
+# Lambda makes the function's network interfaces as the function, and names none before it has made it: hence the `*`.
+# The code itself may not (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html).
+resource "aws_iam_role_policy" "network" {
+  count = var.network == null ? 0 : 1
+
+  name = "network"
+  role = aws_iam_role.this.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "LambdaMakesInterfaces"
+        Effect   = "Allow"
+        Action   = local.interfaces
+        Resource = ["*"]
+      },
+      {
+        Sid      = "TheCodeDoesNot"
+        Effect   = "Deny"
+        Action   = local.interfaces
+        Resource = ["*"]
+        Condition = { ArnEquals = {
+          "lambda:SourceFunctionArn" = ["arn:${var.place.partition}:lambda:${var.place.region}:${var.place.account}:function:${var.function.name}"]
+        } }
+      },
     ]
   })
 }

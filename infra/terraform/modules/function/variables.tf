@@ -46,3 +46,14 @@ variable "failures_arns" {
   type        = list(string)
   default     = []
 }
+
+variable "network" {
+  description = "The subnets and the security group of a function that calls containers; null: it is in no network."
+  type        = object({ subnet_ids = list(string), group_id = string })
+  default     = null
+}
+
+variable "place" {
+  description = "Where the shop is: AWS partition, region and account id."
+  type        = object({ partition = string, region = string, account = string })
+}

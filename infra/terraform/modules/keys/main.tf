@@ -3,12 +3,15 @@ locals {
   root = "arn:${var.place.partition}:iam::${var.place.account}:root"
 
   # The service through which alone the account's roles may use a key. The roles' own policies say which may.
-  through = {
-    tables  = ["dynamodb.${var.place.region}.amazonaws.com"]
-    bus     = ["sns.${var.place.region}.amazonaws.com", "sqs.${var.place.region}.amazonaws.com"]
-    secrets = ["secretsmanager.${var.place.region}.amazonaws.com"]
-    logs    = ["logs.${var.place.region}.amazonaws.com"]
-  }
+  through = { for name, services in {
+    tables     = ["dynamodb"]
+    bus        = ["sns", "sqs"]
+    secrets    = ["secretsmanager"]
+    logs       = ["logs"]
+    database   = ["rds"]
+    images     = ["ecr"]
+    kubernetes = ["eks"]
+  } : name => [for service in services : "${service}.${var.place.region}.amazonaws.com"] if contains(var.names, name) }
 
   administration = {
     Sid       = "AdministeredByTheAccount"
@@ -34,16 +37,21 @@ locals {
         "kms:GenerateDataKeyWithoutPlaintext", "kms:DescribeKey", "kms:CreateGrant",
       ]
       Resource = "*"
-      Condition = {
-        StringEquals = { "kms:ViaService" = services, "kms:CallerAccount" = var.place.account }
-      }
+      Condition = { StringEquals = merge(
+        { "kms:CallerAccount" = var.place.account },
+        # EKS is given its key by a grant that whoever makes the cluster makes himself.
+        name == "kubernetes" ? {} : { "kms:ViaService" = services },
+      ) }
     }
   }
 
   # What AWS itself does with a key, with no role of ours in between.
   services = {
-    tables  = []
-    secrets = []
+    tables     = []
+    secrets    = []
+    database   = []
+    images     = []
+    kubernetes = []
     bus = [{
       Sid       = "TopicsToQueuesAndAlarmsToTopics"
       Effect    = "Allow"

@@ -1,5 +1,5 @@
 output "arns" {
-  description = "ARN of each key by what it encrypts: tables, bus, secrets, logs."
+  description = "ARN of each key by what it encrypts."
   value       = { for name, key in aws_kms_key.this : name => key.arn }
 }
 

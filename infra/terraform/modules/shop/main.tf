@@ -6,7 +6,8 @@ locals {
   queues = merge([for service in local.services : {
     for name, queue in service.queues : name => merge(queue, {
       # Six times the function's limit is AWS's own advice: a batch may be tried again within it.
-      visibility_s = 6 * service.functions.events.timeout_s
+      # A container is done with a message in a moment: it is in the inbox then.
+      visibility_s = service.container == null ? 6 * service.functions.events.timeout_s : 120
     })
   }]...)
   relays = { for name, service in local.services : name => [for table, keys in service.tables : table if keys.streams] }
@@ -32,6 +33,12 @@ locals {
 
 module "keys" {
   source = "../keys"
+
+  names = toset(concat(
+    ["tables", "bus", "secrets", "logs"],
+    length(local.contained) > 0 ? ["database", "images"] : [],
+    anytrue([for service in local.contained : service.runtime == "eks"]) ? ["kubernetes"] : [],
+  ))
 
   project = var.inputs.project
   place   = var.place
@@ -68,6 +75,27 @@ module "secret" {
   recovery_days = var.protected ? 30 : 0
 }
 
+# In containers a service has besides the URL of its database, with the password of its role.
+module "database_secret" {
+  source   = "../secret"
+  for_each = local.contained
+
+  name          = "${var.inputs.project}/${each.key}/database"
+  description   = "DATABASE_URL of ${each.value.label}"
+  key_arn       = module.keys.arns["secrets"]
+  recovery_days = var.protected ? 30 : 0
+}
+
+module "passwords" {
+  source   = "../secret"
+  for_each = local.instances
+
+  name          = "${var.inputs.project}/passwords/${each.key}"
+  description   = "The passwords of the roles of ${join(", ", each.value)} in PostgreSQL, in JSON, for the provision task"
+  key_arn       = module.keys.arns["secrets"]
+  recovery_days = var.protected ? 30 : 0
+}
+
 module "packages" {
   source = "../packages"
 
@@ -96,7 +124,12 @@ module "function" {
   snap_start    = var.snap_start
   reserved      = lookup(var.reserved_concurrency, each.key, null)
   failures_arns = [for service in distinct(values(each.value.streams)) : local.arns["unrelayed/${service}"]]
-  log           = { retention_days = var.log_retention_days, key_arn = module.keys.arns["logs"] }
+  network = length(each.value.reaches) == 0 ? null : {
+    subnet_ids = module.containers[0].subnet_ids
+    group_id   = module.containers[0].group_ids["function-${each.key}"]
+  }
+  place = var.place
+  log   = { retention_days = var.log_retention_days, key_arn = module.keys.arns["logs"] }
 }
 
 module "sources" {
@@ -124,7 +157,13 @@ module "api" {
   authorizer = var.inputs.gateway.functions.authorizer.name
   fallback   = var.inputs.gateway.functions.gateway.name
   throttles  = var.inputs.throttles
-  log        = { retention_days = var.log_retention_days, key_arn = module.keys.arns["logs"] }
+  containers = length(local.contained) == 0 ? null : {
+    services     = [for service in local.contained : service.label]
+    listener_arn = module.containers[0].listener_arn
+    subnet_ids   = module.containers[0].subnet_ids
+    group_id     = module.containers[0].group_ids["vpc-link"]
+  }
+  log = { retention_days = var.log_retention_days, key_arn = module.keys.arns["logs"] }
 }
 
 module "alarms" {
@@ -137,4 +176,5 @@ module "alarms" {
   oldest_s     = var.oldest_message_s
   mail         = var.alarm_mail
   key_arn      = module.keys.arns["bus"]
+  containers   = one(module.containers[*].watched)
 }

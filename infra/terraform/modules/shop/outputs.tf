@@ -40,10 +40,25 @@ output "queues" {
 
 output "secrets" {
   description = "Names of the secrets, which are made without a value."
-  value       = [for service in sort(keys(local.services)) : "${var.inputs.project}/${service}/key"]
+  value = concat(
+    [for service in sort(keys(local.services)) : "${var.inputs.project}/${service}/key"],
+    [for service in sort(keys(local.contained)) : "${var.inputs.project}/${service}/database"],
+    [for instance in keys(local.instances) : "${var.inputs.project}/passwords/${instance}"],
+  )
 }
 
 output "alarm_topic" {
   description = "The topic that tells the operators."
   value       = module.alarms.topic_arn
+}
+
+output "containers" {
+  description = "Services in containers: images, databases, the provision task, Kubernetes. Null without any."
+  value = length(local.contained) == 0 ? null : {
+    services   = module.containers[0].services
+    images     = module.containers[0].images
+    databases  = module.containers[0].databases
+    provision  = module.containers[0].provision
+    kubernetes = module.containers[0].kubernetes
+  }
 }

@@ -18,14 +18,20 @@ locals {
     { for name, tables in local.relays : "unrelayed/${name}" => "${local.prefix.sqs}:${name}-unrelayed" if length(tables) > 0 },
     { for name in keys(local.functions) : "function/${name}" => "${local.prefix.lambda}:function:${name}" },
     { for name, secret in module.secret : "secret/${name}" => secret.arn },
+    { for name, secret in module.database_secret : "secret/${name}/database" => secret.arn },
     { for name, arn in module.keys.arns : "key/${name}" => arn },
     # Addresses and domains that may send mail are the account's, and not made here.
     { for name in local.senders : "identity/${name}" => "${local.prefix.ses}:identity/${name}" },
   )
-  permitted = toset(flatten([for function in local.functions : [for permission in function.permissions : permission.resources]]))
+  # Functions by their names, services in containers by their labels.
+  permissions = merge(
+    { for name, function in local.functions : name => function.permissions },
+    { for service in local.contained : service.label => service.container.permissions },
+  )
+  permitted = toset(flatten([for permissions in local.permissions : [for permission in permissions : permission.resources]]))
   senders   = [for name in local.permitted : trimprefix(name, "identity/") if startswith(name, "identity/")]
 
-  statements = { for name, function in local.functions : name => [for permission in function.permissions : {
+  statements = { for name, permissions in local.permissions : name => [for permission in permissions : {
     Sid    = permission.sid
     Effect = "Allow"
     Action = flatten([for action in permission.actions : concat([action], lookup(var.actions_besides, action, []))])
@@ -51,16 +57,22 @@ resource "terraform_data" "permissions" {
       error_message = "Permissions name resources that the inputs don't have: ${join(", ", setsubtract(local.permitted, keys(local.arns)))}."
     }
     precondition {
-      condition = alltrue(flatten([for function in local.functions : [for permission in function.permissions : [
+      condition = alltrue(flatten([for permissions in local.permissions : [for permission in permissions : [
         for action in permission.actions : can(regex("^[a-z0-9-]+:[A-Za-z0-9]+$", action))
       ]]]))
       error_message = "A permission names each action in full, such as dynamodb:GetItem: no wildcard."
     }
     precondition {
-      condition = alltrue(flatten([for function in local.functions : [for permission in function.permissions :
+      condition = alltrue(flatten([for permissions in local.permissions : [for permission in permissions :
         length(distinct([for resource in permission.resources : startswith(resource, "key/")])) <= 1
       ]]))
       error_message = "A permission is for keys or for other resources, and not for both: that for keys has a condition."
+    }
+    precondition {
+      condition = alltrue(flatten([for name, service in local.contained : [for secret in values(service.container.secrets) :
+        contains(["secret/${name}", "secret/${name}/database"], secret)
+      ]]))
+      error_message = "A container is given its own service's secrets alone: its key (secret/SERVICE) and its database (secret/SERVICE/database)."
     }
   }
 }

@@ -31,6 +31,7 @@ variable "inputs" {
         timeout_s   = number
         package     = string
         environment = optional(map(string), {})
+        reaches     = optional(list(string), [])
         permissions = optional(list(object({
           sid       = string
           why       = string
@@ -39,6 +40,25 @@ variable "inputs" {
         })), [])
       }))
       schedule = optional(string)
+      calls    = optional(list(string), [])
+      container = optional(object({
+        image       = string
+        port        = number
+        host        = string
+        header      = string
+        cpu         = number
+        memory_mib  = number
+        replicas    = object({ least = number, most = number })
+        environment = optional(map(string), {})
+        secrets     = optional(map(string), {})
+        reaches     = optional(list(string), [])
+        permissions = optional(list(object({
+          sid       = string
+          why       = string
+          actions   = list(string)
+          resources = list(string)
+        })), [])
+      }))
     }))
     gateway = object({
       functions = map(object({
@@ -47,6 +67,7 @@ variable "inputs" {
         timeout_s   = number
         package     = string
         environment = optional(map(string), {})
+        reaches     = optional(list(string), [])
         permissions = optional(list(object({
           sid       = string
           why       = string
@@ -55,6 +76,11 @@ variable "inputs" {
         })), [])
       }))
     })
+    provision = optional(object({
+      image       = string
+      environment = optional(map(string), {})
+      databases   = optional(map(string), {})
+    }))
     throttles = map(object({ rate = number, burst = number }))
   })
 
@@ -63,8 +89,30 @@ variable "inputs" {
     error_message = "project names keys and alarms: 1 to 20 of a-z, 0-9 and -, and a letter first."
   }
   validation {
-    condition     = alltrue([for service in var.inputs.services : service.runtime == "lambda"])
-    error_message = "These modules make services whose runtime is \"lambda\"; another was given."
+    condition     = alltrue([for service in var.inputs.services : contains(["lambda", "ecs", "eks"], service.runtime)])
+    error_message = "A service's runtime is lambda, ecs or eks. Here is ${join(", ", [for name, service in var.inputs.services : "${name}: ${service.runtime}" if !contains(["lambda", "ecs", "eks"], service.runtime)])}."
+  }
+  validation {
+    condition     = alltrue([for service in var.inputs.services : (service.container != null) == (service.runtime != "lambda")])
+    error_message = "A service whose runtime is ecs or eks needs its container, and one on lambda has none: ${join(", ", [for name, service in var.inputs.services : name if(service.container != null) != (service.runtime != "lambda")])}."
+  }
+  validation {
+    condition = alltrue([for service in var.inputs.services :
+      service.runtime == "lambda" || (length(service.functions) == 0 && length(service.tables) == 0 && service.schedule == null)
+    ])
+    error_message = "A service in containers has no functions, tables or schedule; its queues and topics stay."
+  }
+  validation {
+    condition = length(setsubtract(flatten([
+      [for service in var.inputs.services : [for function in service.functions : function.reaches]],
+      [for function in var.inputs.gateway.functions : function.reaches],
+      [for service in var.inputs.services : try(service.container.reaches, [])],
+    ]), [for name, service in var.inputs.services : name if service.container != null])) == 0
+    error_message = "What is reached by HTTP is a service in containers: reaches names another."
+  }
+  validation {
+    condition     = (var.inputs.provision != null) == anytrue([for service in var.inputs.services : service.container != null])
+    error_message = "provision makes the databases of services in containers: it is given where there is one, and not otherwise."
   }
   validation {
     condition = alltrue(flatten([for service in var.inputs.services : [
@@ -84,7 +132,7 @@ variable "inputs" {
   }
   validation {
     condition = alltrue([for service in var.inputs.services :
-      contains(keys(service.functions), "events") ||
+      service.runtime != "lambda" || contains(keys(service.functions), "events") ||
       (length(service.queues) == 0 && service.schedule == null && !anytrue([for table in service.tables : table.streams]))
     ])
     error_message = "A service with queues, streams or a schedule needs the function events, which takes them."
@@ -133,7 +181,7 @@ variable "inputs" {
 }
 
 variable "document" {
-  description = "The OpenAPI document, decoded. Each operation's integration names a function as $${function-name}."
+  description = "The OpenAPI document, decoded. Each operation's integration names a function as $${function-name}, or a service in containers by a header."
   type        = any
 }
 
@@ -183,9 +231,89 @@ variable "oldest_message_s" {
 }
 
 variable "protected" {
-  description = "Whether tables refuse to be deleted, and secrets can be called back for 30 days."
+  description = "Whether tables, databases, images and the load balancer refuse to be deleted, and secrets can be called back for 30 days."
   type        = bool
   default     = true
+}
+
+variable "image_tags" {
+  description = "Services in containers: the tag of each image by the repository's last part, such as order-service; gateway is the provision task's."
+  type        = map(string)
+  default     = {}
+}
+
+variable "running" {
+  description = "Whether the tasks of services on ECS run. False until images, secrets and databases are there."
+  type        = bool
+  default     = true
+}
+
+variable "images_kept" {
+  description = "How many images of each repository are kept."
+  type        = number
+  default     = 30
+}
+
+variable "scaling" {
+  description = "What scaling on ECS aims at: use of the processors in percent, and requests a minute of one task."
+  type = object({
+    cpu_percent         = optional(number, 60)
+    requests_per_minute = optional(number, 3000)
+  })
+  default = {}
+}
+
+variable "network" {
+  description = "The network of services in containers: zones; addresses; the way out to the internet (none, single, zone); endpoints of AWS (none, one_zone, every_zone); the services that reach the internet; what the flow log has. Null where every service is on Lambda."
+  type = object({
+    zones     = list(string)
+    cidr      = optional(string, "10.0.0.0/16")
+    nat       = optional(string, "none")
+    endpoints = optional(string, "every_zone")
+    outside   = optional(list(string), [])
+    flows     = optional(string, "REJECT")
+  })
+  default = null
+
+  validation {
+    condition     = var.network != null || alltrue([for service in var.inputs.services : service.runtime == "lambda"])
+    error_message = "${join(", ", [for name, service in var.inputs.services : name if service.runtime != "lambda"])} in containers: the variable network is missing, with two or three zones."
+  }
+}
+
+variable "database" {
+  description = "PostgreSQL of services in containers, by RDS. `shared`: one instance for all, and else one for each."
+  type = object({
+    version         = optional(string, "17")
+    instance_class  = optional(string, "db.t4g.medium")
+    storage_gb      = optional(number, 20)
+    storage_most_gb = optional(number, 200)
+    multi_az        = optional(bool, true)
+    backup_days     = optional(number, 7)
+    shared          = optional(bool, true)
+  })
+  default = {}
+}
+
+variable "kubernetes" {
+  description = "The cluster of EKS, where a service's runtime is eks: Kubernetes' version, the nodes' type and number, and the addresses from which it is reached over the internet. Null: none."
+  type = object({
+    version      = string
+    node_type    = optional(string, "m6i.large")
+    nodes_least  = optional(number, 2)
+    nodes_most   = optional(number, 6)
+    public_cidrs = optional(list(string), [])
+  })
+  default = null
+
+  validation {
+    condition     = var.kubernetes == null || anytrue([for service in var.inputs.services : service.runtime == "eks"])
+    error_message = "The variable kubernetes is given, and no service's runtime is eks."
+  }
+  validation {
+    condition     = var.kubernetes != null || alltrue([for service in var.inputs.services : service.runtime != "eks"])
+    error_message = "${join(", ", [for name, service in var.inputs.services : name if service.runtime == "eks"])} on eks: the variable kubernetes is missing, with the version of the cluster."
+  }
 }
 
 variable "actions_besides" {

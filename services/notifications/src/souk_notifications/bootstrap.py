@@ -66,7 +66,7 @@ async def _store(base: Foundation) -> tuple[MailStore, QueueBooks]:
         database = await open_store(
             base.database_url, "souk_notifications", "notifications", base.clock, PostgresMailStore
         )
-        return database, database
+        return database, base.books(database)
     from souk_notifications.storage.memory import MemoryMailStore
 
     memory = MemoryMailStore(base.clock)

@@ -67,7 +67,7 @@ async def _store(base: Foundation) -> tuple[OrderStore, QueueBooks]:
             base.clock,
             lambda pool, clock: PostgresOrderStore(pool, "orders", clock, PostgresOrdersUnit),
         )
-        return database, database
+        return database, base.books(database)
     from souk_orders.storage.memory import MemoryOrderStore, MemoryOrdersUnit
 
     memory = MemoryOrderStore("orders", base.clock, MemoryOrdersUnit)

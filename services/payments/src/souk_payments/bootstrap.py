@@ -83,7 +83,7 @@ async def _store(base: Foundation) -> tuple[PaymentStore, QueueBooks]:
         from souk_payments.storage.postgres import PostgresPaymentStore
 
         database = await open_store(base.database_url, "souk_payments", "payments", base.clock, PostgresPaymentStore)
-        return database, database
+        return database, base.books(database)
     from souk_payments.storage.memory import MemoryPaymentStore
 
     memory = MemoryPaymentStore(base.clock)

@@ -48,7 +48,7 @@ async def _store(base: Foundation) -> tuple[ProductsStore, QueueBooks]:
         from souk_products.storage.postgres import PostgresProductsStore
 
         database = await open_store(base.database_url, "souk_products", "products", base.clock, PostgresProductsStore)
-        return database, database
+        return database, base.books(database)
     from souk_products.storage.memory import MemoryProductsStore
 
     memory = MemoryProductsStore(base.clock)

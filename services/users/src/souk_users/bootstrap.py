@@ -33,7 +33,7 @@ async def _store(base: Foundation) -> tuple[UserStore, QueueBooks]:
         from souk_users.storage.postgres import PostgresUserStore
 
         database = await open_store(base.database_url, "souk_users", "users", base.clock, PostgresUserStore)
-        return database, database
+        return database, base.books(database)
     from souk_users.storage.memory import MemoryUserStore
 
     memory = MemoryUserStore(base.clock)

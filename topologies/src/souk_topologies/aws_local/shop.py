@@ -12,6 +12,8 @@ from typing import Any
 from souk_chassis.auth.keys import SigningKey, jwks, load_or_create_keys
 from souk_chassis.aws.client import AwsClient, open_aws
 from souk_chassis.aws.services import SECRETS_MANAGER, SES
+from souk_chassis.runtimes.listening import listen
+from souk_chassis.runtimes.process import stop_event
 from souk_topologies.api import api_document, in_json
 from souk_topologies.aws_local.emulator import REGION, emulator
 from souk_topologies.aws_local.front import Front
@@ -19,10 +21,8 @@ from souk_topologies.aws_local.terraform import LOCAL, Terraform, TerraformError
 from souk_topologies.aws_local.tools import CHECKOUT, find_emulator, find_terraform
 from souk_topologies.edge import edge_files
 from souk_topologies.infrastructure import PROJECT, terraform_inputs
-from souk_topologies.listening import listen
 from souk_topologies.packages import DEFAULT_PLATFORM, Target, build_packages
 from souk_topologies.places import DataDir
-from souk_topologies.runner import stop_event
 from souk_topologies.settings import Settings
 from souk_topologies.shop import ISSUERS, SERVICES, manifests
 

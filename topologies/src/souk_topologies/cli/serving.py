@@ -12,6 +12,8 @@ import click
 
 from souk_chassis.config import ConfigError
 from souk_chassis.observability.logs import Log
+from souk_chassis.runtimes.listening import ListenError
+from souk_chassis.runtimes.process import run
 from souk_chassis.storage.migrations import MigrationChangedError
 from souk_topologies import one_process, processes
 from souk_topologies.aws_local.emulator import EmulatorError
@@ -19,11 +21,9 @@ from souk_topologies.aws_local.terraform import TerraformError
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError
 from souk_topologies.cli.tokens import OPERATOR_ADMIN, make_token
 from souk_topologies.client import ShopAwayError, ShopError
-from souk_topologies.listening import ListenError
 from souk_topologies.packages import PackageError
 from souk_topologies.places import AlreadyRunningError, DataDir, ShopState
 from souk_topologies.postgres import EmbeddedPostgresError, ProvisionError
-from souk_topologies.runner import run
 from souk_topologies.sample import load_catalogue
 from souk_topologies.server import ShopServer
 from souk_topologies.settings import Settings, Topology

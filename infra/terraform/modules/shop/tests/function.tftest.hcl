@@ -16,6 +16,7 @@ variables {
   published     = false
   snap_start    = true
   failures_arns = ["arn:aws:sqs:eu-west-1:123456789012:orders-unrelayed"]
+  place         = { partition = "aws", region = "eu-west-1", account = "123456789012" }
   log           = { retention_days = 30, key_arn = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000" }
 }
 
@@ -31,6 +32,10 @@ run "a_role_has_its_permissions_and_its_log" {
   assert {
     condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[0].Resource == ["${aws_cloudwatch_log_group.this.arn}:*"]
     error_message = "A function writes into its own log group alone."
+  }
+  assert {
+    condition     = length(aws_iam_role_policy.network) == 0 && length(aws_lambda_function.this.vpc_config) == 0
+    error_message = "Without containers to call it is in no network."
   }
   assert {
     condition     = !anytrue([for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : contains(keys(statement), "Condition")])
@@ -62,6 +67,25 @@ run "what_answers_the_gateway_is_published" {
   assert {
     condition     = aws_lambda_alias.live[0].name == "live" && output.invoke_arn == aws_lambda_alias.live[0].invoke_arn && output.qualifier == "live"
     error_message = "API Gateway is given the alias live."
+  }
+}
+
+run "what_calls_containers_is_in_their_network" {
+  module {
+    source = "../function"
+  }
+
+  variables {
+    network = { subnet_ids = ["subnet-1", "subnet-2"], group_id = "sg-1" }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-1", "subnet-2"]) && aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-1"])
+    error_message = "It has the subnets and its own group."
+  }
+  assert {
+    condition     = [for statement in jsondecode(aws_iam_role_policy.network[0].policy).Statement : "${statement.Effect} ${length(statement.Action)}"] == ["Allow 6", "Deny 6"] && jsondecode(aws_iam_role_policy.network[0].policy).Statement[1].Condition.ArnEquals["lambda:SourceFunctionArn"] == ["arn:aws:lambda:eu-west-1:123456789012:function:order-service-events"]
+    error_message = "Lambda makes its interfaces as it, and the code itself may not."
   }
 }
 

@@ -19,7 +19,7 @@ run "a_project_that_names_nothing" {
   expect_failures = [var.inputs]
 }
 
-run "a_service_in_containers" {
+run "a_runtime_that_is_none" {
   command = plan
 
   variables {
@@ -178,4 +178,108 @@ run "days_that_cloudwatch_has_not" {
   }
 
   expect_failures = [var.log_retention_days]
+}
+
+run "containers_that_no_one_described" {
+  command = plan
+
+  variables {
+    inputs  = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { runtime = "ecs" }) }) })
+    network = { zones = ["eu-west-1a", "eu-west-1b"] }
+  }
+
+  expect_failures = [var.inputs]
+}
+
+run "functions_of_a_service_in_containers" {
+  command = plan
+
+  variables {
+    inputs     = merge(jsondecode(file("./tests/fixture/containers.json")), { services = merge(jsondecode(file("./tests/fixture/containers.json")).services, { orders = merge(jsondecode(file("./tests/fixture/containers.json")).services.orders, { functions = jsondecode(file("./tests/fixture/containers.json")).services.payments.functions }) }) })
+    document   = jsondecode(file("./tests/fixture/openapi-containers.json"))
+    network    = { zones = ["eu-west-1a", "eu-west-1b"] }
+    kubernetes = { version = "1.33" }
+    image_tags = { order-service = "1a2b3c4", product-service = "1a2b3c4", gateway = "1a2b3c4" }
+  }
+
+  expect_failures = [var.inputs]
+}
+
+run "a_call_by_http_to_a_function" {
+  command = plan
+
+  variables {
+    inputs     = merge(jsondecode(file("./tests/fixture/containers.json")), { services = merge(jsondecode(file("./tests/fixture/containers.json")).services, { orders = merge(jsondecode(file("./tests/fixture/containers.json")).services.orders, { container = merge(jsondecode(file("./tests/fixture/containers.json")).services.orders.container, { reaches = ["payments"] }) }) }) })
+    document   = jsondecode(file("./tests/fixture/openapi-containers.json"))
+    network    = { zones = ["eu-west-1a", "eu-west-1b"] }
+    kubernetes = { version = "1.33" }
+    image_tags = { order-service = "1a2b3c4", product-service = "1a2b3c4", gateway = "1a2b3c4" }
+  }
+
+  expect_failures = [var.inputs]
+}
+
+run "no_task_that_makes_databases" {
+  command = plan
+
+  variables {
+    inputs     = { for name, value in jsondecode(file("./tests/fixture/containers.json")) : name => value if name != "provision" }
+    document   = jsondecode(file("./tests/fixture/openapi-containers.json"))
+    network    = { zones = ["eu-west-1a", "eu-west-1b"] }
+    kubernetes = { version = "1.33" }
+    image_tags = { order-service = "1a2b3c4", product-service = "1a2b3c4", gateway = "1a2b3c4" }
+  }
+
+  expect_failures = [var.inputs]
+}
+
+run "another_services_secret" {
+  command = plan
+
+  variables {
+    inputs     = merge(jsondecode(file("./tests/fixture/containers.json")), { services = merge(jsondecode(file("./tests/fixture/containers.json")).services, { orders = merge(jsondecode(file("./tests/fixture/containers.json")).services.orders, { container = merge(jsondecode(file("./tests/fixture/containers.json")).services.orders.container, { secrets = { DATABASE_URL = "secret/products/database" } }) }) }) })
+    document   = jsondecode(file("./tests/fixture/openapi-containers.json"))
+    network    = { zones = ["eu-west-1a", "eu-west-1b"] }
+    kubernetes = { version = "1.33" }
+    image_tags = { order-service = "1a2b3c4", product-service = "1a2b3c4", gateway = "1a2b3c4" }
+  }
+
+  expect_failures = [terraform_data.permissions]
+}
+
+run "no_network" {
+  command = plan
+
+  variables {
+    inputs     = jsondecode(file("./tests/fixture/containers.json"))
+    document   = jsondecode(file("./tests/fixture/openapi-containers.json"))
+    kubernetes = { version = "1.33" }
+    image_tags = { order-service = "1a2b3c4", product-service = "1a2b3c4", gateway = "1a2b3c4" }
+  }
+
+  expect_failures = [var.network]
+}
+
+run "no_cluster" {
+  command = plan
+
+  variables {
+    inputs     = jsondecode(file("./tests/fixture/containers.json"))
+    document   = jsondecode(file("./tests/fixture/openapi-containers.json"))
+    network    = { zones = ["eu-west-1a", "eu-west-1b"] }
+    image_tags = { order-service = "1a2b3c4", product-service = "1a2b3c4", gateway = "1a2b3c4" }
+  }
+
+  expect_failures = [var.kubernetes]
+}
+
+run "a_cluster_for_nobody" {
+  command = plan
+
+  variables {
+    inputs     = jsondecode(file("./tests/fixture/inputs.json"))
+    kubernetes = { version = "1.33" }
+  }
+
+  expect_failures = [var.kubernetes]
 }

@@ -39,3 +39,42 @@ mock_resource "aws_secretsmanager_secret" {
 mock_resource "aws_apigatewayv2_api" {
   defaults = { execution_arn = "arn:aws:execute-api:eu-west-1:123456789012:any" }
 }
+mock_resource "aws_lb" {
+  defaults = {
+    arn        = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/souk/0123456789abcdef"
+    arn_suffix = "app/souk/0123456789abcdef"
+  }
+}
+mock_resource "aws_lb_listener" {
+  defaults = { arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/souk/0123456789abcdef/0123456789abcdef" }
+}
+mock_resource "aws_lb_target_group" {
+  defaults = {
+    arn        = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/any/0123456789abcdef"
+    arn_suffix = "targetgroup/any/0123456789abcdef"
+  }
+}
+mock_resource "aws_ecs_cluster" {
+  defaults = { arn = "arn:aws:ecs:eu-west-1:123456789012:cluster/souk" }
+}
+mock_resource "aws_ecs_task_definition" {
+  defaults = { arn = "arn:aws:ecs:eu-west-1:123456789012:task-definition/any:1" }
+}
+mock_resource "aws_ecr_repository" {
+  defaults = {
+    arn            = "arn:aws:ecr:eu-west-1:123456789012:repository/souk/any"
+    repository_url = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/souk/any"
+  }
+}
+mock_resource "aws_db_instance" {
+  defaults = {
+    address            = "souk.abcdefghijkl.eu-west-1.rds.amazonaws.com"
+    master_user_secret = [{ secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf", kms_key_id = "any", secret_status = "active" }]
+  }
+}
+mock_resource "aws_eks_cluster" {
+  defaults = { arn = "arn:aws:eks:eu-west-1:123456789012:cluster/souk" }
+}
+mock_resource "aws_launch_template" {
+  defaults = { id = "lt-0123456789abcdef0", latest_version = 1 }
+}

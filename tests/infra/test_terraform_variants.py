@@ -1,0 +1,151 @@
+"""Every variant of the shop plans offline: all functions, all on ECS, all on EKS, and a mix of the three. Each has what
+its manifests ask for, and the security groups let through their edges and no other."""
+
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+
+from souk_chassis.config import ConfigError
+from souk_chassis.http.api_gateway import Runtime
+from souk_topologies.aws_local.terraform import Terraform, TerraformError
+from souk_topologies.shop import SERVICES, manifests
+from tests.infra.variants import (
+    NETWORK,
+    VARIANTS,
+    Planner,
+    declared,
+    differences,
+    inputs_of,
+    let_in,
+    let_out,
+    of_type,
+    settings_of,
+)
+
+Planned = list[dict[str, Any]]
+CONTAINERS_ALONE = ("aws_vpc", "aws_lb", "aws_db_instance", "aws_ecs_cluster", "aws_ecr_repository", "aws_route53_zone")
+
+
+@pytest.fixture(scope="module")
+def planner(tmp_path_factory: pytest.TempPathFactory) -> Planner:
+    try:
+        return Planner(Terraform(tmp_path_factory.mktemp("terraform")), tmp_path_factory.mktemp("shop"))
+    except ConfigError as missing:
+        pytest.fail(str(missing))
+
+
+@pytest.fixture(scope="module")
+def planned(planner: Planner) -> Callable[[str], Planned]:
+    @cache
+    def plan(variant: str) -> Planned:
+        runtimes = VARIANTS[variant]
+        return planner.plan(*inputs_of(runtimes), **settings_of(runtimes))
+
+    return plan
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_groups_let_through_what_the_manifests_ask_for_and_nothing_else(
+    planned: Callable[[str], Planned], variant: str
+) -> None:
+    wanted = declared(manifests(), VARIANTS[variant])
+    assert differences(wanted, let_in(planned(variant))) == []
+    assert differences(wanted, let_out(planned(variant))) == []
+
+
+def test_a_planted_difference_is_caught(planned: Callable[[str], Planned]) -> None:
+    wanted = declared(manifests(), VARIANTS["mixed"])
+    planted = [each for each in planned("mixed") if each.get("index") != "load-balancer order-service"]
+    rule = next(each for each in planned("mixed") if each.get("index") == "order-service database-shop")
+    planted.append(json.loads(json.dumps(rule).replace("order-service database-shop", "vpc-link database-shop")))
+    assert differences(wanted, let_in(planted)) == [
+        "load-balancer to order-service on 8080 is declared and refused",
+        "vpc-link to database-shop on 5432 is let through and not declared",
+    ]
+
+
+@pytest.mark.parametrize("variant", ["ecs", "eks", "mixed"])
+def test_services_are_reached_by_the_load_balancer_alone_and_databases_by_their_services(
+    planned: Callable[[str], Planned], variant: str
+) -> None:
+    edges, runtimes = let_in(planned(variant)), VARIANTS[variant]
+    for name in runtimes:
+        kubelet = {"cluster"} if runtimes[name] is Runtime.EKS else set()
+        label = manifests()[name].label
+        assert {source for source, target, _ in edges if target == label} == {"load-balancer", *kubelet}
+    to_database = {source for source, target, port in edges if target == "database-shop" and port == 5432}
+    assert to_database == {"provision", *(manifests()[name].label for name in runtimes)}
+    assert not [edge for edge in edges if edge[1] == "database-shop" and edge[2] != 5432]
+
+
+def test_a_shop_of_functions_has_nothing_that_only_containers_need(planned: Callable[[str], Planned]) -> None:
+    for kind in (*CONTAINERS_ALONE, "aws_eks_cluster", "aws_security_group", "aws_apigatewayv2_vpc_link"):
+        assert of_type(planned("functions"), kind) == {}, kind
+
+
+@pytest.mark.parametrize("variant", ["ecs", "eks", "mixed"])
+def test_a_service_is_made_where_its_runtime_says(planned: Callable[[str], Planned], variant: str) -> None:
+    there, runtimes = planned(variant), VARIANTS[variant]
+    for kind in CONTAINERS_ALONE:
+        assert of_type(there, kind), kind
+    on_ecs = {manifests()[name].label for name, runtime in runtimes.items() if runtime is Runtime.ECS}
+    assert {each["name"] for each in of_type(there, "aws_ecs_service").values()} == on_ecs
+    on_eks = {manifests()[name].label for name, runtime in runtimes.items() if runtime is Runtime.EKS}
+    accounts = {each["service_account"] for each in of_type(there, "aws_eks_pod_identity_association").values()}
+    assert accounts - {"aws-load-balancer-controller", "external-secrets"} == on_eks
+    tables = {table.name for name in SERVICES if name not in runtimes for table in manifests()[name].tables}
+    assert {each["name"] for each in of_type(there, "aws_dynamodb_table").values()} == tables
+    functions = {each["function_name"] for each in of_type(there, "aws_lambda_function").values()}
+    assert {name for name in SERVICES if manifests()[name].label in functions} == {*SERVICES} - {*runtimes}
+
+
+def test_queues_and_topics_are_the_same_wherever_services_run(planned: Callable[[str], Planned]) -> None:
+    for kind in ("aws_sns_topic", "aws_sqs_queue"):
+        names = {variant: {each["name"] for each in of_type(planned(variant), kind).values()} for variant in VARIANTS}
+        relayed = {name for name in names["functions"] if not name.endswith("-unrelayed")}
+        assert all({name for name in found if not name.endswith("-unrelayed")} == relayed for found in names.values())
+
+
+def test_functions_that_call_containers_are_in_the_network_and_no_others(planned: Callable[[str], Planned]) -> None:
+    inside = {
+        each["function_name"]
+        for each in of_type(planned("mixed"), "aws_lambda_function").values()
+        if each["vpc_config"]
+    }
+    assert inside == {"payment-service-events", "gateway"}
+
+
+def test_routes_go_where_their_service_is(planned: Callable[[str], Planned]) -> None:
+    made = of_type(planned("mixed"), "aws_apigatewayv2_integration").values()
+    sent = {
+        each["request_parameters"]["overwrite:header.x-souk-service"] for each in made if each["request_parameters"]
+    }
+    assert sent == {"order-service", "product-service"}
+    assert {each["integration_type"] for each in made if each["request_parameters"]} == {"HTTP_PROXY"}
+
+
+def refusal(planner: Planner, inputs: dict[str, Any], document: dict[str, Any], **settings: Any) -> str:
+    """The sentence of a plan that is refused."""
+    with pytest.raises(TerraformError) as refused:
+        planner.plan(inputs, document, **settings)
+    return re.sub(r"[\s│╷╵]+", " ", str(refused.value))
+
+
+def test_a_runtime_that_is_none_stops_the_plan(planner: Planner) -> None:
+    inputs, document = inputs_of(VARIANTS["mixed"])
+    inputs["services"]["users"]["runtime"] = "moon"
+    said = refusal(planner, inputs, document)
+    assert "A service's runtime is lambda, ecs or eks. Here is users: moon." in said
+
+
+def test_a_tag_that_is_missing_and_a_single_zone_stop_the_plan(planner: Planner) -> None:
+    settings = settings_of(VARIANTS["mixed"])
+    del settings["image_tags"]["order-service"]
+    settings["network"] = NETWORK | {"zones": ["eu-west-1a"]}
+    said = refusal(planner, *inputs_of(VARIANTS["mixed"]), **settings)
+    assert "image_tags needs the tag of each image: missing are order-service." in said
+    assert "zones names two or three different availability zones" in said

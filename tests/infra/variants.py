@@ -1,0 +1,145 @@
+"""The shop's variants, each planned by Terraform from its own inputs, with no account and no network; and what the
+manifests say that a variant's security groups must let through."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from souk_chassis.http.api_gateway import Runtime
+from souk_chassis.manifest import Part, Service
+from souk_topologies.api import api_document, in_json
+from souk_topologies.aws_local.terraform import Terraform
+from souk_topologies.infrastructure import terraform_inputs
+from souk_topologies.shop import SERVICES, manifests
+
+PLANNED = "environments/planned"
+ROOT_MODULE = Path(__file__).with_name("planned.tf")
+NETWORK = {"zones": ["eu-west-1a", "eu-west-1b"]}
+VARIANTS: Mapping[str, Mapping[str, Runtime]] = {
+    "functions": {},
+    "ecs": dict.fromkeys(SERVICES, Runtime.ECS),
+    "eks": dict.fromkeys(SERVICES, Runtime.EKS),
+    "mixed": {"orders": Runtime.ECS, "products": Runtime.EKS},
+}
+
+Edge = tuple[str, str, int]
+"""Who may speak to whom, on which port."""
+
+
+class Planner:
+    """Plans shops in a copy of infra/terraform."""
+
+    def __init__(self, terraform: Terraform, folder: Path) -> None:
+        self._terraform = terraform
+        self._folder = folder
+        for name in (*SERVICES, "edge"):
+            (folder / f"{name}.zip").write_text("any")
+        made = terraform.sources / PLANNED
+        made.mkdir()
+        shutil.copy(ROOT_MODULE, made / "main.tf")
+        terraform.init(PLANNED)
+
+    def plan(self, inputs: Mapping[str, Any], document: Mapping[str, Any], **settings: Any) -> list[dict[str, Any]]:
+        """The resources that a shop of these inputs would have. Raises TerraformError where the plan is refused."""
+        (self._folder / "inputs.json").write_bytes(in_json(inputs))
+        (self._folder / "openapi.json").write_bytes(in_json(document))
+        given = {"folder": str(self._folder), "settings": json.dumps(settings)}
+        self._terraform.run(PLANNED, "plan", "-no-color", "-lock=false", "-out=shop.plan", **given)
+        planned: dict[str, Any] = json.loads(self._terraform.run(PLANNED, "show", "-json", "shop.plan"))
+        return [each for each in planned["resource_changes"] if each["change"]["actions"] == ["create"]]
+
+
+def inputs_of(runtimes: Mapping[str, Runtime]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Terraform's inputs and the document of a shop whose services run there."""
+    services = list(manifests().values())
+    return terraform_inputs(services, {"keys": []}, None, runtimes), api_document(services, runtimes)
+
+
+def settings_of(runtimes: Mapping[str, Runtime]) -> dict[str, Any]:
+    """The variables that such a shop needs: none where all of it is functions."""
+    if not runtimes:
+        return {}
+    tags = {manifests()[name].label: "1a2b3c4" for name in runtimes} | {"gateway": "1a2b3c4"}
+    kubernetes = {"kubernetes": {"version": "1.33"}} if Runtime.EKS in runtimes.values() else {}
+    return {"network": NETWORK, "image_tags": tags, **kubernetes}
+
+
+def of_type(planned: Sequence[Mapping[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
+    """The attributes of each resource of a type, by its address."""
+    return {each["address"]: each["change"]["after"] for each in planned if each["type"] == kind}
+
+
+def let_in(planned: Sequence[Mapping[str, Any]]) -> set[Edge]:
+    """The edges by which security groups let each other in."""
+    return _edges(planned, "aws_vpc_security_group_ingress_rule")
+
+
+def let_out(planned: Sequence[Mapping[str, Any]]) -> set[Edge]:
+    """The edges by which security groups let out to each other."""
+    return {edge for edge in _edges(planned, "aws_vpc_security_group_egress_rule") if edge[1] not in OUTSIDE}
+
+
+OUTSIDE = ("s3", "dynamodb", "internet")
+"""What is let out to and is no group."""
+
+
+def _edges(planned: Sequence[Mapping[str, Any]], kind: str) -> set[Edge]:
+    found = set()
+    for each in planned:
+        if each["type"] == kind:
+            source, target, *_ = each["index"].split(" ")
+            after = each["change"]["after"]
+            assert after["from_port"] == after["to_port"], each["address"]
+            found.add((source, target, after["from_port"]))
+    return found
+
+
+def declared(services: Mapping[str, Service], runtimes: Mapping[str, Runtime]) -> set[Edge]:
+    """The edges between security groups that the manifests ask for."""
+    if not runtimes:
+        return set()
+    return (
+        {("vpc-link", "load-balancer", 80), ("provision", "database-shop", 5432), ("provision", "endpoints", 443)}
+        | {
+            edge
+            for name, service in services.items()
+            for edge in _of_service(service, services, runtimes, runtimes.get(name))
+        }
+        | set(_of_function("gateway"))
+    )
+
+
+def _of_service(
+    service: Service, services: Mapping[str, Service], runtimes: Mapping[str, Runtime], runtime: Runtime | None
+) -> Iterator[Edge]:
+    if runtime is None:
+        for part in Part:
+            calls = service.parts[part].calls if part in service.parts else ()
+            if any(operation.service in runtimes for operation in calls):
+                yield from _of_function(service.function(part))
+        return
+    yield "load-balancer", service.label, 8080
+    yield service.label, "database-shop", 5432
+    yield service.label, "endpoints", 443
+    if any(operation.service in runtimes for operation in service.calls):
+        yield service.label, "load-balancer", 80
+    if runtime is Runtime.EKS:
+        yield "cluster", "endpoints", 443
+        yield "cluster", service.label, 8080
+        yield service.label, "cluster", 53
+
+
+def _of_function(name: str) -> Iterator[Edge]:
+    yield f"function-{name}", "load-balancer", 80
+    yield f"function-{name}", "endpoints", 443
+
+
+def differences(wanted: set[Edge], there: set[Edge]) -> list[str]:
+    """What the manifests ask for and no rule lets through, and what a rule lets through and no manifest asks for."""
+    missing = [f"{source} to {target} on {port} is declared and refused" for source, target, port in wanted - there]
+    idle = [
+        f"{source} to {target} on {port} is let through and not declared" for source, target, port in there - wanted
+    ]
+    return sorted(missing + idle)
