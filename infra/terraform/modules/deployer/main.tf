@@ -18,7 +18,7 @@ locals {
     deploy = "repo:${var.repository}:environment:${var.environment}"
   }
 
-  registry = [
+  reads = [
     { Sid = "SignsInToTheRegistry", Effect = "Allow", Action = ["ecr:GetAuthorizationToken"], Resource = ["*"] }, # It names no repository.
     {
       Sid      = "ReadsItsImage"
@@ -91,8 +91,8 @@ locals {
   ]
 
   statements = {
-    build  = concat(local.registry, local.push)
-    deploy = concat(local.registry, local.functions, local.containers)
+    build  = concat(local.reads, local.push)
+    deploy = concat(local.reads, local.functions, local.containers)
   }
 }
 
