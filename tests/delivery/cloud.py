@@ -45,7 +45,7 @@ class Cloud:
         played = Path(__file__).with_name("stand_in_aws.py").read_text()
         (self.bin / "python3").symlink_to(sys.executable)  # a shim of pyenv would put others' commands first
         self.command("aws", f"#!{sys.executable} -SE\n{played}")
-        self.write({"folder": str(folder), "functions": {}, "alarms": {}, "ecs": {}, "after": [], "calls": []})
+        self.write({"folder": str(folder), "functions": {}, "alarms": {}, "ecs": {}, "after": []})
 
     def command(self, name: str, text: str) -> None:
         """Make a command."""
@@ -61,6 +61,11 @@ class Cloud:
         """The state behind `aws`."""
         state: dict[str, Any] = json.loads(self._state.read_text())
         return state
+
+    def calls(self) -> list[str]:
+        """What `aws` was asked, in order."""
+        kept = self.folder / "calls"
+        return kept.read_text().splitlines() if kept.exists() else []
 
     def write(self, state: Mapping[str, Any]) -> None:
         """Let this be the state."""

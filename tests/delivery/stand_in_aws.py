@@ -40,7 +40,7 @@ def on_lambda(state, action, given):
     if action == "get-function-configuration":
         return {"CodeSha256": code_of(function, given.get("qualifier"))}
     if action == "get-function":
-        kept = Path(state["folder"], f"{given['function-name']}-{len(state['calls'])}.code")
+        kept = Path(state["folder"], f"{given['function-name']}-{code_of(function)[:4].replace('/', '_')}.code")
         kept.write_bytes(base64.b64decode(function["code"]))
         return {"Code": {"Location": kept.as_uri()}}
     if action == "update-function-code":
@@ -140,9 +140,11 @@ def happen(state, said):
 
 def answer(kept: Path, words):
     """Status, stdout and stderr of `aws` with these words, on the state that is kept in that file."""
-    state = json.loads(kept.read_text())
+    before = kept.read_text()
+    state = json.loads(before)
     said = " ".join(words)
-    state["calls"].append(said)
+    with kept.with_name("calls").open("a") as calls:
+        calls.write(f"{said}\n")
     given = options(words[2:] if words[1] != "wait" else words[3:])
     play = {"lambda": on_lambda, "cloudwatch": on_cloudwatch, "ecs": on_ecs}[words[0]]
     try:
@@ -151,7 +153,10 @@ def answer(kept: Path, words):
     except RefusedError as refusal:
         return 254, "", f"An error occurred: {refusal}"
     finally:
-        kept.write_text(json.dumps(state))
+        if json.dumps(state) != before:
+            unfinished = kept.with_suffix(f".{os.getpid()}")
+            unfinished.write_text(json.dumps(state))
+            unfinished.replace(kept)  # a script that is told to end kills this half way
     return 0, "" if told is None else json.dumps(told), ""
 
 

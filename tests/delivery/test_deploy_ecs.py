@@ -84,7 +84,7 @@ def test_a_service_that_is_stable_with_the_old_tasks_is_a_failure(shop: Cloud) -
     assert "the new tasks did not live" in done.err
     assert "tasks failed to start" in done.out
     assert shop.read()["ecs"]["service"]["taskDefinition"] == BEFORE
-    assert len([said for said in shop.read()["calls"] if "update-service" in said]) == 1
+    assert len([said for said in shop.calls() if "update-service" in said]) == 1
 
 
 def test_where_ecs_does_not_go_back_by_itself_it_is_told_to(shop: Cloud) -> None:
@@ -127,5 +127,5 @@ def test_a_container_of_another_name(shop: Cloud) -> None:
 @pytest.mark.parametrize("image", ["souk/order-service:latest", "souk/order-service@sha256:abc", ""])
 def test_an_image_without_its_digest(shop: Cloud, image: str) -> None:
     done = deploy(shop, "--image", image)
-    assert (done.status, shop.read()["calls"]) == (2, [])
+    assert (done.status, shop.calls()) == (2, [])
     assert "is no image by its digest" in done.err

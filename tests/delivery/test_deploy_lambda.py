@@ -24,7 +24,7 @@ def told(package: Path) -> list[str]:
 def changes(cloud: Cloud) -> list[str]:
     """What was changed, in order: the action, the function, and where an alias points."""
     found = []
-    for said in cloud.read()["calls"]:
+    for said in cloud.calls():
         words = said.split()
         if words[1] in ("update-function-code", "publish-version", "update-alias"):
             told = dict(zip(words[2::2], words[3::2], strict=True))
@@ -59,7 +59,7 @@ def test_the_public_goes_first_step_by_step_then_calls_then_events(cloud: Cloud,
 
 def test_the_alarms_are_looked_at_after_each_change(cloud: Cloud, package: Path) -> None:
     deploy(cloud, package)
-    calls = [said.split()[1] for said in cloud.read()["calls"]]
+    calls = [said.split()[1] for said in cloud.calls()]
     for number, call in enumerate(calls):
         if call == "update-alias":
             assert calls[number + 1] == "describe-alarms"

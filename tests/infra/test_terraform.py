@@ -34,7 +34,7 @@ def test_sources_have_terraforms_own_form(terraform: Terraform) -> None:
     assert terraform.run(".", "fmt", "-check", "-recursive", "-diff") == ""
 
 
-@pytest.mark.parametrize("module", ["environments/aws", LOCAL, "bootstrap"])
+@pytest.mark.parametrize("module", ["environments/aws", LOCAL, "bootstrap", "delivery"])
 def test_each_root_module_is_valid(terraform: Terraform, module: str) -> None:
     terraform.init(module)
     assert "The configuration is valid" in terraform.run(module, "validate", "-no-color")
@@ -44,6 +44,11 @@ def test_the_modules_own_tests_pass(terraform: Terraform) -> None:
     terraform.init("modules/shop")
     said = terraform.run("modules/shop", "test", "-no-color")
     assert re.search(r"Success! \d\d passed, 0 failed\.", said), said[-2000:]
+
+
+def test_the_deployers_own_tests_pass(terraform: Terraform) -> None:
+    terraform.init("modules/deployer")
+    assert "Success! 5 passed, 0 failed." in terraform.run("modules/deployer", "test", "-no-color")
 
 
 def checkov(folder: Path) -> dict[str, Any]:
