@@ -12,6 +12,7 @@ from souk_chassis.storage.provision import (
     service_dsn,
 )
 from souk_topologies.postgres._account import EmbeddedPostgresError
+from souk_topologies.postgres._private_files import write_private
 from souk_topologies.postgres.embedded import EmbeddedPostgres, ServerAddress
 from souk_topologies.postgres.secrets import load_or_create_secrets
 
@@ -29,4 +30,5 @@ __all__ = [
     "role_name",
     "secret_names",
     "service_dsn",
+    "write_private",
 ]
