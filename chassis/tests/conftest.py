@@ -1,11 +1,17 @@
-"""What the chassis' tests share: a clock, a log, stores without a service's tables, and services made on the spot."""
+"""What the chassis' tests share: a clock, a log, stores without a service's tables, services made on the
+spot, and an app behind a real server."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
 
 import asyncpg
 import pytest
+import uvicorn
+from starlette.types import ASGIApp
 
 from souk_chassis.clock import Clock
 from souk_chassis.manifest import Service
@@ -17,6 +23,7 @@ from souk_chassis.storage.postgres import PostgresUnit, open_pool
 from souk_chassis.storage.postgres_queues import PostgresDatabase
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.logs import RecordedLines
+from souk_chassis.testing.waiting import until
 
 # The suites live outside the test folders: without this their assertions would not say what differed.
 pytest.register_assert_rewrite("souk_chassis.testing.queues", "souk_chassis.testing.stores")
@@ -64,3 +71,31 @@ def make_instance(clock: ManualClock, lines: RecordedLines) -> Callable[..., Ins
         return Instance(manifest, f"deps of {name}", store, clock, lines.log(f"{name}-service"), rounds)
 
     return make
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave pytest's signals alone."""
+        yield
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Callable[[ASGIApp], Awaitable[str]]]:
+    """Serves an app on a loopback port. Returns its URL."""
+    running: list[tuple[_Server, asyncio.Task[None]]] = []
+
+    async def serve(app: ASGIApp) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = _Server(
+            uvicorn.Config(app, loop="none", http="httptools", lifespan="off", proxy_headers=False, log_config=None)
+        )
+        task = asyncio.create_task(server.serve([listener]))
+        running.append((server, task))
+        await until(lambda: server.started or task.done())
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield serve
+    for server, task in running:
+        server.should_exit = server.force_exit = True
+        await task

@@ -91,5 +91,16 @@ def test_who_hears_what() -> None:
     }
 
 
+def test_who_hears_two_versions_of_an_event_has_a_queue_for_each() -> None:
+    class OrderCreatedV2(OrderCreated, frozen=True, kw_only=True):
+        version = 2
+
+    both = service("products", consumes=dict.fromkeys([OrderCreated, OrderCreatedV2], Consumer(handle)))
+    assert subscriptions([both]) == {
+        "souk.OrderCreated.v1": [("products", "products-order-created")],
+        "souk.OrderCreated.v2": [("products", "products-order-created-v2")],
+    }
+
+
 def test_who_may_call_what() -> None:
     assert allowed_callers([ORDERS, PRODUCTS, MAILS]) == {"quote": frozenset({"orders", "mails"})}

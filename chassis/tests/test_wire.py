@@ -1,4 +1,4 @@
-"""The wire: camelCase, unknown fields refused in messages and passed over in events, and a few kinds of failure."""
+"""The wire: camelCase, unknown fields refused in requests and passed over elsewhere, and a few kinds of failure."""
 
 import msgspec
 import pytest
@@ -26,7 +26,15 @@ def test_messages_are_frozen() -> None:
         Strict(order_id="o1").order_id = "o2"  # type: ignore[misc] # the point
 
 
-def test_unknown_fields_are_refused_in_messages_and_passed_over_in_events() -> None:
+def test_a_request_leaves_out_what_has_its_default_and_what_is_told_is_told_whole() -> None:
+    class Told(wire.Lenient, frozen=True, kw_only=True):
+        total: Money | None = None
+
+    assert wire.encode(Strict(order_id="o1")) == b'{"orderId":"o1"}'
+    assert wire.encode(Told()) == b'{"total":null}'
+
+
+def test_unknown_fields_are_refused_in_requests_and_passed_over_in_what_is_told() -> None:
     sent = b'{"orderId":"o1","color":"red"}'
     assert wire.decode(sent, Tolerant) == Tolerant(order_id="o1")
     with pytest.raises(msgspec.ValidationError, match="color"):

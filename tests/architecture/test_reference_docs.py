@@ -28,6 +28,12 @@ SOURCES = ("chassis/src", "contracts/src", "topologies/src", *(f"services/{name}
 NO_LIMITS = {
     "souk_chassis.storage.migrations.LOCK_KEY": "the number of a lock",
     "souk_topologies.data.making.SMALL_QUANTITY_BELOW": "how the shipped catalogue was made",
+    "souk_topologies.kubernetes.workloads.RUN_AS": "the number of a user",
+    "souk_topologies.network.AGENT_PORT": "stands in network.md",
+    "souk_topologies.network.BALANCER_PORT": "stands in network.md",
+    "souk_topologies.network.DNS_PORT": "stands in network.md",
+    "souk_topologies.network.HTTPS_PORT": "stands in network.md",
+    "souk_topologies.network.POSTGRES_PORT": "stands in network.md",
     "souk_topologies.postgres.embedded.PORT": "part of a socket's name",
     "souk_chassis.storage.provision.OLDEST_VERSION": "the number of a version",
     "souk_topologies.replay.reader.WIDE_ORDER_LINES": "what a figure of the history counts",

@@ -5,6 +5,7 @@ from types import ModuleType
 
 import pytest
 
+from souk_topologies.shop import SERVICES
 from tests.architecture.exceptions import EXCEPTIONS
 from tests.architecture.planted import (
     Innocent,
@@ -13,6 +14,7 @@ from tests.architecture.planted import (
     documents,
     folders,
     hygiene,
+    lists,
     manifests,
     purity,
     tidy,
@@ -22,6 +24,7 @@ from tests.architecture.rules import dead_modules as dead_module_rules
 from tests.architecture.rules import documents as document_rules
 from tests.architecture.rules import folders as folder_rules
 from tests.architecture.rules import hygiene as hygiene_rules
+from tests.architecture.rules import lists as list_rules
 from tests.architecture.rules import manifests as manifest_rules
 from tests.architecture.rules import purity as purity_rules
 from tests.architecture.rules import tidy as tidy_rules
@@ -47,10 +50,11 @@ RULES = [
         dead_module_rules,
         hygiene_rules,
         document_rules,
+        list_rules,
     )
     for rule in _rules(module)
 ]
-_TABLES = (folders, manifests, behaviour, purity, tidy, hygiene, documents)
+_TABLES = (folders, manifests, behaviour, purity, tidy, hygiene, documents, lists)
 PLANTED: list[Planted] = [each for table in _TABLES for each in table.PLANTED]
 INNOCENT: list[Innocent] = [each for table in _TABLES for each in table.INNOCENT]
 
@@ -103,4 +107,4 @@ def test_the_tree_is_read(tree: Tree) -> None:
     """A rule over no files keeps itself."""
     for path in ("Makefile", "chassis/src/souk_chassis/errors.py", "services/orders/src/souk_orders/domain.py"):
         assert tree.files[path]
-    assert len(tree.paths("services/*/src/*/manifest.py")) == 5
+    assert len(tree.paths("services/*/src/*/manifest.py")) == len(SERVICES)

@@ -26,9 +26,10 @@ from souk_chassis.manifest import Part, Service
 from souk_chassis.observability.logs import Log
 from souk_chassis.resilience import Deadline, Pipeline
 from souk_chassis.runtimes.dispatch import LocalDispatcher, ResilientDispatcher
+from souk_chassis.runtimes.edge import Edge
 from souk_chassis.runtimes.instance import Aws, Foundation
 from souk_chassis.runtimes.lambda_calls import CallsFunction, InvokingDispatcher
-from souk_chassis.runtimes.lambda_edge import Authorizer, Edge, GatewayFunction, asking
+from souk_chassis.runtimes.lambda_edge import Authorizer, GatewayFunction, asking
 from souk_chassis.runtimes.lambda_events import EventsFunction
 from souk_chassis.runtimes.lambda_http import HttpFunction, is_http
 from souk_chassis.storage.dynamodb.client import DynamoClient

@@ -68,10 +68,9 @@ def _steps(text: str) -> Iterator[Step]:
 def context() -> list[Path]:
     """The files that a build sees, by `.dockerignore`: the last pattern that fits decides."""
     patterns = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
-    tracked = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
-    )
-    return [Path(name) for name in sorted(set(tracked.stdout.decode().splitlines())) if _is_sent(name, patterns)]
+    command = ["git", "ls-files", "-co", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [Path(name) for name in sorted(set(names)) if _is_sent(name, patterns)]
 
 
 def _is_sent(name: str, patterns: list[str]) -> bool:
@@ -115,8 +114,7 @@ def _copy(sources: list[str], target: Path, sent: list[Path]) -> None:
         found = [path for path in sent if path == Path(source) or Path(source) in path.parents]
         assert found, f"nothing that .dockerignore lets through is in {source}"
         for path in found:
-            inside = path.relative_to(source) if path != Path(source) else Path()
-            to = target / path.name if len(sources) > 1 or target.is_dir() and path == Path(source) else target / inside
+            to = target / path.relative_to(source)
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / path, to)
 

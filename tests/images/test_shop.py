@@ -107,6 +107,14 @@ async def test_a_call_needs_a_token_for_that_service(containers: Containers, ses
         assert refused.status in {401, 404}, (name, refused.body)
 
 
+async def test_a_stop_while_the_database_is_awaited(containers: Containers, tmp_path: Path) -> None:
+    """As the first process of a container: nobody else would end it."""
+    alone = Containers("postgresql://a@127.0.0.1:1/b", tmp_path, names=("users",), python=containers.python)
+    alone.start()
+    await until(lambda: "is awaited" in alone.log("users"), 30.0)
+    assert alone.stop() == {"users": 0}
+
+
 async def test_the_health_check_of_an_image(containers: Containers, srv: dict[str, Path]) -> None:
     command = [srv["orders"] / "souk/bin/python", "-I", "-m", "souk_chassis.runtimes.container_health"]
     for port, status in ((containers.ports["orders"], 0), (1, 1)):

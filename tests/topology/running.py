@@ -19,12 +19,12 @@ import psutil
 
 from souk_topologies.places import DataDir
 from souk_topologies.postgres import EmbeddedPostgres
+from souk_topologies.shop import SERVICES
 from tests.topology.client import Customer
 
 SOUK = Path(sys.executable).with_name("souk")
 """The console script beside the interpreter."""
 COMMAND_TIMEOUT_S = 120.0
-SERVICES = ("users", "products", "orders", "payments", "notifications")
 
 
 @dataclass(frozen=True)

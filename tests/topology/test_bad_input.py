@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-import secrets
 from collections.abc import Sequence
 
 import pytest
 
 from tests.topology.client import ANONYMOUS, Answer, Client, Customer, lines
-from tests.topology.running import SERVICES, Shop
-from tests.topology.wrong import MAX_BODY, Document, Right, Wrong, wrong_requests
+from tests.topology.rights import right_requests
+from tests.topology.running import Shop
+from tests.topology.wrong import MAX_BODY, Document, Wrong, wrong_requests
 
 AT_ONCE = 24
 
@@ -17,44 +17,6 @@ AT_ONCE = 24
 async def document_of(shop: Client) -> Document:
     """What the shop says of its routes."""
     return Document((await shop.ask("GET", "/openapi.json")).expect(200))
-
-
-async def right_requests(shop: Client, customer: Customer) -> dict[str, Right]:
-    """A request for every operation, by its id, that an administrator may make once."""
-    lamp = await shop.new_product("2.50", 1_000)
-    orders = [(await shop.place({"items": lines((lamp, 2))}))["orderId"] for _ in range(5)]
-    for order_id in orders:
-        await shop.until(order_id, "CONFIRMED")
-    for order_id in orders[3:]:
-        (await shop.ask("POST", f"/orders/{order_id}/ship")).expect(200)
-    to_cancel, to_return, to_ship, to_deliver, to_see = ({"orderId": order_id} for order_id in orders)
-    account = {"email": f"{secrets.token_hex(6)}@example.org", "password": "correct horse", "name": "Ada"}
-    item = {"productId": lamp, "quantity": 1, "unitPrice": "2.50"}
-    order = {"items": [item], "id": f"o-{secrets.token_hex(6)}", "customerId": "17", "total": "2.50"}
-    order |= {"email": "guest@example.org", "paymentMethod": "tok_ok"}
-    product = {"name": "Lamp", "price": "2.50", "inventory": 5, "description": "Bright", "currency": "GBP"}
-    books = ("mail", "order", "payment", "reservation", "stock")
-    return {
-        "place_order": Right(body=order),
-        "list_orders": Right(),
-        "get_order": Right(to_see),
-        "cancel_order": Right(to_cancel),
-        "ship_order": Right(to_ship),
-        "deliver_order": Right(to_deliver),
-        "follow_order": Right(to_see),
-        "return_items": Right(to_return, {"items": [{"productId": lamp, "quantity": 1}]}),
-        "list_products": Right(),
-        "get_product": Right({"productId": lamp}),
-        "put_product": Right({"productId": lamp}, product),
-        "adjust_inventory": Right({"productId": lamp}, {"delta": 1}),
-        "register_user": Right(body=account),
-        "open_session": Right(body={"email": customer.email, "password": customer.password}),
-        "get_user": Right({"userId": customer.user_id}),
-        "list_mails": Right(),
-        **{f"get_{name}_books": Right() for name in books},
-        **{f"inspect_{service}_queues": Right() for service in SERVICES},
-        **{f"redrive_{service}_queue": Right({"queue": f"{service}-nothing"}) for service in SERVICES},
-    }
 
 
 def faults_of(wrong: Wrong, answer: Answer) -> list[str]:

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from souk_topologies.shop import SERVICES
 from tests.functions.server import FunctionsServer
 from tests.topology.client import ANONYMOUS, Client
-from tests.topology.running import SERVICES, Finished, souk
+from tests.topology.running import Finished, souk
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from souk_chassis.manifest import Service
 from souk_topologies.api import INTEGRATION, api_document, in_json, place_of
 from souk_topologies.shop import SERVICES, manifests
 
-LABELS = ("user-service", "product-service", "order-service", "payment-service", "notification-service")
+LABELS = tuple(service.label for service in manifests().values())
 OWN = {"/health", "/ready", "/openapi.json", "/.well-known/jwks.json"}
 
 

@@ -72,6 +72,15 @@ class Uses(msgspec.Struct, frozen=True):
     sends_mail: bool = False
 
 
+class Outside(msgspec.Struct, frozen=True):
+    """A server outside the shop that a service speaks to where the shop is set so: else the network does not let it
+    out. `setting` is the variable that holds the address."""
+
+    name: str
+    ports: Sequence[int]
+    setting: str
+
+
 class Service(msgspec.Struct, frozen=True):
     """One service's declaration. `name` is the plural noun; logs show it as `<singular>-service`."""
 
@@ -83,6 +92,7 @@ class Service(msgspec.Struct, frozen=True):
     consumes: Mapping[type[Event], Consumer] = {}
     calls: Sequence[AnyOperation] = ()
     parts: Mapping[Part, Uses] = {}
+    reaches: Sequence[Outside] = ()
 
     @property
     def tables(self) -> tuple[Table, ...]:

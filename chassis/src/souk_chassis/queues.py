@@ -9,7 +9,7 @@ from souk_chassis.ids import Id
 from souk_chassis.manifest import Implementation
 from souk_chassis.operation import GET, POST, Access, AnyOperation, Nothing, Operation
 from souk_chassis.storage.ports import QueueBooks, Store
-from souk_chassis.wire import Message
+from souk_chassis.wire import Lenient, Message
 
 SHOWN_DEAD_LETTERS = 100
 """The most dead letters that are shown, the newest."""
@@ -17,7 +17,7 @@ SHOWN_DEAD_LETTERS = 100
 NoSuchQueue = ErrorType(ErrorKind.NOT_FOUND, "queue_not_found", "This service has no such queue.")
 
 
-class Queue(Message, frozen=True, kw_only=True):
+class Queue(Lenient, frozen=True, kw_only=True):
     """A queue: what waits in it, for how long the oldest (in seconds), and what was given up."""
 
     name: str
@@ -26,7 +26,7 @@ class Queue(Message, frozen=True, kw_only=True):
     dead: int
 
 
-class Dead(Message, frozen=True, kw_only=True):
+class Dead(Lenient, frozen=True, kw_only=True):
     """An event that was given up."""
 
     queue: str
@@ -38,7 +38,7 @@ class Dead(Message, frozen=True, kw_only=True):
     died_at: datetime
 
 
-class Queues(Message, frozen=True, kw_only=True):
+class Queues(Lenient, frozen=True, kw_only=True):
     """A service's outbox, queues and dead letters."""
 
     service: str
@@ -53,7 +53,7 @@ class QueueRef(Message, frozen=True, kw_only=True):
     queue: Id
 
 
-class Redriven(Message, frozen=True, kw_only=True):
+class Redriven(Lenient, frozen=True, kw_only=True):
     """How many dead letters went back into their queue."""
 
     queue: str

@@ -12,12 +12,18 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What `decode` raises where something is no JSON, no UTF-8, nested too deeply, or not of the kind asked for."""
 
 
-class Message(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """Base of all that crosses a border: frozen, camelCase on the wire, unknown fields refused."""
+class Message(
+    msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True
+):
+    """Base of requests: frozen, camelCase on the wire, unknown fields refused.
+
+    A field that holds its default is not written: a caller that makes no use of a new one is still understood by a
+    service that does not have it yet.
+    """
 
 
 class Lenient(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Base of events' data: unknown fields are passed over, so that a publisher may add one."""
+    """Base of answers and of events' data: unknown fields are passed over, so that whoever writes may add one."""
 
 
 def encode_extra(value: object) -> object:

@@ -86,8 +86,15 @@ def test_what_is_no_event_has_no_type_and_is_not_read(sent: str) -> None:
         unpack(sent, OrderPaidInFull)
 
 
-def test_topics_are_in_kebab_case() -> None:
-    assert OrderPaidInFull.topic() == "order-paid-in-full"
+def test_topics_are_in_kebab_case_and_each_version_has_its_own() -> None:
+    class OrderPaid(Event, frozen=True, kw_only=True): ...
+
+    class OrderPaidV2(OrderPaid, frozen=True, kw_only=True):
+        version = 2
+
+    assert OrderPaidInFull.topic() == "order-paid-in-full-v2"
+    assert (OrderPaid.type_name(), OrderPaid.topic()) == ("souk.OrderPaid.v1", "order-paid")
+    assert (OrderPaidV2.type_name(), OrderPaidV2.topic()) == ("souk.OrderPaid.v2", "order-paid-v2")
 
 
 def test_every_event_names_its_subject() -> None:

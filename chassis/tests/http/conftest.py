@@ -1,21 +1,15 @@
-"""Keys and tokens, an app called without a network, and one behind a real server."""
+"""Keys and tokens, and an app called without a network."""
 
-import asyncio
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
-import uvicorn
-from starlette.types import ASGIApp
 
 from souk_chassis.auth.identity import Identity, Role
 from souk_chassis.auth.keys import PublicKeys, SigningKey, new_key
 from souk_chassis.auth.tokens import sign_public
 from souk_chassis.testing import asgi
 from souk_chassis.testing.asgi import Answer
-from souk_chassis.testing.waiting import until
 
 
 @pytest.fixture(scope="session")
@@ -45,29 +39,3 @@ def bearer(signing_keys: dict[str, SigningKey]) -> Callable[[Role], dict[str, st
 def ask() -> Callable[..., Awaitable[Answer]]:
     """Calls an ASGI app directly."""
     return asgi.ask
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave pytest's signals alone."""
-        yield
-
-
-@pytest.fixture
-async def serve() -> AsyncIterator[Callable[[ASGIApp], Awaitable[str]]]:
-    """Serves an app on a loopback port. Returns its URL."""
-    running: list[tuple[_Server, asyncio.Task[None]]] = []
-
-    async def serve(app: ASGIApp) -> str:
-        listener = socket.create_server(("127.0.0.1", 0))
-        server = _Server(uvicorn.Config(app, loop="none", http="httptools", lifespan="off", log_config=None))
-        task = asyncio.create_task(server.serve([listener]))
-        running.append((server, task))
-        await until(lambda: server.started or task.done())
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-    yield serve
-    for server, task in running:
-        server.should_exit = server.force_exit = True
-        await task

@@ -32,7 +32,7 @@ from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.testing.contexts import ADMIN, TRACEPARENT, customer, guest
 from souk_chassis.testing.logs import RecordedLines
-from souk_chassis.wire import Message
+from souk_chassis.wire import Lenient, Message
 
 Serve = Callable[..., Awaitable[str]]
 
@@ -42,10 +42,21 @@ class Note(Message, frozen=True, kw_only=True):
     price: Money = Money(0)
 
 
+class ColoredNote(Note, frozen=True, kw_only=True):
+    """A request as a later release may have it."""
+
+    color: str = ""
+
+
+class Text(Lenient, frozen=True, kw_only=True):
+    """An answer as an earlier release may have had it."""
+
+    text: str
+
+
 def operation(name: str, *, access: Access = Access.PUBLIC, route: Any = None, **more: Any) -> AnyOperation:
-    return Operation(
-        name, "books", route or POST(f"/{name}"), request=Note, response=Note, access=access, summary=name, **more
-    )
+    kinds = {"request": Note, "response": Note}
+    return Operation(name, "books", route or POST(f"/{name}"), access=access, summary=name, **kinds | more)
 
 
 Echo, Add, Fail, Hang = operation("echo"), operation("add"), operation("fail"), operation("hang")
@@ -145,6 +156,22 @@ async def failure_of(work: Awaitable[Any]) -> SoukError:
 
 async def test_request_and_response_cross_as_they_are(url: str, connect: Callable[..., HttpDispatcher]) -> None:
     assert await connect(url).dispatch(Echo, NOTE, call()) == NOTE
+
+
+async def test_an_older_caller_passes_over_what_a_newer_service_adds(
+    url: str, connect: Callable[..., HttpDispatcher]
+) -> None:
+    older = operation("echo", response=Text)
+    assert await connect(url).dispatch(older, NOTE, call()) == Text(text=NOTE.text)
+
+
+async def test_a_newer_caller_is_understood_by_an_older_service_unless_it_uses_what_is_new(
+    url: str, connect: Callable[..., HttpDispatcher]
+) -> None:
+    newer = operation("echo", request=ColoredNote)
+    assert await connect(url).dispatch(newer, ColoredNote(text="a"), call()) == Note(text="a")
+    error = await failure_of(connect(url).dispatch(newer, ColoredNote(text="a", color="red"), call()))
+    assert (error.kind, list(error.fields)) == (ErrorKind.INVALID, ["color"])
 
 
 async def test_what_was_made_stays_told_apart(url: str, connect: Callable[..., HttpDispatcher]) -> None:

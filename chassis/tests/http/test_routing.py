@@ -33,9 +33,9 @@ def test_every_operation_is_an_entry() -> None:
         )
     )
     assert found == [
-        Entry("order_thing", "POST", "/orders", needs_token=False, throttle=DEFAULT),
-        Entry("add_thing", "POST", "/things", needs_token=True, throttle=seldom),
-        Entry("list_things", "GET", "/things", needs_token=False, throttle=DEFAULT),
+        Entry("order_thing", "POST", "/orders", needs_token=False, throttle=DEFAULT, tag="things"),
+        Entry("add_thing", "POST", "/things", needs_token=True, throttle=seldom, tag="things"),
+        Entry("list_things", "GET", "/things", needs_token=False, throttle=DEFAULT, tag="things"),
     ]
 
 

@@ -14,7 +14,8 @@ from souk_chassis.auth.tokens import TokenVerifier, sign_public
 from souk_chassis.aws.errors import RequestRefusedError, aws_throttled
 from souk_chassis.aws.functions import Invoked
 from souk_chassis.resilience import Deadline
-from souk_chassis.runtimes.lambda_edge import Authorizer, Edge, GatewayFunction, asking
+from souk_chassis.runtimes.edge import Edge
+from souk_chassis.runtimes.lambda_edge import Authorizer, GatewayFunction, asking
 from souk_chassis.testing.logs import RecordedLines
 
 DOCUMENT = {"paths": {"/orders": {"post": {}, "get": {}}, "/orders/{orderId}": {"get": {}}}}

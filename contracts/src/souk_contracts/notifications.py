@@ -5,7 +5,7 @@ from datetime import datetime
 from souk_chassis.ids import Id
 from souk_chassis.operation import GET, Access, Operation
 from souk_chassis.text import Cursor
-from souk_chassis.wire import Message
+from souk_chassis.wire import Lenient, Message
 from souk_contracts.shop import BookRequest, Limit
 
 
@@ -17,7 +17,7 @@ class MailQuery(Message, frozen=True, kw_only=True):
     cursor: Cursor | None = None
 
 
-class Mail(Message, frozen=True, kw_only=True):
+class Mail(Lenient, frozen=True, kw_only=True):
     """One mail. `status` is SENT, REFUSED by the server, or NO_ADDRESS where the shop knows none."""
 
     mail_id: str
@@ -29,21 +29,21 @@ class Mail(Message, frozen=True, kw_only=True):
     created_at: datetime
 
 
-class MailPage(Message, frozen=True, kw_only=True):
+class MailPage(Lenient, frozen=True, kw_only=True):
     """A page of mails."""
 
     items: tuple[Mail, ...]
     next: str | None
 
 
-class MailBook(Message, frozen=True, kw_only=True):
+class MailBook(Lenient, frozen=True, kw_only=True):
     """How many mails of each kind an order has had, for the audit."""
 
     order_id: str
     kinds: dict[str, int]
 
 
-class MailBooks(Message, frozen=True, kw_only=True):
+class MailBooks(Lenient, frozen=True, kw_only=True):
     """A page of the mails' books."""
 
     items: tuple[MailBook, ...]

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 from souk_chassis.ids import Id
-from souk_chassis.wire import Message
+from souk_chassis.wire import Lenient, Message
 from souk_contracts.order_status import OrderStatus
 
 
@@ -15,20 +15,20 @@ class OrderStatesQuery(Message, frozen=True, kw_only=True):
     order_ids: Annotated[tuple[Id, ...], msgspec.Meta(max_length=1000)]
 
 
-class OrderState(Message, frozen=True, kw_only=True):
+class OrderState(Lenient, frozen=True, kw_only=True):
     """The state of one order."""
 
     order_id: str
     status: OrderStatus
 
 
-class OrderStates(Message, frozen=True, kw_only=True):
+class OrderStates(Lenient, frozen=True, kw_only=True):
     """The states of those orders that exist, in no order."""
 
     items: tuple[OrderState, ...]
 
 
-class OrderBook(Message, frozen=True, kw_only=True):
+class OrderBook(Lenient, frozen=True, kw_only=True):
     """What the orders service knows of one order, for the audit. Amounts in minor units, age in seconds."""
 
     order_id: str
@@ -41,7 +41,7 @@ class OrderBook(Message, frozen=True, kw_only=True):
     idle_s: float
 
 
-class OrderBooks(Message, frozen=True, kw_only=True):
+class OrderBooks(Lenient, frozen=True, kw_only=True):
     """A page of the orders' books."""
 
     items: tuple[OrderBook, ...]

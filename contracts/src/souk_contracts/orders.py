@@ -75,7 +75,7 @@ class NewOrder(Message, frozen=True, kw_only=True):
     idempotency_key: IdempotencyKey | None = None
 
 
-class OrderReceipt(Message, frozen=True, kw_only=True, omit_defaults=True):
+class OrderReceipt(Lenient, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to a placed order. `token` is for guests; `cached` says that last known prices were used."""
 
     order_id: str
@@ -101,7 +101,7 @@ class OrderQuery(Message, frozen=True, kw_only=True):
     cursor: Cursor | None = None
 
 
-class OrderSummary(Message, frozen=True, kw_only=True):
+class OrderSummary(Lenient, frozen=True, kw_only=True):
     """An order in a list."""
 
     order_id: str
@@ -112,14 +112,14 @@ class OrderSummary(Message, frozen=True, kw_only=True):
     created_at: datetime
 
 
-class OrderPage(Message, frozen=True, kw_only=True):
+class OrderPage(Lenient, frozen=True, kw_only=True):
     """A page of orders."""
 
     items: tuple[OrderSummary, ...]
     next: str | None
 
 
-class OrderLine(Message, frozen=True, kw_only=True):
+class OrderLine(Lenient, frozen=True, kw_only=True):
     """A line of an order. `returned` are the units that came back."""
 
     item_id: int
@@ -129,7 +129,7 @@ class OrderLine(Message, frozen=True, kw_only=True):
     returned: int
 
 
-class StatusChange(Message, frozen=True, kw_only=True):
+class StatusChange(Lenient, frozen=True, kw_only=True):
     """A step in an order's history."""
 
     status: OrderStatus
@@ -137,7 +137,7 @@ class StatusChange(Message, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-class ShortLine(Message, frozen=True, kw_only=True):
+class ShortLine(Lenient, frozen=True, kw_only=True):
     """A product that kept an order from being accepted."""
 
     product_id: str
@@ -145,7 +145,7 @@ class ShortLine(Message, frozen=True, kw_only=True):
     available: int
 
 
-class OrderDetails(Message, frozen=True, kw_only=True):
+class OrderDetails(Lenient, frozen=True, kw_only=True):
     """An order, whole."""
 
     order_id: str
@@ -161,7 +161,7 @@ class OrderDetails(Message, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class OrderUpdate(Message, frozen=True, kw_only=True):
+class OrderUpdate(Lenient, frozen=True, kw_only=True):
     """One of the server-sent events of an order."""
 
     order_id: str
@@ -185,7 +185,7 @@ class NewReturn(Message, frozen=True, kw_only=True):
     idempotency_key: IdempotencyKey | None = None
 
 
-class ReturnReceipt(Message, frozen=True, kw_only=True):
+class ReturnReceipt(Lenient, frozen=True, kw_only=True):
     """The answer to a return."""
 
     order_id: str

@@ -2,11 +2,11 @@
 
 from souk_chassis.events.event import Event
 from souk_chassis.operation import GET, Access, Operation
-from souk_chassis.wire import Message
+from souk_chassis.wire import Lenient
 from souk_contracts.shop import BookRequest
 
 
-class PaymentBook(Message, frozen=True, kw_only=True):
+class PaymentBook(Lenient, frozen=True, kw_only=True):
     """What the payments service and its provider know of one order. Amounts in minor units.
 
     `charges` counts the captures at the provider: more than one is a double charge. The provider's figures are null
@@ -22,7 +22,7 @@ class PaymentBook(Message, frozen=True, kw_only=True):
     charges: int | None
 
 
-class PaymentBooks(Message, frozen=True, kw_only=True):
+class PaymentBooks(Lenient, frozen=True, kw_only=True):
     """A page of the payments' books."""
 
     items: tuple[PaymentBook, ...]

@@ -37,7 +37,7 @@ class ProductQuery(Message, frozen=True, kw_only=True):
     cursor: Cursor | None = None
 
 
-class Product(Message, frozen=True, kw_only=True):
+class Product(Lenient, frozen=True, kw_only=True):
     """A product as the catalogue shows it."""
 
     product_id: str
@@ -49,7 +49,7 @@ class Product(Message, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class ProductPage(Message, frozen=True, kw_only=True):
+class ProductPage(Lenient, frozen=True, kw_only=True):
     """A page of the catalogue."""
 
     items: tuple[Product, ...]
@@ -74,7 +74,7 @@ class InventoryChange(Message, frozen=True, kw_only=True):
     delta: Annotated[int, msgspec.Meta(ge=-MAX_QUANTITY, le=MAX_QUANTITY, description="Units added, or taken if < 0")]
 
 
-class InventoryNow(Message, frozen=True, kw_only=True):
+class InventoryNow(Lenient, frozen=True, kw_only=True):
     """The stock after a correction."""
 
     product_id: str
@@ -87,21 +87,21 @@ class QuoteRequest(Message, frozen=True, kw_only=True):
     product_ids: Annotated[tuple[Id, ...], msgspec.Meta(max_length=MAX_LINES)]
 
 
-class QuotedPrice(Message, frozen=True, kw_only=True):
+class QuotedPrice(Lenient, frozen=True, kw_only=True):
     """The price of one product now."""
 
     product_id: str
     price: Money
 
 
-class Quotation(Message, frozen=True, kw_only=True):
+class Quotation(Lenient, frozen=True, kw_only=True):
     """The prices of those products that exist, in no order."""
 
     currency: str
     prices: tuple[QuotedPrice, ...]
 
 
-class StockBook(Message, frozen=True, kw_only=True):
+class StockBook(Lenient, frozen=True, kw_only=True):
     """The ledger of one product, in units. `start` plus `corrected` less `sold` plus `returned` is `now`."""
 
     product_id: str
@@ -112,14 +112,14 @@ class StockBook(Message, frozen=True, kw_only=True):
     now: int
 
 
-class StockBooks(Message, frozen=True, kw_only=True):
+class StockBooks(Lenient, frozen=True, kw_only=True):
     """A page of the stock ledger."""
 
     items: tuple[StockBook, ...]
     next: str | None
 
 
-class ReservationBook(Message, frozen=True, kw_only=True):
+class ReservationBook(Lenient, frozen=True, kw_only=True):
     """The reservation of one order. `units` are those held: none when released, fewer after returns."""
 
     order_id: str
@@ -127,7 +127,7 @@ class ReservationBook(Message, frozen=True, kw_only=True):
     units: int
 
 
-class ReservationBooks(Message, frozen=True, kw_only=True):
+class ReservationBooks(Lenient, frozen=True, kw_only=True):
     """A page of the reservations."""
 
     items: tuple[ReservationBook, ...]

@@ -10,7 +10,7 @@ from souk_chassis.events.event import Event
 from souk_chassis.ids import Id
 from souk_chassis.operation import GET, POST, Access, Operation, Throttle
 from souk_chassis.text import PRINTABLE, Email, ShortText
-from souk_chassis.wire import Message
+from souk_chassis.wire import Lenient, Message
 
 Password = Annotated[
     str,
@@ -43,7 +43,7 @@ class Credentials(Message, frozen=True, kw_only=True):
     password: Annotated[str, msgspec.Meta(min_length=1, max_length=256, pattern=PRINTABLE)]
 
 
-class Session(Message, frozen=True, kw_only=True):
+class Session(Lenient, frozen=True, kw_only=True):
     """A bearer token. `expires_in` is in seconds."""
 
     token: str
@@ -57,7 +57,7 @@ class UserRef(Message, frozen=True, kw_only=True):
     user_id: Id
 
 
-class UserProfile(Message, frozen=True, kw_only=True):
+class UserProfile(Lenient, frozen=True, kw_only=True):
     """What a user and administrators see of an account."""
 
     user_id: str
@@ -72,7 +72,7 @@ class ContactsQuery(Message, frozen=True, kw_only=True):
     user_ids: Annotated[tuple[Id, ...], msgspec.Meta(max_length=1000)]
 
 
-class Contact(Message, frozen=True, kw_only=True):
+class Contact(Lenient, frozen=True, kw_only=True):
     """Where a user is reached."""
 
     user_id: str
@@ -80,7 +80,7 @@ class Contact(Message, frozen=True, kw_only=True):
     name: str
 
 
-class Contacts(Message, frozen=True, kw_only=True):
+class Contacts(Lenient, frozen=True, kw_only=True):
     """The contacts of those users who exist, in no order."""
 
     items: tuple[Contact, ...]

@@ -12,6 +12,8 @@ README_LINES = 60
 FILES = (
     "README.md",
     "pyproject.toml",
+    "requirements.lock",
+    "Dockerfile",
     "src/{package}/__init__.py",
     "src/{package}/py.typed",
     "src/{package}/manifest.py",

@@ -17,7 +17,7 @@ _CLOCKS = re.compile(
 _MONEY = re.compile(r"minor|price|amount|total|refund|money|fee", re.IGNORECASE)
 _STDLIB = sys.stdlib_module_names
 
-_STORES = r"souk_chassis\.(storage|runtimes)|souk_(users|products|orders|payments|notifications)\.(storage|bootstrap)"
+_STORES = r"souk_chassis\.runtimes|souk_(?!topologies\b)\w+\.(storage|bootstrap)"
 _EDGE = r"souk_chassis\.(http|runtimes)|souk_topologies"
 
 DRIVERS = {

@@ -1,6 +1,11 @@
 """The exercises of all functions."""
 
-from tests.permissions.exercise import EXERCISES
-from tests.permissions.exercises import edge, notifications, orders, payments, products, users
+from importlib import import_module
 
-__all__ = ["EXERCISES", "edge", "notifications", "orders", "payments", "products", "users"]
+from souk_topologies.shop import SERVICES
+from tests.permissions.exercise import EXERCISES
+
+__all__ = ["EXERCISES"]
+
+for _name in (*SERVICES, "edge"):
+    import_module(f"{__name__}.{_name}")

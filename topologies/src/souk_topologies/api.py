@@ -43,6 +43,7 @@ def _own_paths() -> dict[str, Any]:
         "properties": {
             "status": {"type": "string", "enum": ["ready", "unready"]},
             "missing": {"type": "object", "additionalProperties": {"type": "string"}},
+            "degraded": {"type": "object", "additionalProperties": {"type": "string"}},
         },
         "required": ["status", "missing"],
     }

@@ -17,9 +17,11 @@ from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.clock import Clock
 from souk_chassis.context import Dispatcher
 from souk_chassis.http.binding import Binding
+from souk_chassis.http.elsewhere import Elsewhere
 from souk_chassis.http.endpoint import NotFoundEndpoint, PublicEndpoint, Throttled, headers_of, respond
 from souk_chassis.http.problem import EdgeError, render
 from souk_chassis.http.routing import Entry, entries
+from souk_chassis.http.takeover import Takeover
 from souk_chassis.http.throttle import Bucket
 from souk_chassis.manifest import Service
 from souk_chassis.observability.logs import Log
@@ -27,11 +29,14 @@ from souk_chassis.observability.trace import accept_traceparent
 from souk_chassis.operation import Access, AnyOperation, Route
 from souk_chassis.runtimes.asgi import JSON, Check, Health, Ready, path_route, router
 from souk_topologies.api import DOCUMENT, HEALTH, KEYS, READY, in_json
+from souk_topologies.shop import GATEWAY
 
 CONTENT_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
 """Pages run nothing and load nothing that is not the shop's own."""
 DOCS_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
 """Swagger UI writes style attributes."""
+EVERYTHING = Takeover()
+"""There is no other application: all is Souk's."""
 
 
 class _Bytes:
@@ -66,17 +71,18 @@ class _Guarded:
 
 
 class _Files:
-    """The files of a folder. What is not there, or not asked for by GET, is refused in the form of every route."""
+    """The files of a folder. What is not there is `otherwise`'s; what is not asked for by GET is refused."""
 
-    def __init__(self, folder: Path) -> None:
-        self._files = StaticFiles(directory=folder)
+    def __init__(self, folder: Path, policy: str, otherwise: ASGIApp) -> None:
+        self._files = _Guarded(StaticFiles(directory=folder), policy)
+        self._otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._files(scope, receive, send)
         except HTTPException as error:
             if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
-                await NotFoundEndpoint()(scope, receive, send)
+                await self._otherwise(scope, receive, send)
                 return
             traceparent = accept_traceparent(headers_of(scope).get("traceparent"))
             refused = EdgeError(405, "method_not_allowed", f"{scope['method']} is not possible here.")
@@ -91,16 +97,16 @@ def _page(file: Path, policy: str = CONTENT_POLICY) -> Any:
     return _Guarded(serve, policy)
 
 
-def _pages(web: Path) -> list[BaseRoute]:
-    """The storefront, the mailbox and the API page."""
+def _pages(web: Path, otherwise: ASGIApp) -> dict[str, BaseRoute]:
+    """The storefront, the mailbox and the API page, by their paths."""
     swagger = Path(swagger_ui_bundle.swagger_ui_path)
-    return [
-        path_route("/", {"GET": _page(web / "storefront" / "index.html")}),
-        path_route("/mailbox", {"GET": _page(web / "console" / "mailbox.html")}),
-        path_route("/docs", {"GET": _page(web / "console" / "docs.html", DOCS_POLICY)}),
-        Mount("/static/swagger", _Guarded(_Files(swagger), DOCS_POLICY)),
-        Mount("/static", _Guarded(_Files(web), CONTENT_POLICY)),
-    ]
+    return {
+        "/": path_route("/", {"GET": _page(web / "storefront" / "index.html")}),
+        "/mailbox": path_route("/mailbox", {"GET": _page(web / "console" / "mailbox.html")}),
+        "/docs": path_route("/docs", {"GET": _page(web / "console" / "docs.html", DOCS_POLICY)}),
+        "/static/swagger": Mount("/static/swagger", _Files(swagger, DOCS_POLICY, otherwise)),
+        "/static": Mount("/static", _Files(web, CONTENT_POLICY, otherwise)),
+    }
 
 
 def _endpoints(
@@ -108,12 +114,18 @@ def _endpoints(
     services: Sequence[Service],
     own: Mapping[str, ASGIApp],
     endpoint: Callable[[AnyOperation, Entry], ASGIApp],
+    takeover: Takeover,
 ) -> Iterator[tuple[Entry, ASGIApp]]:
     """What answers for each entry of the document: the gateway itself, or a service's operation.
 
     Raises ValueError where the two do not fit: nobody may be let in, or kept out, but by the document.
     """
-    offered = {operation.name: operation for service in services for operation in service.implements if operation.route}
+    offered = {
+        operation.name: operation
+        for service in services
+        for operation in service.implements
+        if operation.route and takeover.claims(operation.route.path)
+    }
     for entry in entries(document):
         if entry.operation_id in own and not entry.needs_token:
             yield entry, own[entry.operation_id]
@@ -138,22 +150,28 @@ def gateway_app(
     checks: Mapping[str, Check],
     jwks: Mapping[str, Any],
     web: Path,
+    takeover: Takeover = EVERYTHING,
+    elsewhere: Elsewhere | None = None,
 ) -> Router:
     """The gateway's app. The document says what is where, who may ask for it, and how often; the pages stand beside it.
+    What `takeover` does not claim, and what is nowhere, goes to `elsewhere`, if there is such.
 
     Raises ValueError where the document is not of these services.
     """
+    document = takeover.restrict(document, GATEWAY)
+    otherwise = elsewhere or NotFoundEndpoint()
 
     def endpoint(operation: AnyOperation, entry: Entry) -> ASGIApp:
         return PublicEndpoint(Binding(operation), dispatcher, verifier, clock, log, needs_token=entry.needs_token)
 
     own: dict[str, ASGIApp] = {
         HEALTH: Health(),
-        READY: Ready(checks),
+        READY: Ready(checks, elsewhere.checks if elsewhere else None),
         DOCUMENT: _Bytes(in_json(document)),
         KEYS: _Bytes(wire.encode(dict(jwks))),
     }
     by_path: dict[str, dict[str, ASGIApp]] = {}
-    for entry, answers in _endpoints(document, services, own, endpoint):
+    for entry, answers in _endpoints(document, services, own, endpoint, takeover):
         by_path.setdefault(entry.path, {})[entry.method] = Throttled(answers, Bucket(entry.throttle, clock))
-    return router([*(path_route(path, by_method) for path, by_method in by_path.items()), *_pages(web)])
+    pages = [route for path, route in _pages(web, otherwise).items() if takeover.claims(path)]
+    return router([*(path_route(path, by_method) for path, by_method in by_path.items()), *pages], otherwise)

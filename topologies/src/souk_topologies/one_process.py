@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from souk_chassis.auth.keys import PublicKeys, SigningKey, jwks, load_or_create_keys
 from souk_chassis.auth.tokens import TokenVerifier
+from souk_chassis.http.elsewhere import open_elsewhere
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.tracing import start_tracing
 from souk_chassis.runtimes.asgi import Check, app
@@ -26,7 +27,8 @@ from souk_topologies.gateway import gateway_app
 from souk_topologies.places import DataDir
 from souk_topologies.server import DatabaseUrls
 from souk_topologies.settings import Settings, is_serialised
-from souk_topologies.shop import ISSUERS, SERVICES, SHOP, build_of, manifests, wiring
+from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, SHOP, build_of, manifests, wiring
+from souk_topologies.takeover import read_settled
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,9 @@ async def open_shop(premises: Premises, stack: AsyncExitStack) -> ASGIApp:
     public = jwks(premises.keys.values())
     verifier = TokenVerifier(PublicKeys.from_jwks(public))
     services = list(manifests().values())
+    document, log = api_document(services), Log(GATEWAY)
+    takeover = read_settled(environment, document)
+    elsewhere = await open_elsewhere(takeover, log, stack)
     return gateway_app(
-        api_document(services), services, dispatcher, verifier, CLOCK, Log("gateway"), asked, public, premises.web
+        document, services, dispatcher, verifier, CLOCK, log, asked, public, premises.web, takeover, elsewhere
     )

@@ -43,7 +43,7 @@ class ProcessConfig(msgspec.Struct, frozen=True):
     """What a process is told, in the variable `SOUK_PROCESS`. Each is told no more than it uses."""
 
     name: str
-    """A service, the gateway, or the whole shop."""
+    """A service, the gateway, the whole shop, or an application as `module:attribute`."""
     keeper: int
     keys: str
     web: str
@@ -135,12 +135,12 @@ def _groups(settings: Settings, stack: AsyncExitStack) -> list[_Group]:
 
 def _children(settings: Settings, urls: DatabaseUrls, groups: list[_Group], data: DataDir) -> list[_Child]:
     wired = wiring()
-    addresses = {group.label: group.url for group in groups if group.label in SERVICES}
+    addresses = {group.label: group.url for group in groups if group.label in (*SERVICES, *settings.applications)}
     workers = {group.label: group.url for group in groups if group.only_works}
     subscribers = {service for pairs in wired.subscriptions.values() for service, _ in pairs}
     children = []
     for group in groups:
-        holds = {GATEWAY: (), SHOP: SERVICES}.get(group.part, (group.part,))
+        holds = SERVICES if group.part == SHOP else tuple(name for name in SERVICES if name == group.part)
         config = ProcessConfig(
             group.part,
             os.getpid(),
@@ -151,7 +151,7 @@ def _children(settings: Settings, urls: DatabaseUrls, groups: list[_Group], data
             {service: urls.service[service] for service in holds},
             {service: urls.bus[service] for service in subscribers} if holds else {},
             group.size > 1,
-            {} if group.only_works or group.part in SERVICES else workers,
+            workers if group.part in (GATEWAY, SHOP) and not group.only_works else {},
         )
         children += [_Child(label, config, group) for label in group.labels]
     return children

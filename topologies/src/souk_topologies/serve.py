@@ -17,9 +17,11 @@ from souk_chassis.auth.keys import PublicKeys, load_key
 from souk_chassis.auth.tokens import CallTokens, TokenVerifier
 from souk_chassis.config import ConfigError
 from souk_chassis.http.client import HttpDispatcher
+from souk_chassis.http.elsewhere import open_elsewhere
+from souk_chassis.http.mount import open_app
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.tracing import start_tracing
-from souk_chassis.runtimes.asgi import Check
+from souk_chassis.runtimes.asgi import Check, app
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.runtimes.listening import Turnover
 from souk_chassis.runtimes.process import CLOCK, run, stop_event
@@ -34,6 +36,7 @@ from souk_topologies.one_process import Premises, open_shop
 from souk_topologies.processes import WIRING_VARIABLE, ProcessConfig
 from souk_topologies.server import DatabaseUrls
 from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, SHOP, build_of, manifests
+from souk_topologies.takeover import read_settled
 
 _PR_SET_PDEATHSIG = 1
 """prctl(2): the signal that this process gets when its parent ends."""
@@ -73,21 +76,36 @@ async def serve_gateway(config: ProcessConfig, listener: socket.socket, environm
         public = _jwks(keys)
         remote = HttpDispatcher(config.urls, CallTokens(load_key(keys / f"{GATEWAY}.pem")))
         stack.push_async_callback(remote.close)
-        asked = {name: config.urls[name] for name in SERVICES} | config.workers
+        asked = config.urls | config.workers
         services = {name: await _service_check(name, url, stack) for name, url in asked.items()}
         offered = list(manifests().values())
+        document, log = api_document(offered), Log(GATEWAY)
+        takeover = read_settled(environment, document)
         gateway = gateway_app(
-            api_document(offered),
+            document,
             offered,
             remote,
             TokenVerifier(PublicKeys.from_jwks(public)),
             CLOCK,
-            Log("gateway"),
+            log,
             services,
             public,
             Path(config.web),
+            takeover,
+            await open_elsewhere(takeover, log, stack, config.urls),
         )
         await serve_app(_shared(config, gateway), listener, stack)
+        await stopping.wait()
+
+
+async def serve_application(config: ProcessConfig, listener: socket.socket, environment: Mapping[str, str]) -> None:
+    """Serve an application that is no service of Souk's until SIGTERM. Raises ConfigError."""
+    stopping = stop_event()
+    async with AsyncExitStack() as stack:
+        log = Log(config.name)
+        stack.push_async_callback(start_tracing(environment, log))
+        mounted = await open_app(config.name, log, stack)
+        await serve_app(_shared(config, app([], {}, mounted)), listener, stack)
         await stopping.wait()
 
 
@@ -144,7 +162,9 @@ def main() -> None:
     config = msgspec.json.decode(environment.pop(WIRING_VARIABLE), type=ProcessConfig)
     listener = socket.socket(fileno=int(sys.argv[1]))
     _end_with(config.keeper)
-    serve = {GATEWAY: serve_gateway, SHOP: serve_shop}.get(config.name, serve_service)
+    serve = {GATEWAY: serve_gateway, SHOP: serve_shop, **dict.fromkeys(SERVICES, serve_service)}.get(
+        config.name, serve_application
+    )
     try:
         run(serve(config, listener, environment), config.name)
     except ConfigError as error:

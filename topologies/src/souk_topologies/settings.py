@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from souk_chassis.config import ConfigError
+from souk_chassis.http.takeover import Takeover, read_takeover
 from souk_topologies.shop import GATEWAY, SERVICES, SHOP
 
 DEFAULT_DATA_DIR = ".souk"
@@ -69,16 +70,27 @@ class Settings:
 
     @property
     def has_sample(self) -> bool:
-        """Whether it gets the sample catalogue: not on a server of one's own, nor where each product is a function's
-        answer and 2,000 of them take minutes."""
-        return self.sample and self.database_url is None and self.topology is not Topology.AWS_LOCAL
+        """Whether it gets the sample catalogue: not on a server of one's own, nor beside another application, which may
+        have products of its own, nor where each product is a function's answer and 2,000 of them take minutes."""
+        has_own = self.database_url is not None or self.takeover.is_needed
+        return self.sample and not has_own and self.topology is not Topology.AWS_LOCAL
 
     @property
     def parts(self) -> tuple[str, ...]:
         """What has processes of its own, the one that has the shop's address last. Functions have none."""
         if self.topology is Topology.AWS_LOCAL:
             return ()
-        return (SHOP,) if self.topology is Topology.PROCESS else (*SERVICES, GATEWAY)
+        return (SHOP,) if self.topology is Topology.PROCESS else (*SERVICES, *self.applications, GATEWAY)
+
+    @property
+    def takeover(self) -> Takeover:
+        """`SOUK_LEGACY_URL`, `SOUK_TAKEN_OVER` and `SOUK_APPS`. Raises ConfigError."""
+        return read_takeover(self.environment)
+
+    @property
+    def applications(self) -> tuple[str, ...]:
+        """Applications that are no services of Souk's, by `module:attribute`. Raises ConfigError."""
+        return tuple(dict.fromkeys(target for target in self.takeover.apps.values() if "://" not in target))
 
     @property
     def is_kept(self) -> bool:

@@ -13,7 +13,7 @@ from souk_topologies.cost import Assumptions, CostError, read_assumptions
 from souk_topologies.cost.assumptions import told
 from souk_topologies.cost.report import assumptions_as_text
 from souk_topologies.cost.saga import read_saga
-from souk_topologies.shop import SERVICES, manifests
+from souk_topologies.shop import manifests
 
 DOCS = Path(__file__).parents[3] / "docs"
 Write = Callable[[str], Path]
@@ -90,10 +90,10 @@ def test_a_wrong_file_is_refused(text: str, said: str, write: Write) -> None:
         read_assumptions(write(text))
 
 
-def test_the_saga_is_that_of_the_manifests() -> None:
+def test_the_saga_is_that_of_the_manifests(shipped: tuple[str, ...]) -> None:
     services = list(manifests().values())
     saga = read_saga(services, Assumptions().events_per_order)
-    assert saga.services == SERVICES
+    assert saga.services == shipped
     assert saga.queues == sum(len(service.consumes) for service in services)
     assert {(each.event, each.by) for each in saga.heard} == {
         (event.__name__, service.name)
@@ -126,7 +126,7 @@ def test_an_event_that_nobody_publishes() -> None:
         read_saga(list(manifests().values()), {"OrderEaten": Decimal(1)})
 
 
-def test_work_is_measured_for_services_that_exist() -> None:
-    known = {*SERVICES, "gateway", "postgresql"}
+def test_work_is_measured_for_services_that_exist(shipped: tuple[str, ...]) -> None:
+    known = {*shipped, "gateway", "postgresql"}
     assert Assumptions().order_cpu_us.keys() == known
     assert Assumptions().read_cpu_us.keys() | Assumptions().sign_in_cpu_us.keys() <= known

@@ -122,7 +122,7 @@ class Connection:
         if answer.length != 0 and not answer.chunked:
             raise http.client.IncompleteRead(body, answer.length)
         headers = {name.lower(): value for name, value in answer.getheaders()}
-        return HttpResponse(answer.status, headers, body), not answer.will_close
+        return HttpResponse(answer.status, headers, body, answer.getheaders()), not answer.will_close
 
 
 class Connections:

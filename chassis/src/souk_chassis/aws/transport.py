@@ -4,7 +4,7 @@ whole start may. A call costs a thread for its time; `MAX_CALLS` bounds them."""
 import asyncio
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -46,6 +46,8 @@ class HttpResponse(msgspec.Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
+    all_headers: Sequence[tuple[str, str]] = ()
+    """The headers as they came, one that is repeated as often."""
 
 
 class Transport(Protocol):

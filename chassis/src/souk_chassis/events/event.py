@@ -23,7 +23,11 @@ T = TypeVar("T")
 
 
 class Event(wire.Lenient, frozen=True, kw_only=True):
-    """Base of the data of all events. A change that a consumer can't read gets a new `version`."""
+    """Base of the data of all events.
+
+    A change that a consumer can't read is a new class with the next `version`, named for it: `OrderCreatedV2`. Both are
+    published and heard until no consumer of the old one is left (docs/how-to/change-a-contract.md).
+    """
 
     version: ClassVar[int] = 1
 
@@ -34,8 +38,8 @@ class Event(wire.Lenient, frozen=True, kw_only=True):
 
     @classmethod
     def type_name(cls) -> str:
-        """The CloudEvents type, such as `souk.OrderCreated.v1`."""
-        return f"souk.{cls.__name__}.v{cls.version}"
+        """The CloudEvents type, such as `souk.OrderCreated.v1`; `souk.OrderCreated.v2` for a class `OrderCreatedV2`."""
+        return f"souk.{cls.__name__.removesuffix(f'V{cls.version}')}.v{cls.version}"
 
     @classmethod
     def topic(cls) -> str:
@@ -44,11 +48,16 @@ class Event(wire.Lenient, frozen=True, kw_only=True):
 
 
 def topic_of(type_name: str) -> str:
-    """The topic of a type such as `souk.OrderCreated.v1`: `order-created`. Raises ValueError for any other form."""
-    parts = type_name.split(".")
-    if len(parts) != 3 or not re.fullmatch(r"\w+", parts[1]):
+    """The topic of a type such as `souk.OrderCreated.v1`: `order-created`, and of its next version `order-created-v2`.
+    Raises ValueError for any other form.
+
+    Each version has its own: who hears both has a queue for each, and who hears one is given no other.
+    """
+    parts = re.fullmatch(r"\w+\.(\w+)\.v([1-9]\d*)", type_name)
+    if parts is None:
         raise ValueError(f"No type of an event: {type_name!r}")
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", parts[1]).lower()
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", parts[1]).lower()
+    return name if parts[2] == "1" else f"{name}-v{parts[2]}"
 
 
 MAX_EVENTS = 128

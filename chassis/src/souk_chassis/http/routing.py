@@ -17,6 +17,8 @@ class Entry(NamedTuple):
     path: str
     needs_token: bool
     throttle: Throttle
+    tag: str = ""
+    """The service whose operation it is, or the gateway."""
 
 
 def entries(document: Mapping[str, Any]) -> list[Entry]:
@@ -28,9 +30,11 @@ def entries(document: Mapping[str, Any]) -> list[Entry]:
             path,
             _needs_token(described.get("security", document.get("security", ()))),
             _throttle(described.get(THROTTLE) or document[THROTTLE]),
+            next(iter(described.get("tags", ())), ""),
         )
         for path, methods in document["paths"].items()
         for method, described in methods.items()
+        if not method.startswith("x-")
     ]
     return sorted(found, key=lambda entry: ("{" in entry.path, entry.path))
 

@@ -115,6 +115,13 @@ class Breaker:
             if (window.failed or window.slow) and self._too_bad():
                 self._open()
 
+    def blame(self) -> None:
+        """Count a failure that showed only after its attempt was settled: an answer that broke off in its midst."""
+        if self._closed:
+            self._window.record(self._clock.monotonic(), failed=True, slow=False)
+            if self._too_bad():
+                self._open()
+
     def _settle_probe(self, verdict: Verdict, slow: bool) -> None:
         if verdict is SILENT:
             self._generation += 1

@@ -71,6 +71,11 @@ class Pipeline:
             self._counters.fell_back += 1
             return fallback(error)
 
+    def blame(self) -> None:
+        """Count a failure of the dependency that showed only after a call had its answer: one that broke off."""
+        self._counters.failed += 1
+        self._breaker.blame()
+
     def snapshot(self) -> PipelineSnapshot:
         """State and counters now."""
         breaker, counters, window = self._breaker, self._counters, self._breaker.window

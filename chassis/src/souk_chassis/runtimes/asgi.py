@@ -28,15 +28,16 @@ CHECK_TIMEOUT_S = 3.0
 JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 
 
-class Readiness(msgspec.Struct, frozen=True):
-    """The body of `/ready`. `missing` says by name what is away, and why."""
+class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body of `/ready`. `missing` says by name what is away, and why; `degraded` what is away and not needed."""
 
     status: str
     missing: dict[str, str]
+    degraded: dict[str, str] = {}
 
 
-async def readiness(checks: Mapping[str, Check]) -> Readiness:
-    """Ask all checks at once."""
+async def readiness(checks: Mapping[str, Check], beside: Mapping[str, Check] | None = None) -> Readiness:
+    """Ask all checks at once. What `beside` finds away makes nothing unready."""
 
     async def ask(check: Check) -> str | None:
         try:
@@ -50,9 +51,12 @@ async def readiness(checks: Mapping[str, Check]) -> Readiness:
             return f"{type(error).__name__}: {error}"
         return None
 
-    answers = await asyncio.gather(*(ask(check) for check in checks.values()))
-    missing = {name: answer for name, answer in zip(checks, answers, strict=True) if answer is not None}
-    return Readiness("unready" if missing else "ready", missing)
+    async def ask_all(asked: Mapping[str, Check]) -> dict[str, str]:
+        answers = await asyncio.gather(*(ask(check) for check in asked.values()))
+        return {name: answer for name, answer in zip(asked, answers, strict=True) if answer is not None}
+
+    missing, degraded = await asyncio.gather(ask_all(checks), ask_all(beside or {}))
+    return Readiness("unready" if missing else "ready", missing, degraded)
 
 
 class Health:
@@ -63,13 +67,14 @@ class Health:
 
 
 class Ready:
-    """`/ready`: all that it needs is there."""
+    """`/ready`: all that it needs is there. `beside` is shown only."""
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
+    def __init__(self, checks: Mapping[str, Check], beside: Mapping[str, Check] | None = None) -> None:
         self._checks = checks
+        self._beside = beside
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        answer = await readiness(self._checks)
+        answer = await readiness(self._checks, self._beside)
         await respond(send, 503 if answer.missing else 200, JSON, wire.encode(answer))
 
 
@@ -122,8 +127,8 @@ def internal_route(
 class _Paths(Router):
     """A router that finds a path without parameters by one look, and not by trying one pattern after another."""
 
-    def __init__(self, routes: Sequence[BaseRoute]) -> None:
-        super().__init__(routes, redirect_slashes=False, default=NotFoundEndpoint())
+    def __init__(self, routes: Sequence[BaseRoute], otherwise: ASGIApp) -> None:
+        super().__init__(routes, redirect_slashes=False, default=otherwise)
         self._fixed = {r.path: r.app for r in routes if isinstance(r, Route) and not r.param_convertors}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,11 +137,12 @@ class _Paths(Router):
         await (endpoint or super().__call__)(scope, receive, send)
 
 
-def router(routes: Sequence[BaseRoute]) -> Router:
-    """An app of these routes. A bare router: each endpoint handles its own failures."""
-    return _Paths(routes)
+def router(routes: Sequence[BaseRoute], otherwise: ASGIApp | None = None) -> Router:
+    """An app of these routes, and `otherwise` for the rest. A bare router: each endpoint handles its own failures."""
+    return _Paths(routes, otherwise or NotFoundEndpoint())
 
 
-def app(routes: Sequence[BaseRoute], checks: Mapping[str, Check]) -> Router:
+def app(routes: Sequence[BaseRoute], checks: Mapping[str, Check], otherwise: ASGIApp | None = None) -> Router:
     """An app of these routes, with `/health` and `/ready`."""
-    return router([path_route("/health", {"GET": Health()}), path_route("/ready", {"GET": Ready(checks)}), *routes])
+    own = [path_route("/health", {"GET": Health()}), path_route("/ready", {"GET": Ready(checks)})]
+    return router([*own, *routes], otherwise)

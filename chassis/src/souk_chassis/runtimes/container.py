@@ -1,17 +1,19 @@
 """The container runtime: `python -m souk_chassis.runtimes.container`, one process that its environment describes.
 
-`SOUK_PART` says what it is: a service, which serves, works on its queues, or both; the gateway; or what makes databases
-and roles and ends. It stops gracefully on SIGTERM. Exit status 2, with one sentence: a setting that can't be.
+`SOUK_PART` says what it is: a service, which serves, works on its queues, or both; the gateway; an application of one's
+own; or what makes databases and roles and ends. It stops gracefully on SIGTERM. Exit status 2, with one sentence: a
+setting that can't be.
 """
 
+import asyncio
 import os
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from importlib import import_module
 from typing import Any, Literal
 
 import msgspec
+from starlette.types import ASGIApp
 
 from souk_chassis.auth.tokens import CallTokens
 from souk_chassis.config import ConfigError, read_config
@@ -41,11 +43,13 @@ FAILED = 1
 """Exit status for what a repeat may mend: a server that is away."""
 GATEWAY = "gateway"
 
+Build = Callable[[Mapping[str, str], AsyncExitStack], Awaitable[ASGIApp]]
+
 
 class PartConfig(msgspec.Struct, frozen=True):
     """Settings: `SOUK_PART`."""
 
-    part: Literal["service", "gateway", "provision"] = "service"
+    part: Literal["service", "gateway", "app", "provision"] = "service"
 
 
 async def serve_service(told: Told, environment: Mapping[str, str]) -> None:
@@ -54,12 +58,13 @@ async def serve_service(told: Told, environment: Mapping[str, str]) -> None:
     Ready is it when its own database answers: the others' being away keeps no customer from it. Raises ConfigError.
     """
     switches, port = read_switches(environment), read_port(environment)
-    await await_database(told.database_url)
-    stopping = stop_event()
+    stopping, log = stop_event(), Log(told.service.label)
+    if not await _came(await_database(told.database_url, log), stopping):
+        return
     async with AsyncExitStack() as stack:
         listener = listen(ANYWHERE, port)
         stack.callback(listener.close)
-        stack.push_async_callback(start_tracing(environment, Log(told.service.label)))
+        stack.push_async_callback(start_tracing(environment, log))
         region, tokens = open_region(told, environment, stack), CallTokens(told.key)
         instance = await _build(told, environment, region, stack)
         remote = HttpDispatcher(told.urls, tokens)
@@ -74,6 +79,19 @@ async def serve_service(told: Told, environment: Mapping[str, str]) -> None:
             region.take_in(instance, stack)
         await serve_app(app, listener, stack)
         await stopping.wait()
+
+
+async def _came(waiting: Coroutine[Any, Any, None], stopping: asyncio.Event) -> bool:
+    """Whether what is waited for came before the process was to stop. The first process of a container has to listen
+    to SIGTERM itself: the kernel does not end it."""
+    awaited, stopped = asyncio.create_task(waiting), asyncio.create_task(stopping.wait())
+    await asyncio.wait({awaited, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not awaited.done():
+        awaited.cancel()
+        return False
+    awaited.result()
+    return True
 
 
 async def _build(told: Told, environment: Mapping[str, str], region: Region | None, stack: AsyncExitStack) -> Instance:
@@ -91,16 +109,15 @@ async def _bus(told: Told, region: Region | None, stack: AsyncExitStack) -> Bus:
     return Subscriptions(told.subscriptions, targets)
 
 
-async def serve_gateway(environment: Mapping[str, str]) -> None:
-    """Serve the gateway until SIGTERM. Raises ConfigError."""
-    gateway = import_module("souk_chassis.runtimes.container_gateway")  # here: no service's container needs it
+async def serve_built(build: Build, environment: Mapping[str, str], label: str) -> None:
+    """Serve what `build` makes until SIGTERM: the gateway, or an existing application. Raises ConfigError."""
     port = read_port(environment)
     stopping = stop_event()
     async with AsyncExitStack() as stack:
         listener = listen(ANYWHERE, port)
         stack.callback(listener.close)
-        stack.push_async_callback(start_tracing(environment, Log(GATEWAY)))
-        await serve_app(gateway.build_gateway(environment, stack), listener, stack)
+        stack.push_async_callback(start_tracing(environment, Log(label)))
+        await serve_app(await build(environment, stack), listener, stack)
         await stopping.wait()
 
 
@@ -110,7 +127,13 @@ def _of_part(environment: Mapping[str, str]) -> tuple[Coroutine[Any, Any, None],
     if part == "provision":
         return make_databases(environment), part
     if part == "gateway":
-        return serve_gateway(environment), GATEWAY
+        from souk_chassis.runtimes.container_gateway import build_gateway  # here: no service's container needs it
+
+        return serve_built(build_gateway, environment, GATEWAY), GATEWAY
+    if part == "app":
+        from souk_chassis.runtimes.container_app import build_app  # as above
+
+        return serve_built(build_app, environment, part), part
     told = read_told(environment)
     return serve_service(told, environment), told.service.label
 

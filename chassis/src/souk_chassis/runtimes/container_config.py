@@ -1,5 +1,6 @@
 """What a service's container is told by its environment. A value that can't be is named in one sentence."""
 
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
@@ -12,6 +13,7 @@ from souk_chassis.config import ConfigError, read_config, read_json
 from souk_chassis.manifest import Service
 
 DEFAULT_PORT = 8080
+_TOPICS = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:")
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -23,7 +25,7 @@ class Address(msgspec.Struct, frozen=True):
 class Store(msgspec.Struct, frozen=True):
     """Settings: `DATABASE_URL`, the service's own database."""
 
-    database_url: Annotated[str, msgspec.Meta(pattern=r"^postgres(ql)?://.")]
+    database_url: str
 
 
 class ServiceConfig(msgspec.Struct, frozen=True):
@@ -41,7 +43,7 @@ class ServiceConfig(msgspec.Struct, frozen=True):
     """Where the services are that it calls: a service's name to its base URL."""
     functions: str = "{}"
     """The same of those on Lambda: a service's name to the function's."""
-    topics: Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:")] = ""
+    topics: str = ""
     """What the ARN of every topic begins with, where the bus is SNS and SQS."""
     bus_urls: str = ""
     """The databases of the services that hear this one, as the bus, where the bus is PostgreSQL."""
@@ -80,7 +82,7 @@ def read_told(environment: Mapping[str, str]) -> Told:
         service,
         _key(config, service),
         _keys(config),
-        read_config(Store, environment, prefix="").database_url,
+        _database_url(environment),
         read_json("SOUK_CALLERS", config.callers, dict[str, list[str]]),
         read_json("SOUK_URLS", config.urls, dict[str, str]),
         read_json("SOUK_FUNCTIONS", config.functions, dict[str, str]),
@@ -98,11 +100,18 @@ def _module(name: str) -> ModuleType:
         module = import_module(name)
     except ModuleNotFoundError as error:
         raise ConfigError(f"SOUK_BOOTSTRAP: there is no module {error.name}") from None
-    except ValueError:
+    except (TypeError, ValueError):
         raise ConfigError(f"SOUK_BOOTSTRAP: {name!r} names no module") from None
     if not callable(getattr(module, "build", None)) or not isinstance(getattr(module, "service", None), Service):
         raise ConfigError(f"SOUK_BOOTSTRAP: {name} builds no service")
     return module
+
+
+def _database_url(environment: Mapping[str, str]) -> str:
+    url = read_config(Store, environment, prefix="").database_url
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise ConfigError("DATABASE_URL must begin with postgresql://")
+    return url
 
 
 def _key(config: ServiceConfig, service: Service) -> SigningKey:
@@ -139,6 +148,8 @@ def _check_ways(told: Told) -> None:
 
 
 def _check_bus(config: ServiceConfig, told: Told) -> None:
+    if config.topics and not _TOPICS.match(config.topics):
+        raise ConfigError("SOUK_TOPICS is not as arn:aws:sns:eu-west-1:123456789012: what topics' ARNs begin with")
     if config.topics and config.bus_urls:
         raise ConfigError("SOUK_TOPICS and SOUK_BUS_URLS are both set: the bus is SNS, or it is PostgreSQL")
     if not config.topics and not config.bus_urls and (told.service.publishes or told.service.consumes):

@@ -20,5 +20,10 @@ def is_healthy(port: int) -> bool:
         connection.close()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Ask on the port that this container listens on."""
     sys.exit(not is_healthy(int(os.environ.get("PORT") or "8080")))
+
+
+if __name__ == "__main__":
+    main()

@@ -125,9 +125,12 @@ class Sandbox:
         from pathlib import Path  # here: it takes 3 ms, and no other function needs it
 
         from souk_chassis.aws.functions import Functions
-        from souk_chassis.runtimes.lambda_edge import Edge, GatewayFunction, asking
+        from souk_chassis.http.takeover import read_takeover
+        from souk_chassis.runtimes.edge import Edge
+        from souk_chassis.runtimes.lambda_edge import GatewayFunction, asking
 
-        edge = Edge(Path(self._environment["LAMBDA_TASK_ROOT"]), self._config.jwks.encode())
+        takeover = read_takeover(self._environment)
+        edge = Edge(Path(self._environment["LAMBDA_TASK_ROOT"]), self._config.jwks.encode(), takeover)
         functions, urls = self._table(self._config.functions), self._table(self._config.urls)
         invoke, log = Functions(aws), Log("gateway")
         asked = {name: asking(invoke, function, log) for name, function in functions.items()}
@@ -136,7 +139,11 @@ class Sandbox:
 
             transport = http_transport()
             asked |= {name: asking_url(transport, url) for name, url in urls.items()}
-        return GatewayFunction(edge, asked, log)
+        if takeover.legacy_url is None:
+            return GatewayFunction(edge, asked, log)
+        from souk_chassis.runtimes.lambda_legacy import LegacyFunction
+
+        return GatewayFunction(edge, asked, log, LegacyFunction(takeover.legacy_url, log))
 
     async def _service(self, aws: "AwsClient") -> Work:
         """Build the service, and the part of it that this function is."""

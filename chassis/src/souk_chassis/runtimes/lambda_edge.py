@@ -1,12 +1,8 @@
 """What stands before the services on AWS beside API Gateway: the authorizer, and the routes that are no service's."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
-from typing import Any
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from souk_chassis import wire
 from souk_chassis.auth.tokens import TokenVerifier
@@ -14,17 +10,17 @@ from souk_chassis.aws.errors import RequestRefusedError
 from souk_chassis.aws.functions import Functions
 from souk_chassis.errors import SoukError
 from souk_chassis.http.exchange import Answer, caller_of, failed
-from souk_chassis.http.problem import EdgeError, render
 from souk_chassis.observability.logs import Log
-from souk_chassis.observability.trace import accept_traceparent, new_traceparent
+from souk_chassis.observability.trace import accept_traceparent
 from souk_chassis.resilience import Deadline
+from souk_chassis.runtimes.edge import READING, Edge
 from souk_chassis.runtimes.lambda_http import Incoming, as_proxy_answer, read_event
+
+if TYPE_CHECKING:  # whoever is given one has it imported
+    from souk_chassis.runtimes.lambda_legacy import LegacyFunction
 
 READY_TIMEOUT_S = 5.0
 """How long a service's function may take to say whether it is ready, in seconds."""
-FILES = "/static/"
-"""How the paths of the pages' files begin: none of them is ever written."""
-_READING = frozenset({"GET", "HEAD"})
 READY = b'{"souk":"ready"}'
 """What a service's function is asked so."""
 
@@ -50,58 +46,29 @@ class Authorizer:
         return {"isAuthorized": True, "context": {name: fact for name, fact in facts.items() if fact is not None}}
 
 
-class Page(msgspec.Struct, frozen=True):
-    """A file that is served as it is, with its headers."""
-
-    file: str
-    headers: dict[str, str]
-
-
-class Edge:
-    """What is no service's: health, the document, the public keys, pages, and everything that is not there."""
-
-    def __init__(self, folder: Path, jwks: bytes) -> None:
-        """Reads from the function's folder `openapi.json`, and `pages.json`: pages by path."""
-        document = (folder / "openapi.json").read_bytes()
-        self.fixed = {"/health": b'{"status":"ok"}', "/openapi.json": document, "/.well-known/jwks.json": jwks}
-        self.pages = wire.decode((folder / "pages.json").read_bytes(), dict[str, Page])
-        self._folder = folder
-        paths = msgspec.json.decode(document)["paths"]
-        self._allowed = [(re.compile(_pattern(path)), [method.upper() for method in paths[path]]) for path in paths]
-
-    def read(self, page: Page) -> bytes:
-        """A page's content."""
-        return (self._folder / page.file).read_bytes()
-
-    def refuse(self, path: str, method: str) -> Answer:
-        """What answers where no route fits: 405 where another method would, else 404."""
-        is_file = path.startswith(FILES) and method not in _READING
-        methods = ["GET", "HEAD"] if is_file or path in self.pages or path in {*self.fixed, "/ready"} else []
-        methods += [method for pattern, found in self._allowed if pattern.fullmatch(path) for method in found]
-        if not methods:
-            raise EdgeError(404, "no_such_route", "There is nothing here.")
-        error = EdgeError(405, "method_not_allowed", f"{method} is not possible here.")
-        status, headers, body = render(error, new_traceparent())
-        return status, [*headers, (b"allow", ", ".join(sorted(set(methods))).encode())], body
-
-
 Asking = Callable[[float], Awaitable[str | None]]
 """Asks a service, for so many seconds, whether it is ready. Returns what it misses, or why it can't be asked."""
 
 
 class GatewayFunction:
-    """Answers what API Gateway routes to no service. `services` has by name how each is asked whether it is ready."""
+    """Answers what API Gateway routes to no service. `services` has by name how each is asked whether it is ready;
+    `legacy` gets what is nowhere."""
 
-    def __init__(self, edge: Edge, services: Mapping[str, Asking], log: Log) -> None:
+    def __init__(
+        self, edge: Edge, services: Mapping[str, Asking], log: Log, legacy: "LegacyFunction | None" = None
+    ) -> None:
         self._edge = edge
         self._services = services
         self._log = log
+        self._legacy = legacy
 
     async def __call__(self, event: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
         """The answer to a proxy event."""
         incoming = read_event(event)
+        if self._legacy is not None and self._edge.knows_nothing_of(incoming.path, incoming.method):
+            return await self._legacy(incoming, deadline)
         page = self._edge.pages.get(incoming.path)
-        readable = incoming.method in _READING
+        readable = incoming.method in READING
         try:
             if page is not None and readable:
                 headers = [(name.encode(), value.encode()) for name, value in page.headers.items()]
@@ -121,7 +88,10 @@ class GatewayFunction:
             return 200, headers, self._edge.fixed[incoming.path]
         if readable and incoming.path == "/ready":
             missing = await self._missing(deadline.tighten(READY_TIMEOUT_S).remaining_s)
-            body = wire.encode({"status": "unready" if missing else "ready", "missing": missing})
+            answer: dict[str, Any] = {"status": "unready" if missing else "ready", "missing": missing}
+            if self._legacy is not None and (trouble := self._legacy.trouble):
+                answer["degraded"] = {"legacy": trouble}
+            body = wire.encode(answer)
             return 503 if missing else 200, headers, body
         return self._edge.refuse(incoming.path, incoming.method)
 
@@ -148,7 +118,3 @@ def asking(functions: Functions, function: str, log: Log) -> Asking:
         return "it broke off" if invoked.function_error else answer.get("missing")
 
     return ask
-
-
-def _pattern(path: str) -> str:
-    return "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{\w+\})", path))

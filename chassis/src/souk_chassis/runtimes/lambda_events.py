@@ -294,7 +294,7 @@ class _Batch:
 
 
 def _check_type(json: str, event: type[Event]) -> None:
-    """All versions of an event have one topic. Raises msgspec.ValidationError for one that is not known here."""
+    """A queue brings one type. Raises msgspec.ValidationError for any other."""
     given, _ = type_and_subject(json)
     if given and given != event.type_name():
         raise msgspec.ValidationError(f"{given} came, and only {event.type_name()} is known here")

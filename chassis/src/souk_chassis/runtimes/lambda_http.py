@@ -47,17 +47,17 @@ class Incoming(msgspec.Struct, frozen=True):
     authorizer: Mapping[str, Any]
     event: Event
 
-    def body(self) -> bytes:
-        """The body. Raises EdgeError 413 for one over `MAX_BODY`, 400 for one that is not as its event says."""
+    def body(self, limit: int = MAX_BODY) -> bytes:
+        """The body. Raises EdgeError 413 for one over `limit` bytes, 400 for one that is not as its event says."""
         text: str = self.event.get("body") or ""
-        too_large = EdgeError(413, "too_large", f"The body is larger than {MAX_BODY} bytes.")
-        if len(text) > 2 * MAX_BODY:
+        too_large = EdgeError(413, "too_large", f"The body is larger than {limit} bytes.")
+        if len(text) > 2 * limit:
             raise too_large
         try:
             body = base64.b64decode(text, validate=True) if self.event.get("isBase64Encoded") else text.encode()
         except ValueError:  # base64 that is none, and surrogates
             raise EdgeError(400, "malformed_json", "The body is not encoded as it should be.") from None
-        if len(body) > MAX_BODY:
+        if len(body) > limit:
             raise too_large
         return body
 

@@ -15,6 +15,7 @@ from souk_chassis.events.event import Delivery, Event, traceparent_of, unpack
 from souk_chassis.manifest import Consumer
 from souk_chassis.observability.spans import recorder
 from souk_chassis.runtimes.instance import Instance, Round
+from souk_chassis.runtimes.pacing import PACE_EVENTS, PACE_MESSAGES, next_round, pace
 from souk_chassis.storage.messages import count_events
 from souk_chassis.storage.ports import COLLISION, Bus, UnpublishableError, Waiting
 
@@ -38,14 +39,6 @@ CALLS_TIMEOUT_S = 30.0
 """How long the calls of a handler or of a background round may take together."""
 STOP_GRACE_S = 10.0
 """How long batches that were taken may take to end when a worker stops."""
-PACE_S = 0.02
-PACE_LOADED_S = 0.1
-"""A loop begins a round at most every 20 ms, and the more it found the later, up to 100 ms, unless its batches are
-full: under load a round then has more to do, and each costs some six round trips to PostgreSQL whatever it does. Alone,
-an event waits for nothing."""
-PACE_MESSAGES = 4
-PACE_EVENTS = 64
-"""Messages for the relay, and events for a consumer, that one round is well worth."""
 LEASE_S = 6.0
 """How long leased events stay hidden. A worker prolongs its lease while it asks."""
 
@@ -130,7 +123,7 @@ class Worker:
             moved = await self._guarded(self.relay_once(), "relay failed", RELAY_FAULT_PAUSE_S)
             if moved is not None and moved < RELAY_BATCH:
                 pace_s = pace(moved, PACE_MESSAGES)
-                await self._rest(_next_round(began_s, pace_s, database.wait_published(POLL_S)))
+                await self._rest(next_round(began_s, pace_s, database.wait_published(POLL_S)))
 
     async def _consume_loop(self, hearing: Hearing) -> None:
         while not self._stopping.is_set():
@@ -165,7 +158,7 @@ class Worker:
 
     async def _until_received(self, hearing: Hearing, began_s: float, found: int) -> None:
         pace_s = max(hearing.consumer.pace_s, pace(found, PACE_EVENTS))
-        await _next_round(began_s, pace_s, self._instance.database.wait_received(hearing.queue, POLL_S))
+        await next_round(began_s, pace_s, self._instance.database.wait_received(hearing.queue, POLL_S))
 
     async def _rest(self, wake_up: Awaitable[object]) -> None:
         """Wait for something to do. Who rests holds nothing, and may be stopped at once."""
@@ -379,20 +372,6 @@ class Worker:
         instance = self._instance
         call = internal_call(instance.clock, CALLS_TIMEOUT_S, instance.manifest.name, traceparent)
         return instance.context(self._way_out, call)
-
-
-def pace(found: int, enough: int) -> float:
-    """How long after its begin a round that found so much is followed by the next, in seconds: `enough` is well worth a
-    round."""
-    return PACE_S + (PACE_LOADED_S - PACE_S) * min(1.0, found / enough)
-
-
-async def _next_round(began_s: float, pace_s: float, wake_up: Awaitable[None]) -> None:
-    """Return when there is something to do, and not before the loop's pace allows."""
-    await wake_up
-    early_s = began_s + pace_s - time.monotonic()
-    if early_s > 0:
-        await asyncio.sleep(early_s)
 
 
 async def _finish(tasks: Iterable[asyncio.Task[None]], ends_s: float) -> None:

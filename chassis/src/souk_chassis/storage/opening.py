@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from souk_chassis.clock import Clock
+from souk_chassis.observability.logs import Log
 from souk_chassis.storage.migrations import migrate, read_migrations
 from souk_chassis.storage.postgres import POOL_SIZE, open_pool
 
@@ -26,19 +27,22 @@ class DatabaseAwayError(RuntimeError):
     """The database did not come. The message says what it answered last, and no password."""
 
 
-async def await_database(url: str, within_s: float = AWAITED_S) -> None:
+async def await_database(url: str, log: Log, within_s: float = AWAITED_S) -> None:
     """Return when the database takes connections. Raises DatabaseAwayError after `within_s`; ValueError for what is no
     URL of a database."""
-    ends_s = time.monotonic() + within_s
+    ends_s, is_told = time.monotonic() + within_s, False
     while True:
         try:
             connection = await asyncpg.connect(url, timeout=_CONNECT_TIMEOUT_S)
         except _AWAY as error:
             if isinstance(error, ValueError):  # asyncpg's own word for a URL that can't be
                 raise
+            said = " ".join(str(error).split()) or type(error).__name__
             if time.monotonic() >= ends_s:
-                told = " ".join(str(error).split()) or type(error).__name__
-                raise DatabaseAwayError(f"the database can't be reached: {told}") from error
+                raise DatabaseAwayError(f"the database can't be reached: {said}") from error
+            if not is_told:
+                log.warning("the database is awaited", detail=said)
+                is_told = True
             await asyncio.sleep(LOOK_EVERY_S)
         else:
             await connection.close()

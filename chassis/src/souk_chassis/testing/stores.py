@@ -20,7 +20,7 @@ from souk_chassis import wire
 from souk_chassis.context import unit_is_open
 from souk_chassis.errors import SoukError, unavailable
 from souk_chassis.events.event import MAX_EVENTS, Envelope, Stored, unpack
-from souk_chassis.storage.ports import Database, Subscriptions, Target
+from souk_chassis.storage.ports import Database, Subscriptions, Target, UnpublishableError, outbox_queue
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.queues import OTHER_QUEUE, PROMPT_S, QUEUE, Noted, QueueContract, notes_of, take
@@ -150,6 +150,31 @@ class StoreContract(QueueContract):
         assert notes_of([*early, *await take(store)]) == ["a", "b"]
         assert notes_of(await take(store, OTHER_QUEUE)) == ["a", "b"]
 
+    async def test_what_can_never_be_published_is_put_aside(self, store: Database[Any]) -> None:
+        """It would else hold up the outbox for ever."""
+        await publish(store, "a", "bad", "b")
+        topic = Topic("bad")
+        with pytest.raises(UnpublishableError) as caught:
+            await store.relay(topic, 100)
+        assert [each.event_id for each in caught.value.messages] == [topic.refused[0].event_id]
+        assert sorted(topic.notes) == ["a", "b"]
+        assert await store.outbox_size() == 0
+        [letter] = await store.dead_letters(10)
+        assert letter.queue.endswith(outbox_queue(""))
+        assert letter.event_id == topic.refused[0].event_id
+        assert "no topic" in letter.reason
+        assert await store.relay(topic, 100) == 0
+
+    async def test_what_a_bus_does_not_take_stays(self, store: Database[Any]) -> None:
+        await publish(store, "a")
+        topic = Topic("bad")
+        topic.failure = unavailable("aws_unavailable", "It is away.")
+        with pytest.raises(SoukError):
+            await store.relay(topic, 100)
+        topic.failure = None
+        assert await store.relay(topic, 100) == 1
+        assert topic.notes == ["a"]
+
     async def test_relays_at_once_double_nothing(self, store: Database[Any]) -> None:
         notes = [f"n{number}" for number in range(20)]
         await publish(store, *notes)
@@ -176,6 +201,29 @@ class StoreContract(QueueContract):
                 unit.publish(Noted(note="a"), TRACEPARENT)
                 raise ZeroDivisionError
         assert await _slept(store, 0.05)
+
+
+class Topic:
+    """A bus elsewhere, which never takes the event with a certain note."""
+
+    def __init__(self, never: str) -> None:
+        self.never = never
+        self.notes: list[str] = []
+        self.refused: list[Stored] = []
+        self.failure: Exception | None = None
+
+    async def publish(self, messages: Sequence[Stored]) -> None:
+        """See `souk_chassis.storage.ports.Bus`."""
+        if self.failure is not None:
+            raise self.failure
+        for message in messages:
+            [delivery] = unpack(message.json, Noted)
+            if delivery.data.note == self.never:
+                self.refused.append(message)
+            else:
+                self.notes.append(delivery.data.note)
+        if self.refused and self.refused[-1] in messages:
+            raise UnpublishableError(self.refused, "there is no topic for it")
 
 
 async def _slept(store: Database[Any], timeout_s: float) -> bool:

@@ -1,6 +1,6 @@
 """The notifications service's declaration."""
 
-from souk_chassis.manifest import Consumer, Database, Part, Service, Uses
+from souk_chassis.manifest import Consumer, Database, Outside, Part, Service, Uses
 from souk_chassis.queues import queue_operations
 from souk_contracts.notifications import GetMailBooks, ListMails
 from souk_contracts.orders import (
@@ -60,4 +60,5 @@ service = Service(
             sends_mail=True,
         ),
     },
+    reaches=[Outside("mail-server", (25, 465, 587), "SOUK_SMTP_URL")],
 )

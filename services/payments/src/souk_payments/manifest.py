@@ -1,6 +1,6 @@
 """What the payments service owns, offers, calls, publishes and consumes."""
 
-from souk_chassis.manifest import Consumer, Database, Part, Service, Uses
+from souk_chassis.manifest import Consumer, Database, Outside, Part, Service, Uses
 from souk_chassis.queues import queue_operations
 from souk_contracts.orders import FindOrderStates, OrderCancelled, OrderOverdue, OrderReturned
 from souk_contracts.payments import GetPaymentBooks, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundOwed
@@ -69,4 +69,5 @@ service = Service(
             calls=[FindOrderStates],
         ),
     },
+    reaches=[Outside("payment-provider", (443,), "SOUK_STRIPE_URL")],
 )

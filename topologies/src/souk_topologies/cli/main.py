@@ -21,6 +21,7 @@ _STANDS_IN = {
     "render": "rendering",
     "package": "packaging",
     "cost": "costing",
+    "new": "creating",
 }
 """Each command's module. It is imported when the command is used: most do without most of the shop."""
 

@@ -7,7 +7,7 @@ import click
 
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError
 from souk_topologies.edge import edge_files
-from souk_topologies.packages import DEFAULT_PLATFORM, DEFAULT_PYTHON, PackageError, Target, build_packages
+from souk_topologies.packages import DEFAULT_PLATFORM, DEFAULT_PYTHON, PACKAGES, PackageError, Target, build_packages
 from souk_topologies.shop import manifests
 
 DEFAULT_OUT = Path("build/packages")
@@ -40,12 +40,15 @@ def _platform(_: click.Context, __: click.Parameter, value: str) -> str:
 @click.option(
     "--platform", callback=_platform, default=DEFAULT_PLATFORM, show_default=True, help="The functions' platform."
 )
-def package(out: Path, python: str, platform: str) -> None:
+@click.option(
+    "--only", multiple=True, type=click.Choice(PACKAGES), help="One package, instead of all; may be given again."
+)
+def package(out: Path, python: str, platform: str, only: tuple[str, ...]) -> None:
     """Write the packages of the functions: a zip for each service, and one for the edge."""
     target = Target(python, platform)
     files = edge_files(list(manifests().values()), CHECKOUT / "web")
     try:
-        for built in build_packages(CHECKOUT, out, files, target):
+        for built in build_packages(CHECKOUT, out, files, target, only or PACKAGES):
             click.echo(f"{built.path}  {built.size:,} bytes  sha256 {built.sha256}")
     except PackageError as error:
         raise FoundWrongError(str(error)) from None

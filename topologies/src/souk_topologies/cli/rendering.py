@@ -1,25 +1,35 @@
 """`souk render`: what is derived from the manifests."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from souk_chassis.auth.keys import jwks, load_or_create_keys
-from souk_chassis.http.api_gateway import Runtime
+from souk_chassis.config import ConfigError
+from souk_chassis.manifest import Service
 from souk_topologies.api import api_document, in_json, place_of
 from souk_topologies.cli.options import UsedWronglyError, data_dir_option
+from souk_topologies.cli.packaging import CHECKOUT
+from souk_topologies.containers import Runtime
 from souk_topologies.infrastructure import terraform_inputs
 from souk_topologies.infrastructure.secrets import database_secrets, read_servers
+from souk_topologies.kubernetes import files, passwords_needed, secret_files
 from souk_topologies.places import DataDir
 from souk_topologies.postgres import load_or_create_secrets, role_name, write_private
 from souk_topologies.shop import ISSUERS, SERVICES, manifests
+from souk_topologies.takeover import deployed_document, deployed_inputs, read_settled
+from souk_topologies.workflows import workflows
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["openapi", "terraform"]))
+@click.argument("what", type=click.Choice(["openapi", "terraform", "kubernetes", "workflows"]))
 @click.option(
-    "--runtime", multiple=True, metavar="SERVICE=RUNTIME", help="Where a service runs: lambda (default), ecs or eks."
+    "--runtime",
+    multiple=True,
+    metavar="SERVICE=RUNTIME",
+    help="Where a service runs on AWS: lambda (default), ecs or eks (default for kubernetes).",
 )
 @click.option(
     "--set",
@@ -31,20 +41,27 @@ from souk_topologies.shop import ISSUERS, SERVICES, manifests
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="For terraform: a folder for inputs.json and openapi.json, instead of printing the former.",
+    help="A folder to write into instead of printing: inputs.json and openapi.json, Kubernetes' files, or workflows.",
 )
 @click.option(
     "--secrets",
     type=click.Path(file_okay=False, path_type=Path),
-    help="For terraform: a folder for the secrets of the databases of services in containers, and nothing else is "
-    "written.",
+    help="A folder for secrets, and nothing else is written: those of a cluster of one's own, or for terraform those "
+    "of the databases of services in containers.",
 )
 @click.option(
     "--database-host",
     "hosts",
     multiple=True,
     metavar="[SERVICE=]HOST",
-    help="With --secrets: the host of all databases, or of one service's.",
+    help="For terraform with --secrets: the host of all databases, or of one service's.",
+)
+@click.option("--legacy", envvar="SOUK_LEGACY_URL", metavar="URL", help="Where an application is that gets the rest.")
+@click.option(
+    "--taken-over",
+    envvar="SOUK_TAKEN_OVER",
+    metavar="PATHS",
+    help="What it has lost, such as /users,/orders.",
 )
 @data_dir_option
 def render(
@@ -54,28 +71,46 @@ def render(
     out: Path | None,
     secrets: Path | None,
     hosts: tuple[str, ...],
+    legacy: str | None,
+    taken_over: str | None,
     data_dir: Path,
 ) -> None:
-    """Write what is derived from the manifests: the OpenAPI document, or Terraform's inputs.
+    """Write what is derived from the manifests: the OpenAPI document, Terraform's inputs, Kubernetes' files, or
+    GitHub's workflows.
 
     The inputs hold the public keys of the shop, whose private halves are in the data directory: they are made there
     where there are none.
     """
+    if secrets is not None and what not in ("kubernetes", "terraform"):
+        raise UsedWronglyError("--secrets goes with kubernetes or terraform")
+    if bool(hosts) != (secrets is not None and what == "terraform"):
+        raise UsedWronglyError("--database-host goes with --secrets for terraform, and that with it")
     try:
         places = place_of(runtime, SERVICES)
         given = read_settings(settings)
     except ValueError as error:
         raise UsedWronglyError(str(error)) from None
-    if secrets is not None:
-        write_database_secrets(what, secrets, hosts, places, DataDir(data_dir))
-        return
     services = list(manifests().values())
-    document = in_json(api_document(services, places))
+    if what == "workflows":
+        _write(workflows(CHECKOUT, services), out)
+        return
+    if what == "kubernetes":
+        render_kubernetes(services, places, out, secrets, DataDir(data_dir))
+        return
+    if secrets is not None:
+        write_database_secrets(secrets, hosts, places, DataDir(data_dir))
+        return
+    whole = api_document(services, places)
+    try:
+        takeover = read_settled({"SOUK_LEGACY_URL": legacy or "", "SOUK_TAKEN_OVER": taken_over or ""}, whole)
+    except ConfigError as error:
+        raise UsedWronglyError(str(error)) from None
+    document = in_json(deployed_document(whole, takeover))
     if what == "openapi":
         click.echo(document, nl=False)
         return
     public = jwks(load_or_create_keys(DataDir(data_dir).keys, ISSUERS).values())
-    inputs = in_json(terraform_inputs(services, public, given, places))
+    inputs = in_json(deployed_inputs(terraform_inputs(services, public, given, places), takeover))
     if out is None:
         click.echo(inputs, nl=False)
         return
@@ -84,13 +119,27 @@ def render(
     (out / "openapi.json").write_bytes(document)
 
 
-def write_database_secrets(
-    what: str, folder: Path, hosts: tuple[str, ...], places: Mapping[str, str], data_dir: DataDir
+def render_kubernetes(
+    services: list[Service], places: Mapping[str, str], out: Path | None, secrets: Path | None, data_dir: DataDir
 ) -> None:
-    """Write a file below `folder` for each secret of the databases, by the secret's name, that only its owner reads.
-    The passwords are the data directory's, made there where there are none. Raises UsedWronglyError."""
-    if what != "terraform":
-        raise UsedWronglyError("--secrets goes with terraform")
+    """Print Kubernetes' files, write them below `out`, or write a cluster's secrets below `secrets` alone."""
+    if secrets is not None:
+        keys = load_or_create_keys(data_dir.keys, ISSUERS)
+        passwords = load_or_create_secrets(data_dir.secrets, passwords_needed(services))
+        pems = {issuer: key.pem.decode() for issuer, key in keys.items()}
+        public = json.dumps(jwks(keys.values()))
+        for name, value in secret_files(services, pems, public, passwords).items():
+            path = secrets / name
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_private(path, value)
+        return
+    _write(files(services, {name: Runtime(place) for name, place in places.items()}), out)
+
+
+def write_database_secrets(folder: Path, hosts: tuple[str, ...], places: Mapping[str, str], data_dir: DataDir) -> None:
+    """Write a file below `folder` for each secret of the databases, by the secret's name, that only its owner reads,
+    and print the names. The passwords are the data directory's, made there where there are none. Raises
+    UsedWronglyError."""
     try:
         servers = read_servers(hosts, [name for name in SERVICES if places.get(name, Runtime.LAMBDA) != Runtime.LAMBDA])
     except ValueError as error:
@@ -100,6 +149,17 @@ def write_database_secrets(
         (folder / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(folder / name, value)
         click.echo(name)
+
+
+def _write(made: Mapping[str, str], out: Path | None) -> None:
+    """The texts by their names: below a folder, or one after the other."""
+    for name, text in made.items():
+        if out is None:
+            click.echo(f"--- # {name}\n{text}", nl=False)
+            continue
+        path = out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
 
 
 def read_settings(entries: tuple[str, ...]) -> dict[str, dict[str, str]]:

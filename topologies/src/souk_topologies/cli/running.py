@@ -15,7 +15,7 @@ from souk_chassis.runtimes.switches import read_switches
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError, data_dir_option, process_counts
 from souk_topologies.places import DataDir, has_ended
 from souk_topologies.settings import DEFAULT_PORT, Settings, Topology, read_counts
-from souk_topologies.shop import GATEWAY, SERVICES, SHOP
+from souk_topologies.shop import GATEWAY, SERVICES, SHOP, manifests
 
 START_TIMEOUT_S = 60.0
 EMULATED_START_TIMEOUT_S = 660.0
@@ -72,6 +72,18 @@ def _counts(given: Sequence[str], option: str, names: Sequence[str]) -> dict[str
 
 def _check(settings: Settings) -> None:
     """Raises UsedWronglyError for settings that are no shop."""
+    from souk_topologies.api import api_document
+    from souk_topologies.takeover import read_settled
+
+    try:
+        switches = read_switches(settings.environment)
+        takeover = read_settled(settings.environment, api_document(list(manifests().values())))
+    except ConfigError as error:
+        raise UsedWronglyError(str(error)) from None
+    if takeover.is_needed and settings.topology is Topology.AWS_LOCAL:
+        raise UsedWronglyError(
+            "the emulated shop knows no other application: SOUK_LEGACY_URL and SOUK_APPS are not for it"
+        )
     strangers = {*settings.replicas, *settings.workers}.difference(settings.parts)
     if strangers and settings.topology is Topology.AWS_LOCAL:
         raise UsedWronglyError("functions have no processes to count: --replicas and --workers are not for aws-local")
@@ -81,10 +93,6 @@ def _check(settings: Settings) -> None:
         )
     if strangers:
         raise UsedWronglyError("shop=N, whole shops side by side, needs --topology process")
-    try:
-        switches = read_switches(settings.environment)
-    except ConfigError as error:
-        raise UsedWronglyError(str(error)) from None
     if not switches.serves:
         raise UsedWronglyError("SOUK_SERVE=off is for a process of one service: a shop gets such by --workers")
 

@@ -182,12 +182,12 @@ class Assumptions:
         "measured: those of DynamoDB; a relay also publishes",
     )
     schedule_calls: Times = _take(
-        {"users": "64", "products": "194", "orders": "96", "payments": "129", "notifications": "64"},
+        {"products": "194", "orders": "96", "payments": "129", "other": "64"},
         "calls a minute",
         "measured: the sweep asks each of the 64 slots of an outbox; the rest is rounds. Those of an hour are left out",
     )
     schedule_read_units: Times = _take(
-        {"users": "64", "products": "130", "orders": "80", "payments": "97", "notifications": "64"},
+        {"products": "130", "orders": "80", "payments": "97", "other": "64"},
         "RRU a minute",
         "measured: an empty answer costs a unit, or half of one",
     )

@@ -63,7 +63,7 @@ def work_ms(work: Work, assumed: Assumptions) -> Decimal:
 
 
 def of_step(measured: Mapping[str, Decimal], step: str) -> Decimal:
-    """What was measured of a step, or what stands for one that was not."""
+    """What was measured of a step, or of a service's clock, or what stands for one that was not."""
     return measured.get(step, measured.get(OTHER, Decimal(0)))
 
 
@@ -155,7 +155,7 @@ def _add_functions(bill: Bill, load: Load, saga: Saga, shape: Shape, assumed: As
     for function in (*saga.services, AUTHORIZER):
         ms = load.orders * sum((w.per_order * work_ms(w, assumed) for w in ran if w.function == function), Decimal(0))
         if function in shape.scheduled:
-            calls = assumed.schedule_calls.get(function, Decimal(0))
+            calls = of_step(assumed.schedule_calls, function)
             ms += ticks * billed_ms(calls, Decimal(0), Decimal(0), assumed)
         bill.add(f"Lambda: {function}", ms / 1000 * gb, "lambda_gb_second")
     if assumed.snap_start:
@@ -168,7 +168,7 @@ def _add_functions(bill: Bill, load: Load, saga: Saga, shape: Shape, assumed: As
 
 
 def _add_tables(bill: Bill, load: Load, saga: Saga, shape: Shape, assumed: Assumptions) -> None:
-    swept = sum((assumed.schedule_read_units.get(name, Decimal(0)) for name in shape.scheduled), Decimal(0))
+    swept = sum((of_step(assumed.schedule_read_units, name) for name in shape.scheduled), Decimal(0))
     bill.add("DynamoDB: writes", load.orders * write_units(load, saga, assumed), "dynamodb_write_unit")
     bill.add("DynamoDB: reads", load.orders * read_units(load, saga, assumed), "dynamodb_read_unit")
     bill.add("DynamoDB: reads by the clock", swept * SECONDS / _SCHEDULE_S, "dynamodb_read_unit")

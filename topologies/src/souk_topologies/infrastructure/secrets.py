@@ -43,7 +43,7 @@ def read_servers(entries: Iterable[str], contained: Iterable[str]) -> dict[str, 
 def database_secrets(servers: Mapping[str, Server], passwords: Mapping[str, str]) -> dict[str, str]:
     """Values by the secrets' names: a URL for each service, and for each instance the passwords of its roles, in JSON.
     `passwords` are by role."""
-    found = {}
+    found: dict[str, str] = {}
     for instance, server in servers.items():
         url = f"postgresql://{server.host}:5432/postgres?sslmode=require"
         found |= {f"{PROJECT}/{name}/database": service_dsn(url, name, passwords) for name in server.services}

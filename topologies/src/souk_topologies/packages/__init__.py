@@ -3,7 +3,7 @@
 A package holds what its `pyproject.toml` needs on Lambda and nothing else: no server, no driver, no SDK, no test.
 """
 
-from souk_topologies.packages.build import MAX_PACKAGE_BYTES, Package, build_packages
+from souk_topologies.packages.build import MAX_PACKAGE_BYTES, PACKAGES, Package, build_packages
 from souk_topologies.packages.faults import PackageError
 from souk_topologies.packages.wheels import DEFAULT_PLATFORM, DEFAULT_PYTHON, Target
 
@@ -11,6 +11,7 @@ __all__ = [
     "DEFAULT_PLATFORM",
     "DEFAULT_PYTHON",
     "MAX_PACKAGE_BYTES",
+    "PACKAGES",
     "Package",
     "PackageError",
     "Target",

@@ -1,7 +1,7 @@
 """Builds the packages: what each needs, gathered, compiled, zipped and written."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,18 +29,29 @@ class Package:
     sha256: str
 
 
-def build_packages(root: Path, out: Path, edge_files: Mapping[str, bytes], target: Target) -> Iterator[Package]:
+PACKAGES = (*SERVICES, EDGE)
+
+
+def build_packages(
+    root: Path, out: Path, edge_files: Mapping[str, bytes], target: Target, only: Container[str] = PACKAGES
+) -> Iterator[Package]:
     """Write the package of each service and of the edge into `out`, and tell of each when it is there.
 
-    `root` is a checkout, `edge_files` what the gateway's function serves (`souk_topologies.edge`). Byte code is in a
-    package where the target's Python is the running one. Raises PackageError, OSError.
+    `root` is a checkout, `edge_files` what the gateway's function serves (`souk_topologies.edge`), `only` the names of
+    the packages to write. Byte code is in a package where the target's Python is the running one. Raises PackageError,
+    OSError.
     """
     members = read_members(root)
     out.mkdir(parents=True, exist_ok=True)
-    for name in SERVICES:
-        yield _write(out / f"{name}.zip", _gather(root, members, f"souk-{name}", target), target)
-    edge = _gather(root, members, "souk-chassis", target)
-    yield _write(out / f"{EDGE}.zip", edge | dict(edge_files), target)
+    for name in PACKAGES:
+        if name in only:
+            files = _gather(root, members, member_of(name), target)
+            yield _write(out / f"{name}.zip", files | dict(edge_files) if name == EDGE else files, target)
+
+
+def member_of(package: str) -> str:
+    """The member of the workspace that a package is made of: the edge's is the chassis itself."""
+    return "souk-chassis" if package == EDGE else f"souk-{package}"
 
 
 def _gather(root: Path, members: Mapping[str, Member], member: str, target: Target) -> dict[str, bytes]:

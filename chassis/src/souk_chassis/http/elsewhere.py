@@ -1,0 +1,81 @@
+"""What answers where no route of Souk fits: mounted applications, applications at an address, and the legacy one."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from souk_chassis.http.endpoint import NotFoundEndpoint, headers_of
+from souk_chassis.http.forwarding import forwarded
+from souk_chassis.http.mount import open_app
+from souk_chassis.http.proxy import Proxy
+from souk_chassis.http.takeover import Takeover, covers, legacy_fault
+from souk_chassis.observability.logs import Log
+
+LEGACY = "legacy"
+
+
+class Elsewhere:
+    """Passes each request to the application of the longest path that covers its own, and answers 404 without one.
+
+    `checks` say by name whether what is at an address is there: it may be away, and Souk's own routes answer all the
+    same.
+    """
+
+    def __init__(self, apps: Mapping[str, ASGIApp], checks: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
+        self._apps = sorted(apps.items(), key=lambda item: -len(item[0]))
+        self._nothing = NotFoundEndpoint()
+        self.checks = checks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        app = next((app for prefix, app in self._apps if covers(prefix, path)), self._nothing)
+        await app(scope, receive, send)
+
+
+class _Fronted:
+    """An app in this process, which is asked as if it were behind the gateway: the same headers reach it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            client = (scope.get("client") or ("",))[0]
+            traceparent = headers_of(scope).get("traceparent", "")
+            given = forwarded(scope["headers"], client, scope.get("scheme", "http"), traceparent)
+            scope = {**scope, "headers": given}
+        await self._app(scope, receive, send)
+
+
+async def open_elsewhere(
+    takeover: Takeover, log: Log, stack: AsyncExitStack, urls: Mapping[str, str] | None = None
+) -> Elsewhere:
+    """Open all applications; they are closed with the stack. `urls` says where those are, by `module:attribute`, that
+    have processes of their own; the rest is mounted in this one. Raises ConfigError."""
+    apps: dict[str, ASGIApp] = {}
+    checks: dict[str, Callable[[], Awaitable[None]]] = {}
+    mounted: dict[str, _Fronted] = {}
+
+    def passes_on(name: str, url: str) -> Proxy:
+        proxy = Proxy(name, url, legacy_fault, log)
+        stack.push_async_callback(proxy.close)
+        return proxy
+
+    addresses = {path: target for path, target in takeover.apps.items() if "://" in target}
+    if takeover.legacy_url is not None:
+        addresses["/"] = takeover.legacy_url
+    for path, url in addresses.items():
+        name = LEGACY if path == "/" else path
+        apps[path] = proxy = passes_on(name, url)
+        checks[name] = proxy.check
+    for path, target in takeover.apps.items():
+        if path in addresses:
+            continue
+        if urls is not None and target in urls:  # a part of the shop, which is asked as every part is
+            apps[path] = passes_on(path, urls[target])
+            continue
+        if target not in mounted:
+            mounted[target] = _Fronted(await open_app(target, Log(target), stack))
+        apps[path] = mounted[target]
+    return Elsewhere(apps, checks)

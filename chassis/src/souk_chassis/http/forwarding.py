@@ -1,0 +1,67 @@
+"""What of a request's and an answer's headers is passed on by one who stands between two programs."""
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from souk_chassis.http.exchange import Headers
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+"""Headers of one connection (RFC 9110, sections 7.6.1 and 11.7): each hop has its own."""
+_SAFE = "".join(map(chr, range(0x21, 0x7F))).replace("#", "")
+"""What a request line may hold as it is: everything else is percent-encoded."""
+
+
+def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The headers without those of the connection, and without those that `Connection` names. Order is kept."""
+    given = [(name.lower(), value) for name, value in headers]
+    named = [value for name, value in given if name == b"connection"]
+    dropped = HOP_BY_HOP | {option.strip().lower() for value in named for option in value.split(b",")}
+    return [(name, value) for name, value in given if name not in dropped]
+
+
+def forwarded(headers: Iterable[tuple[bytes, bytes]], client: str, scheme: str, traceparent: str) -> Headers:
+    """A request's headers as the program behind gets them.
+
+    What the request itself says of where it comes from is not believed: `X-Forwarded-For`, `-Proto` and `-Host` are
+    what was seen here. `Host` stays, so that links, redirects and cookies of the program behind lead back here.
+    """
+    kept = [(name, value) for name, value in end_to_end(headers) if not _is_made_here(name)]
+    host = next((value for name, value in kept if name == b"host"), b"")
+    return [
+        *kept,
+        (b"x-forwarded-for", client.encode("latin-1", "replace")),
+        (b"x-forwarded-proto", scheme.encode()),
+        (b"x-forwarded-host", host),
+        (b"traceparent", traceparent.encode()),
+    ]
+
+
+def _is_made_here(name: bytes) -> bool:
+    # A server by WSGI can't tell `X_Forwarded_For` from `X-Forwarded-For`.
+    plain = name.replace(b"_", b"-")
+    return plain.startswith(b"x-forwarded-") or plain in {b"forwarded", b"x-real-ip", b"traceparent", b"expect"}
+
+
+def target_of(path: bytes, query: bytes) -> str:
+    """Path and query as they came, for a request line: bytes that can't stand there are percent-encoded.
+
+    It begins with a slash in any case: put behind an address, `@elsewhere` would name another.
+    """
+    target = quote(path, safe=_SAFE.replace("?", ""))
+    target = target if target.startswith("/") else f"/{target}"
+    return f"{target}?{quote(query, safe=_SAFE)}" if query else target
+
+
+__all__ = ["HOP_BY_HOP", "end_to_end", "forwarded", "target_of"]

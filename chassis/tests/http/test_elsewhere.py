@@ -1,0 +1,90 @@
+"""Which application answers a path, and what reaches one that is in this process."""
+
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from types import ModuleType
+from typing import Any
+
+import aiohttp
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from souk_chassis.http.elsewhere import Elsewhere, open_elsewhere
+from souk_chassis.http.endpoint import headers_of, respond
+from souk_chassis.http.takeover import read_takeover
+from souk_chassis.testing.asgi import ask
+from souk_chassis.testing.contexts import TRACEPARENT
+from souk_chassis.testing.logs import RecordedLines
+
+
+def answering(word: bytes) -> Any:
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await respond(send, 200, [], word)
+
+    return app
+
+
+async def test_the_longest_path_wins() -> None:
+    apps = {path: answering(path.encode()) for path in ("/a", "/a/b", "/c")}
+    elsewhere = Elsewhere(apps, {})
+    found = {path: (await ask(elsewhere, "GET", path)).body for path in ("/a", "/a/x", "/a/b", "/a/b/c", "/c")}
+    assert found == {"/a": b"/a", "/a/x": b"/a", "/a/b": b"/a/b", "/a/b/c": b"/a/b", "/c": b"/c"}
+    assert (await ask(elsewhere, "GET", "/ab")).json["code"] == "no_such_route"
+    assert (await ask(Elsewhere({"/": answering(b"all")}, {}), "GET", "/ab")).body == b"all"
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = []
+
+    async def app(scope: Scope, _: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+        found.append(headers_of(scope))
+        await respond(send, 200, [], b"mounted")
+
+    module = ModuleType("an_app_here")
+    module.app = app  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "an_app_here", module)
+    return found
+
+
+async def test_an_app_here_gets_what_one_behind_the_gateway_gets(
+    seen: list[dict[str, str]], lines: RecordedLines
+) -> None:
+    takeover = read_takeover({"SOUK_APPS": "/a=an_app_here:app,/b=an_app_here:app"})
+    lies = {
+        "x-forwarded-for": "10.0.0.1",
+        "x-real-ip": "10.0.0.1",
+        "te": "x",
+        "host": "shop",
+        "traceparent": TRACEPARENT,
+    }
+    async with AsyncExitStack() as stack:
+        elsewhere = await open_elsewhere(takeover, lines.log(), stack)
+        for path in ("/a/x", "/b"):
+            assert (await ask(elsewhere, "GET", path, headers=lies)).body == b"mounted"
+    for headers in seen:
+        assert (headers["x-forwarded-for"], headers["x-forwarded-host"]) == ("", "shop")
+        assert headers["traceparent"][3:35] == TRACEPARENT[3:35]
+        assert not {"x-real-ip", "te"} & headers.keys()
+    assert elsewhere.checks == {}
+
+
+async def test_what_is_at_an_address_of_the_settings_can_be_asked_after(
+    serve: Callable[..., Awaitable[str]], lines: RecordedLines
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        away = f"http://127.0.0.1:{free.getsockname()[1]}"
+    settings = {"SOUK_LEGACY_URL": away, "SOUK_APPS": f"/a={away},/b=some.module:app"}
+    async with AsyncExitStack() as stack:
+        # a process of this shop's own is asked as its parts are
+        elsewhere = await open_elsewhere(read_takeover(settings), lines.log(), stack, {"some.module:app": away})
+        assert elsewhere.checks.keys() == {"legacy", "/a"}
+        url = await serve(elsewhere)
+        async with aiohttp.ClientSession() as client:
+            for path in ("/", "/a", "/b"):
+                async with client.get(url + path) as got:
+                    assert (await got.json())["code"] == "legacy_unavailable"

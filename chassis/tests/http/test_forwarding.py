@@ -1,0 +1,25 @@
+"""What of a request is passed on, and how its target is written."""
+
+import pytest
+
+from souk_chassis.http.forwarding import end_to_end, target_of
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "target"),
+    [
+        (b"/a%2Fb/../c", b"", "/a%2Fb/../c"),
+        (b"/a", b"q=1&r=%20", "/a?q=1&r=%20"),
+        (b"/\xff \r\n", b"\xe4#x", "/%FF%20%0D%0A?%E4%23x"),
+        (b"/a?b#c", b"", "/a%3Fb%23c"),
+        (b"@evil:1/x", b"", "/@evil:1/x"),
+        (b"*", b"", "/*"),
+    ],
+)
+def test_a_target_stands_in_a_request_line(path: bytes, query: bytes, target: str) -> None:
+    assert target_of(path, query) == target
+
+
+def test_what_connection_names_ends_here() -> None:
+    headers = [(b"Connection", b"close, X-A"), (b"x-a", b"1"), (b"X-B", b"2"), (b"x-b", b"3"), (b"TE", b"trailers")]
+    assert end_to_end(headers) == [(b"x-b", b"2"), (b"x-b", b"3")]

@@ -1,0 +1,51 @@
+"""What a new service adds to files that people edit, beside the lists: a place that is not found, it refuses."""
+
+import re
+from collections.abc import Callable, Mapping
+
+from souk_topologies.scaffold.faults import ScaffoldError
+from souk_topologies.scaffold.words import Words
+
+EVENT = "| `WidgetCreated` | `souk.WidgetCreated.v1` | widgets | nobody | `widgetId`, `title` |\n"
+ERRORS = (
+    "\n## Widgets\n| code | kind | status | when |\n|---|---|---|---|\n"
+    "| `widget_not_found` | `not_found` | 404 | no widget has this id |\n"
+)
+_EVENTS = re.compile(r"^\| `\w+` \| `souk\.\w+\.v\d+` \|.*\n", re.MULTILINE)
+_IMAGES = re.compile(r"^- name: souk/([a-z]+-service)\n(?:  new\w+: .+\n)+", re.MULTILINE)
+
+
+def _after_last(pattern: re.Pattern[str], text: str, what: str) -> re.Match[str]:
+    found = list(pattern.finditer(text))
+    if not found:
+        raise ScaffoldError(f"{what} can't be found")
+    return found[-1]
+
+
+def add_event(text: str, words: Words) -> str:
+    """docs/reference/events.md with the service's event, after the last one. Raises ScaffoldError."""
+    end = _after_last(_EVENTS, text, "docs/reference/events.md: the table of events").end()
+    return text[:end] + words.write(EVENT) + text[end:]
+
+
+def add_errors(text: str, words: Words) -> str:
+    """docs/reference/errors.md with a section for the service, after those of the others. Raises ScaffoldError."""
+    before, found, after = text.partition("\n## Queues\n")
+    if not found:
+        raise ScaffoldError("docs/reference/errors.md: the sections of services can't be found")
+    return before + words.write(ERRORS) + found + after
+
+
+def add_image(text: str, words: Words) -> str:
+    """An overlay of Kubernetes with the service's image, named as the last one's is. Raises ScaffoldError."""
+    last = _after_last(_IMAGES, text, "infra/kubernetes/overlays: the images of services")
+    return text[: last.end()] + last[0].replace(last[1], words.label) + text[last.end() :]
+
+
+ADDITIONS: Mapping[str, Callable[[str, Words], str]] = {
+    "docs/reference/events.md": add_event,
+    "docs/reference/errors.md": add_errors,
+    "infra/kubernetes/overlays/kind/kustomization.yaml": add_image,
+    "infra/kubernetes/overlays/eks/kustomization.yaml": add_image,
+}
+"""What changes each file. A shop that has done away with one of them goes without."""

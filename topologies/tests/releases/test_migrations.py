@@ -1,0 +1,110 @@
+"""Migrations: released ones stay as they are, and new ones let the version before go on working."""
+
+from pathlib import Path
+
+import pytest
+
+from souk_topologies.releases.findings import Sources
+from souk_topologies.releases.migrations import breaking, migration_findings
+from souk_topologies.releases.model import Version
+from souk_topologies.releases.statements import statements
+from topologies.tests.releases.lending import NOWHERE, migrations, release
+
+FIRST = ("0001_first.sql", "SELECT 1;")
+
+
+def told(*files: tuple[str, str]) -> list[str]:
+    """What is said of these migrations of books. The first is released."""
+    found = migration_findings(release(), migrations(books=list(files)), NOWHERE)
+    return [str(each).rpartition("/migrations/")[2] for each in found]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ([("0001_first.sql", "SELECT 2;")], "0001_first.sql: was changed after 0.1.0 was released with it"),
+        ([("0001_other.sql", "SELECT 1;")], "0001_first.sql: is gone after 0.1.0"),
+        ([], "0001_first.sql: is gone"),
+        ([FIRST, ("0003_more.sql", "")], "0003_more.sql: is number 2 of its folder, and not named 0002_...sql"),
+        ([FIRST, ("0001_more.sql", "")], "0001_more.sql: is number 2 of its folder"),
+        ([("0000_zero.sql", ""), FIRST], "0000_zero.sql: is number 1 of its folder"),
+        ([FIRST, ("0002_x.sql", "SELECT 1;\nDROP TABLE books;")], "0002_x.sql:2: 'DROP TABLE books' takes away"),
+    ],
+)
+def test_what_is_released_stays_and_what_is_new_comes_after_it(files: list[tuple[str, str]], words: str) -> None:
+    assert any(words in each for each in told(*files)), told(*files)
+
+
+def test_what_goes_forward_passes() -> None:
+    assert told(FIRST) == []
+    assert told(FIRST, ("0002_more.sql", "ALTER TABLE books ADD COLUMN shelf text;")) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("drop table if exists books", "takes away"),
+        ("DROP FUNCTION receive(text)", "takes away"),
+        ("ALTER TABLE books DROP COLUMN shelf", "drops a column"),
+        ("ALTER TABLE books ADD COLUMN a int, DROP shelf", "drops a column"),
+        ("ALTER TABLE books RENAME TO tomes", "renames"),
+        ("ALTER TABLE books RENAME COLUMN a TO b", "renames"),
+        ("ALTER VIEW books RENAME TO tomes", "renames"),
+        ("ALTER TYPE shelf RENAME VALUE 'a' TO 'b'", "renames"),
+        ("ALTER TYPE shelf DROP ATTRIBUTE a", "changes a type"),
+        ("ALTER TABLE books ALTER COLUMN a TYPE bigint", "changes the type"),
+        ("ALTER TABLE books ALTER a SET DATA TYPE bigint", "changes the type"),
+        ("ALTER TABLE books ALTER COLUMN a SET NOT NULL", "demands a value"),
+        ("ALTER TABLE books ALTER COLUMN a DROP DEFAULT", "demands a value"),
+        ("ALTER TABLE books ADD COLUMN a numeric(10, 2) NOT NULL", "demands a value"),
+        ("ALTER TABLE books ADD a text NOT NULL, ADD b text DEFAULT ''", "demands a value"),
+        ("ALTER TABLE books ADD CONSTRAINT c CHECK (a > 0)", "may refuse"),
+        ("ALTER TABLE books ADD UNIQUE (a)", "may refuse"),
+        ("CREATE UNIQUE INDEX i ON books (a)", "may refuse"),
+        ("ALTER TABLE books SET SCHEMA old", "moves"),
+        ("TRUNCATE books", "empties"),
+        ("REVOKE SELECT ON books FROM someone", "takes rights away"),
+    ],
+)
+def test_what_would_break_the_version_before_is_refused_unless_it_is_said_to_be_unused(sql: str, words: str) -> None:
+    [(line, why)] = breaking(f"-- Tidies.\n\n{sql};\nSELECT 1;", Version(0, 2, 0))
+    assert line == 3
+    assert words in why
+    said = f"-- contract: since 0.2.0 nobody uses it\n{sql};"
+    assert list(breaking(said, Version(0, 2, 0))) == []
+    [(_, why)] = breaking(said, Version(0, 1, 9))
+    assert why.endswith("; 0.2.0 is not released")
+    assert list(breaking(f"{said}\nDROP TABLE more;", Version(0, 2, 0))), "the comment is of one statement"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE books (a int NOT NULL)",
+        "CREATE TABLE t (a int); ALTER TABLE t ALTER COLUMN a SET NOT NULL; CREATE UNIQUE INDEX i ON t (a)",
+        "ALTER TABLE books ADD COLUMN a int NOT NULL DEFAULT 0",
+        "ALTER TABLE books ADD COLUMN a text",
+        "ALTER TABLE books ADD COLUMN a int NOT NULL GENERATED ALWAYS AS (b) STORED",
+        "ALTER TABLE books ALTER COLUMN a DROP NOT NULL",
+        "ALTER TABLE books ALTER COLUMN a SET DEFAULT 1, ALTER b SET STORAGE EXTERNAL",
+        "ALTER TABLE books DROP CONSTRAINT c",
+        "ALTER TYPE shelf ADD VALUE 'closed'",
+        "DROP INDEX i",
+        "CREATE INDEX i ON books (a)",
+        "INSERT INTO books VALUES ('DROP TABLE books; ALTER TABLE books DROP a')",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $x$ SELECT 1; DROP TABLE books; $x$",
+        "/* DROP TABLE books; */ SELECT 1 -- TRUNCATE books;",
+    ],
+)
+def test_what_lets_it_work_passes(sql: str) -> None:
+    assert list(breaking(f"{sql};", Version(0, 1, 0))) == []
+
+
+def test_statements_have_their_lines() -> None:
+    text = "-- One.\nSELECT 'a;b'\n  , $$c;\nd$$;\n\n-- Two.\nSELECT 2"
+    assert [(each.line, each.sql) for each in statements(text)] == [(2, "SELECT '' , ''"), (7, "SELECT 2")]
+    assert [each.comments for each in statements(text)] == ["-- One.\n", "-- Two.\n"]
+
+
+def test_a_file_is_named_where_it_stands() -> None:
+    assert Sources(Path("/r")).migration("chassis", "0001_x.sql", 3).startswith("/r/chassis/src/souk_chassis/storage")
