@@ -31,7 +31,7 @@ module "network" {
   place   = local.place
   cidr    = "10.0.0.0/16"
   zones   = ["eu-west-1a", "eu-west-1b"]
-  nat     = "single"
+  nat     = "none"
   flows   = "REJECT"
   log     = { retention_days = 30, key_arn = null }
 }
