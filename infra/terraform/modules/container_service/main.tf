@@ -30,9 +30,10 @@ resource "aws_ecs_service" "this" {
     container_port   = var.port
   }
 
-  # How many there are is scaling's to say.
+  # How many there are is scaling's to say, and with which image, who deploys (infra/delivery/deploy_ecs.py): he takes
+  # the newest revision of the task definition, with what was changed here.
   lifecycle {
-    ignore_changes = [desired_count]
+    ignore_changes = [desired_count, task_definition]
   }
 }
 
