@@ -1,4 +1,4 @@
-"""docs/reference/iam.md: what each function on AWS may do, and why, from Terraform's inputs.
+"""docs/reference/iam.md: what each function and each container on AWS may do, and why, from Terraform's inputs.
 
 `.venv/bin/python -m tests.architecture.iam` writes the tables of the page anew.
 """
@@ -23,10 +23,14 @@ def tables() -> str:
 
 
 def functions() -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every function with what the inputs say of it, by name."""
-    inputs = terraform_inputs(list(manifests().values()), {}, SETTINGS)
+    """Every function with what the inputs say of it, by name; and every service's container, where all are in
+    containers."""
+    services = list(manifests().values())
+    inputs = terraform_inputs(services, {}, SETTINGS)
     groups = [*inputs["services"].values(), inputs["gateway"]]
     found = {each["name"]: each for group in groups for each in group["functions"].values()}
+    contained = terraform_inputs(services, {}, SETTINGS, {service.name: "ecs" for service in services})["services"]
+    found |= {f"{each['label']} in containers": each["container"] for each in contained.values()}
     yield from sorted(found.items())
 
 

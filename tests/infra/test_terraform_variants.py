@@ -11,7 +11,9 @@ import pytest
 
 from souk_chassis.config import ConfigError
 from souk_chassis.http.api_gateway import Runtime
+from souk_topologies import containers
 from souk_topologies.aws_local.terraform import Terraform, TerraformError
+from souk_topologies.network import AGENT, DNS_PORT, edges
 from souk_topologies.shop import SERVICES, manifests
 from tests.infra.variants import (
     NETWORK,
@@ -27,6 +29,8 @@ from tests.infra.variants import (
 )
 
 Planned = list[dict[str, Any]]
+GROUPS = {"aws": "endpoints", "database": "database-shop"}
+"""Groups by what docs/reference/network.md calls them."""
 CONTAINERS_ALONE = ("aws_vpc", "aws_lb", "aws_db_instance", "aws_ecs_cluster", "aws_ecr_repository", "aws_route53_zone")
 
 
@@ -60,7 +64,8 @@ def test_groups_let_through_what_the_manifests_ask_for_and_nothing_else(
 def test_a_planted_difference_is_caught(planned: Callable[[str], Planned]) -> None:
     wanted = declared(manifests(), VARIANTS["mixed"])
     planted = [each for each in planned("mixed") if each.get("index") != "load-balancer order-service"]
-    rule = next(each for each in planned("mixed") if each.get("index") == "order-service database-shop")
+    rules = (each for each in planned("mixed") if each["type"] == "aws_vpc_security_group_ingress_rule")
+    rule = next(each for each in rules if each["index"] == "order-service database-shop")
     planted.append(json.loads(json.dumps(rule).replace("order-service database-shop", "vpc-link database-shop")))
     assert differences(wanted, let_in(planted)) == [
         "load-balancer to order-service on 8080 is declared and refused",
@@ -80,6 +85,30 @@ def test_services_are_reached_by_the_load_balancer_alone_and_databases_by_their_
     to_database = {source for source, target, port in edges if target == "database-shop" and port == 5432}
     assert to_database == {"provision", *(manifests()[name].label for name in runtimes)}
     assert not [edge for edge in edges if edge[1] == "database-shop" and edge[2] != 5432]
+
+
+@pytest.mark.parametrize("variant", ["ecs", "eks", "mixed"])
+def test_the_page_of_the_network_and_the_groups_agree(variant: str) -> None:
+    runtimes = VARIANTS[variant]
+    places = {name: containers.Runtime(runtime) for name, runtime in runtimes.items()}
+    told = edges(list(manifests().values()), containers.Place.AWS, places)
+    inside = [each for each in told if not each.setting and each.port != DNS_PORT and each.target != AGENT]
+    page = {(each.source, GROUPS.get(each.target.partition("/")[0], each.target), each.port) for each in inside}
+    assert page <= declared(manifests(), runtimes)
+
+
+def test_who_may_go_out_has_the_ports_of_his_manifest(planner: Planner) -> None:
+    settings = settings_of(VARIANTS["ecs"])
+    settings["network"] = NETWORK | {"nat": "single", "outside": ["payments", "notifications"]}
+    there = of_type(planner.plan(*inputs_of(VARIANTS["ecs"]), **settings), "aws_vpc_security_group_egress_rule")
+    ports = {
+        name: {port for outside in manifests()[name].reaches for port in outside.ports}
+        for name in ("payments", "notifications")
+    }
+    wanted = {(manifests()[name].label, port) for name, found in ports.items() for port in found}
+    out = {(key.partition('"')[2].split(" ")[0], rule["from_port"]) for key, rule in there.items() if rule["cidr_ipv4"]}
+    assert out == wanted
+    assert wanted
 
 
 def test_a_shop_of_functions_has_nothing_that_only_containers_need(planned: Callable[[str], Planned]) -> None:

@@ -78,7 +78,13 @@ def test_a_repeat_gives_the_same_and_nobody_else_reads_it(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["terraform", "--secrets", "folder"], "--secrets goes with kubernetes alone"),
+        (["openapi", "--secrets", "folder"], "--secrets goes with kubernetes or terraform"),
+        (["terraform", "--secrets", "folder"], "--database-host goes with --secrets for terraform"),
+        (
+            ["kubernetes", "--secrets", "folder", "--database-host", "db"],
+            "--database-host goes with --secrets for terraform",
+        ),
+        (["terraform", "--secrets", "folder", "--database-host", "db"], "no service is in containers"),
         (["kubernetes", "--runtime", "orders=fargate"], "orders runs on one of lambda, ecs, eks"),
         (["kubernetes", "--runtime", "carts=eks"], "there is no service 'carts'"),
     ],

@@ -42,16 +42,16 @@ def differences(service: Service, said: dict[str, Any]) -> list[str]:
         "topics": [event.topic() for event in service.publishes],
         "queues": {queue: event.topic() for queue, event in zip(queues, service.consumes, strict=True)},
         "publishes": {f"topic/{event.topic()}" for event in service.publishes},
-        "hears": {f"queue/{queue}" for queue in queues},
-        "buries": {f"dead-letters/{queue}" for queue in queues},
+        "takes": {f"{kind}/{queue}" for kind in ("queue", "dead-letters") for queue in queues},
+        "sends": {f"{kind}/{queue}" for kind in ("queue", "dead-letters") for queue in queues},
     }
     there = {
         "calls": said["calls"],
         "topics": said["publishes"],
         "queues": {name: queue["topic"] for name, queue in said["queues"].items()},
         "publishes": {resource for action, resource in granted if action == "sns:Publish"},
-        "hears": {resource for action, resource in granted if action == "sqs:ReceiveMessage"},
-        "buries": {resource for action, resource in granted if action == "sqs:SendMessage"},
+        "takes": {resource for action, resource in granted if action == "sqs:ReceiveMessage"},
+        "sends": {resource for action, resource in granted if action == "sqs:SendMessage"},
     }
     return [name for name, value in wanted.items() if there[name] != value]
 
@@ -78,7 +78,8 @@ def test_a_planted_difference_is_caught(services: dict[str, Service], member: st
 
 def test_a_planted_permission_is_caught(services: dict[str, Service]) -> None:
     said = inputs(services, ALL_ECS)["services"]["orders"]
-    said["container"]["permissions"][0]["resources"].append("topic/payment-captured")
+    [published] = [each for each in said["container"]["permissions"] if each["sid"] == "Publishes"]
+    published["resources"].append("topic/payment-captured")
     assert differences(services["orders"], said) == ["publishes"]
 
 
@@ -88,6 +89,7 @@ def test_a_containers_role_speaks_to_the_bus_and_reads_no_table_and_no_secret(
 ) -> None:
     permissions = inputs(services, ALL_ECS)["services"][name]["container"]["permissions"]
     assert {action for each in permissions for action in each["actions"]} <= BUS
+    assert len({each["sid"] for each in permissions}) == len(permissions)
 
 
 def test_a_container_is_given_its_own_secrets(services: dict[str, Service]) -> None:

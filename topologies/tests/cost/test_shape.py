@@ -22,19 +22,21 @@ def test_what_the_shop_has(shipped: tuple[str, ...]) -> None:
 
 
 def test_keys_are_those_of_terraform() -> None:
-    keys = (MODULES / "keys/main.tf").read_text("utf-8")
-    through = re.search(r"through = \{\n(.*?)\n  \}", keys, re.DOTALL)
-    assert through
+    shop = (MODULES / "shop/main.tf").read_text("utf-8")
+    of_functions = re.search(r"names = toset\(concat\(\n    \[(.*?)\],\n", shop)
+    assert of_functions
     of_the_state = 1
-    assert len(through[1].splitlines()) + of_the_state == Assumptions().kms_keys
+    assert len(of_functions[1].split(", ")) + of_the_state == Assumptions().kms_keys
 
 
 def test_alarms_are_those_of_terraform() -> None:
     """The kinds that `Shape.alarms` adds up are the module's."""
     alarms = (MODULES / "alarms/main.tf").read_text("utf-8")
-    kinds = re.search(r"for_each = merge\((.*?)\)", alarms)
+    kinds = re.search(r"for_each = merge\(\n    (.*?),\n    (.*?),\n  \)", alarms)
     assert kinds
     assert kinds[1].split(", ") == ["local.errors", "local.throttles", "local.ages", "local.letters"]
+    # Of services in containers: none where there are none.
+    assert kinds[2].split(", ") == ["local.faults", "local.unready", "local.processors"]
 
 
 def test_clock_is_that_of_the_manifests(shipped: tuple[str, ...]) -> None:

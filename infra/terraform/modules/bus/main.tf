@@ -3,10 +3,6 @@ locals {
     sns = "arn:${var.place.partition}:sns:${var.place.region}:${var.place.account}"
     sqs = "arn:${var.place.partition}:sqs:${var.place.region}:${var.place.account}"
   }
-  # The function itself puts what has failed `attempts` times into the dead-letter queue, with the reason. These tries
-  # more are for what keeps it from saying anything: a death before it can, or a table that is away. With its growing
-  # pauses they last some four hours.
-  tries_more  = 20
   retention_s = 14 * 24 * 3600
 }
 
@@ -42,7 +38,7 @@ resource "aws_sqs_queue" "this" {
   kms_master_key_id          = var.key_alias
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letters[each.key].arn
-    maxReceiveCount     = each.value.attempts + local.tries_more
+    maxReceiveCount     = min(1000, each.value.attempts + each.value.tries_more)
   })
   policy = jsonencode({
     Version = "2012-10-17"

@@ -46,9 +46,9 @@ locals {
     { for name, function in var.functions : "function-${name} dynamodb" => {
       from = "function-${name}", to = "dynamodb", port = 443, why = "its tables"
     } if contains(local.asked[name], "dynamodb") },
-    { for name in var.network.outside : "${try(var.services[name].label, name)} internet" => {
-      from = try(var.services[name].label, name), to = "internet", port = 443, why = "network.outside"
-    } if contains(keys(var.services), name) },
+    merge([for name, service in var.services : { for port in service.ports_outside : "${service.label} internet ${port}" => {
+      from = service.label, to = "internet", port = port, why = "network.outside"
+    } if !(local.to_aws == "internet" && port == 443) } if contains(var.network.outside, name)]...),
   )
 
   # Pods with a security group of their own need the cluster's for two things: names, and the kubelet's probes.

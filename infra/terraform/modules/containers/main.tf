@@ -40,6 +40,10 @@ resource "terraform_data" "settings" {
       condition     = length(setsubtract(var.network.outside, keys(var.services))) == 0
       error_message = "network.outside names what is no service in containers: ${join(", ", setsubtract(var.network.outside, keys(var.services)))}."
     }
+    precondition {
+      condition     = length([for name in var.network.outside : name if length(try(var.services[name].ports_outside, [443])) == 0]) == 0
+      error_message = "network.outside lets out ${join(", ", [for name in var.network.outside : name if length(try(var.services[name].ports_outside, [443])) == 0])}, whose manifest reaches nothing outside."
+    }
   }
 }
 

@@ -19,20 +19,21 @@ variable "topics" {
 }
 
 variable "services" {
-  description = "The services in containers by name: where each runs, and all that its containers need. `reaches` are services in containers that it calls; `secrets` are ARNs by variable; `statements` what its role may do."
+  description = "The services in containers by name: where each runs, and all that its containers need. `reaches` are services in containers that it calls; `ports_outside` those of servers on the internet that its manifest names; `secrets` are ARNs by variable; `statements` what its role may do."
   type = map(object({
-    label       = string
-    runtime     = string
-    image       = string
-    port        = number
-    host        = string
-    header      = string
-    cpu         = number
-    memory_mib  = number
-    replicas    = object({ least = number, most = number })
-    environment = map(string)
-    secrets     = map(string)
-    reaches     = list(string)
+    label         = string
+    runtime       = string
+    image         = string
+    port          = number
+    host          = string
+    header        = string
+    cpu           = number
+    memory_mib    = number
+    replicas      = object({ least = number, most = number })
+    environment   = map(string)
+    secrets       = map(string)
+    reaches       = list(string)
+    ports_outside = list(number)
     statements = list(object({
       Sid       = string
       Effect    = string

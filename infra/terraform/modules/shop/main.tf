@@ -6,8 +6,10 @@ locals {
   queues = merge([for service in local.services : {
     for name, queue in service.queues : name => merge(queue, {
       # Six times the function's limit is AWS's own advice: a batch may be tried again within it.
-      # A container is done with a message in a moment: it is in the inbox then.
-      visibility_s = service.container == null ? 6 * service.functions.events.timeout_s : 120
+      # A container hides a message for half a minute, the time of putting it into the inbox.
+      visibility_s = service.container == null ? 6 * service.functions.events.timeout_s : 30
+      # Either way some four hours: a function's pauses grow, a container's end at half a minute.
+      tries_more = service.container == null ? 20 : 480
     })
   }]...)
   relays = { for name, service in local.services : name => [for table, keys in service.tables : table if keys.streams] }
@@ -57,9 +59,11 @@ module "table" {
 module "bus" {
   source = "../bus"
 
-  place     = var.place
-  topics    = local.topics
-  queues    = { for name, queue in local.queues : name => { topic = queue.topic, attempts = queue.attempts, visibility_s = queue.visibility_s } }
+  place  = var.place
+  topics = local.topics
+  queues = { for name, queue in local.queues : name => {
+    topic = queue.topic, attempts = queue.attempts, tries_more = queue.tries_more, visibility_s = queue.visibility_s
+  } }
   relays    = toset([for service, tables in local.relays : service if length(tables) > 0])
   key_arn   = module.keys.arns["bus"]
   key_alias = module.keys.aliases["bus"]

@@ -42,16 +42,17 @@ variable "inputs" {
       schedule = optional(string)
       calls    = optional(list(string), [])
       container = optional(object({
-        image       = string
-        port        = number
-        host        = string
-        header      = string
-        cpu         = number
-        memory_mib  = number
-        replicas    = object({ least = number, most = number })
-        environment = optional(map(string), {})
-        secrets     = optional(map(string), {})
-        reaches     = optional(list(string), [])
+        image         = string
+        port          = number
+        host          = string
+        header        = string
+        cpu           = number
+        memory_mib    = number
+        replicas      = object({ least = number, most = number })
+        environment   = optional(map(string), {})
+        secrets       = optional(map(string), {})
+        reaches       = optional(list(string), [])
+        ports_outside = optional(list(number), [])
         permissions = optional(list(object({
           sid       = string
           why       = string

@@ -14,9 +14,10 @@ from souk_topologies.cli.options import UsedWronglyError, data_dir_option
 from souk_topologies.cli.packaging import CHECKOUT
 from souk_topologies.containers import Runtime
 from souk_topologies.infrastructure import terraform_inputs
+from souk_topologies.infrastructure.secrets import database_secrets, read_servers
 from souk_topologies.kubernetes import files, passwords_needed, secret_files
 from souk_topologies.places import DataDir
-from souk_topologies.postgres import load_or_create_secrets, write_private
+from souk_topologies.postgres import load_or_create_secrets, role_name, write_private
 from souk_topologies.shop import ISSUERS, SERVICES, manifests
 from souk_topologies.takeover import deployed_document, deployed_inputs, read_settled
 from souk_topologies.workflows import workflows
@@ -45,7 +46,15 @@ from souk_topologies.workflows import workflows
 @click.option(
     "--secrets",
     type=click.Path(file_okay=False, path_type=Path),
-    help="For kubernetes: a folder for the secrets of a cluster of one's own, and nothing else is written.",
+    help="A folder for secrets, and nothing else is written: those of a cluster of one's own, or for terraform those "
+    "of the databases of services in containers.",
+)
+@click.option(
+    "--database-host",
+    "hosts",
+    multiple=True,
+    metavar="[SERVICE=]HOST",
+    help="For terraform with --secrets: the host of all databases, or of one service's.",
 )
 @click.option("--legacy", envvar="SOUK_LEGACY_URL", metavar="URL", help="Where an application is that gets the rest.")
 @click.option(
@@ -61,6 +70,7 @@ def render(
     settings: tuple[str, ...],
     out: Path | None,
     secrets: Path | None,
+    hosts: tuple[str, ...],
     legacy: str | None,
     taken_over: str | None,
     data_dir: Path,
@@ -71,8 +81,10 @@ def render(
     The inputs hold the public keys of the shop, whose private halves are in the data directory: they are made there
     where there are none.
     """
-    if secrets is not None and what != "kubernetes":
-        raise UsedWronglyError("--secrets goes with kubernetes alone")
+    if secrets is not None and what not in ("kubernetes", "terraform"):
+        raise UsedWronglyError("--secrets goes with kubernetes or terraform")
+    if bool(hosts) != (secrets is not None and what == "terraform"):
+        raise UsedWronglyError("--database-host goes with --secrets for terraform, and that with it")
     try:
         places = place_of(runtime, SERVICES)
         given = read_settings(settings)
@@ -84,6 +96,9 @@ def render(
         return
     if what == "kubernetes":
         render_kubernetes(services, places, out, secrets, DataDir(data_dir))
+        return
+    if secrets is not None:
+        write_database_secrets(secrets, hosts, places, DataDir(data_dir))
         return
     whole = api_document(services, places)
     try:
@@ -119,6 +134,21 @@ def render_kubernetes(
             write_private(path, value)
         return
     _write(files(services, {name: Runtime(place) for name, place in places.items()}), out)
+
+
+def write_database_secrets(folder: Path, hosts: tuple[str, ...], places: Mapping[str, str], data_dir: DataDir) -> None:
+    """Write a file below `folder` for each secret of the databases, by the secret's name, that only its owner reads,
+    and print the names. The passwords are the data directory's, made there where there are none. Raises
+    UsedWronglyError."""
+    try:
+        servers = read_servers(hosts, [name for name in SERVICES if places.get(name, Runtime.LAMBDA) != Runtime.LAMBDA])
+    except ValueError as error:
+        raise UsedWronglyError(str(error)) from None
+    roles = [role_name(name) for server in servers.values() for name in server.services]
+    for name, value in database_secrets(servers, load_or_create_secrets(data_dir.secrets, roles)).items():
+        (folder / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(folder / name, value)
+        click.echo(name)
 
 
 def _write(made: Mapping[str, str], out: Path | None) -> None:

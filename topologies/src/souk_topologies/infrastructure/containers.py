@@ -54,6 +54,7 @@ def container(
         "environment": environment(service, services, Place.AWS, runtimes, settings),
         "secrets": {name: SECRETS[name].format(service.name) for name in secret_names(service, Place.AWS)},
         "reaches": sorted(reached.urls),
+        "ports_outside": sorted({port for outside in service.reaches for port in outside.ports}),
         "permissions": of_container(service, functions_of(reached), settings),
     }
 

@@ -29,8 +29,10 @@ def of_container(service: Service, callees: Iterable[str], settings: Mapping[str
     a secret. `callees` are the functions that it invokes."""
     queues = [service.queue(event) for event in service.consumes]
     return [
+        *(_books_of(queues) if queues else ()),
         *_published(service),
-        *_taken(queues, "Messages are put into the inbox, and then deleted."),
+        *_heard(queues, "Messages are put into the inbox, and then deleted."),
+        *_buried(queues),
         *(_bus_key() if service.publishes or queues else ()),
         *_calls(callees),
         *_mails(settings if any(uses.sends_mail for uses in service.parts.values()) else {}),
@@ -63,10 +65,13 @@ def _of_part(service: Service, part: Part) -> Iterator[Permission]:
     queues = [service.queue(event) for event in service.consumes]
     if part is Part.HTTP and queues:
         yield from _books_of(queues)
+        yield from _bus_key()
     if part is Part.EVENTS:
         yield from _streams(service)
         yield from _published(service)
-        yield from _taken(queues, "Lambda takes messages as it; what failed it puts off.")
+        yield from _heard(queues, "Lambda takes messages as it; what failed it puts off.")
+        yield from _found(queues)
+        yield from _buried(queues)
         if service.publishes or queues:
             yield from _bus_key()
 
@@ -79,7 +84,6 @@ def _books_of(queues: Sequence[str]) -> Iterator[Permission]:
     yield permission("Redrives", "POST /queues/.../redrive puts dead letters back.", ["sqs:SendMessage"], *waiting)
     moved = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
     yield permission("TakesDeadLetters", "It shows them, and removes what it put back.", moved, *dead)
-    yield from _bus_key()
 
 
 def _streams(service: Service) -> Iterator[Permission]:
@@ -97,14 +101,22 @@ def _published(service: Service) -> Iterator[Permission]:
         yield permission("Publishes", "The manifest declares the events.", ["sns:Publish"], *topics)
 
 
-def _taken(queues: Sequence[str], why: str) -> Iterator[Permission]:
-    if not queues:
-        return
-    waiting, dead = [f"queue/{name}" for name in queues], [f"dead-letters/{name}" for name in queues]
+def _heard(queues: Sequence[str], why: str) -> Iterator[Permission]:
     taken = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
-    yield permission("Hears", why, taken, *waiting)
-    yield permission("FindsQueues", "Messages are put off by the queue's URL.", ["sqs:GetQueueUrl"], *waiting, *dead)
-    yield permission("Buries", "What can't be done goes there with its reason.", ["sqs:SendMessage"], *dead)
+    if queues:
+        yield permission("Hears", why, taken, *(f"queue/{name}" for name in queues))
+
+
+def _found(queues: Sequence[str]) -> Iterator[Permission]:
+    both = [f"{kind}/{name}" for kind in ("queue", "dead-letters") for name in queues]
+    if queues:
+        yield permission("FindsQueues", "Messages are put off by the queue's URL.", ["sqs:GetQueueUrl"], *both)
+
+
+def _buried(queues: Sequence[str]) -> Iterator[Permission]:
+    dead = [f"dead-letters/{name}" for name in queues]
+    if queues:
+        yield permission("Buries", "What can't be done goes there with its reason.", ["sqs:SendMessage"], *dead)
 
 
 def _bus_key() -> Iterator[Permission]:

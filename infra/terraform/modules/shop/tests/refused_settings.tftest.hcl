@@ -130,7 +130,7 @@ run "settings_that_do_not_fit" {
     functions = {}
     services = { orders = {
       label = "order-service", runtime = "ecs", image = "souk/order-service", port = 8080, host = "order-service.souk.internal", header = "order-service"
-      cpu   = 256, memory_mib = 512, replicas = { least = 2, most = 10 }, environment = {}, secrets = {}, reaches = [], statements = []
+      cpu   = 256, memory_mib = 512, replicas = { least = 2, most = 10 }, environment = {}, secrets = {}, reaches = [], ports_outside = [], statements = []
     } }
     provision          = { image = "souk/gateway", environment = {} }
     instances          = { shop = { services = ["orders"], passwords_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:any-AbCdEf" } }
