@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from souk_chassis.errors import ErrorKind, SoukError
@@ -47,6 +47,8 @@ def test_no_window_has_more_than_the_burst_and_the_rate(rate_per_s: float, burst
 
 
 @given(rate_per_s=st.floats(0.1, 20_000), burst=st.integers(1, 40), late_s=st.floats(0, 10))
+@example(rate_per_s=1.0, burst=1, late_s=3.1)
+@example(rate_per_s=0.1, burst=1, late_s=7.9)
 def test_who_waits_as_long_as_he_is_told_is_answered(rate_per_s: float, burst: int, late_s: float) -> None:
     clock = ManualClock()
     bucket = Bucket(Throttle(rate_per_s, burst), clock)

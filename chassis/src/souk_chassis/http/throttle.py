@@ -15,6 +15,8 @@ DEFAULT_RATE_PER_S = 10_000.0
 """Requests a second for each route that declares no throttle of its own: what API Gateway allows an account."""
 DEFAULT_BURST = 5_000
 """Requests at once, likewise."""
+_WHOLE = 1 - 1e-6
+"""What counts as a token: the difference of two times has an error, and who waited as he was told is answered."""
 DEFAULT = Throttle(DEFAULT_RATE_PER_S, DEFAULT_BURST)
 
 
@@ -38,7 +40,7 @@ class Bucket:
         if tokens > self._burst:
             tokens = self._burst
         self._at_s = now_s
-        if tokens < 1:
+        if tokens < _WHOLE:
             self._tokens = tokens
             wait_s = ceil((1 - tokens) / self._rate_per_s)  # as Retry-After has it, and never too early
             raise too_many("throttled", "Too many requests for this route just now.", retry_after_s=wait_s)
