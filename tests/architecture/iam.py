@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from souk_chassis.http.api_gateway import Runtime
 from souk_topologies.infrastructure import terraform_inputs
 from souk_topologies.shop import manifests
 
@@ -29,7 +30,9 @@ def functions() -> Iterator[tuple[str, Mapping[str, Any]]]:
     inputs = terraform_inputs(services, {}, SETTINGS)
     groups = [*inputs["services"].values(), inputs["gateway"]]
     found = {each["name"]: each for group in groups for each in group["functions"].values()}
-    contained = terraform_inputs(services, {}, SETTINGS, {service.name: "ecs" for service in services})["services"]
+    contained = terraform_inputs(services, {}, SETTINGS, {service.name: Runtime.ECS for service in services})[
+        "services"
+    ]
     found |= {f"{each['label']} in containers": each["container"] for each in contained.values()}
     yield from sorted(found.items())
 

@@ -17,16 +17,10 @@ import aiohttp
 from souk_chassis.auth.identity import Identity, Role
 from souk_chassis.auth.keys import SigningKey, jwks, new_key
 from souk_chassis.auth.tokens import sign_public
+from souk_chassis.http.api_gateway import Runtime
 from souk_chassis.storage.provision import bus_dsn, service_dsn
 from souk_chassis.storage.provision import secret_names as role_names
-from souk_topologies.containers import (
-    Place,
-    Runtime,
-    environment,
-    gateway_environment,
-    provision_environment,
-    subscribers,
-)
+from souk_topologies.containers import Place, environment, gateway_environment, provision_environment, subscribers
 from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, manifests
 
 RUN = ("-I", "-m", "souk_chassis.runtimes.container")

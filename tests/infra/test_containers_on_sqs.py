@@ -10,9 +10,10 @@ import pytest
 from souk_chassis.aws.client import AwsClient, open_aws
 from souk_chassis.aws.services import SNS, SQS
 from souk_chassis.aws.sqs import Queues
+from souk_chassis.http.api_gateway import Runtime
 from souk_chassis.testing.waiting import until
 from souk_topologies.aws_local.emulator import emulator
-from souk_topologies.containers import Place, Runtime
+from souk_topologies.containers import Place
 from souk_topologies.postgres import ServerAddress
 from souk_topologies.shop import manifests
 from tests.images.shop import Containers

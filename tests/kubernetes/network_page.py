@@ -6,7 +6,8 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from souk_topologies.containers import Place, Runtime
+from souk_chassis.http.api_gateway import Runtime
+from souk_topologies.containers import Place
 from souk_topologies.network import DNS, Edge, edges
 from souk_topologies.shop import manifests
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from souk_topologies.containers import Runtime
+from souk_chassis.http.api_gateway import Runtime
 from souk_topologies.kubernetes import files
 from souk_topologies.kubernetes.documents import GENERATED
 from souk_topologies.shop import SERVICES, manifests

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from souk_topologies.containers import Place, Runtime
+from souk_chassis.http.api_gateway import Runtime
+from souk_topologies.containers import Place
 from souk_topologies.network import AGENT, AWS, BALANCER, DNS, INGRESS, Edge, edges
 from souk_topologies.shop import manifests
 from tests.kubernetes.objects import NAMESPACE, Object, namespace_of, of_kind, pod_templates

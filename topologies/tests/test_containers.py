@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from souk_chassis.http.api_gateway import Runtime
 from souk_topologies.containers import (
     DEFAULT_SIZE,
     Place,
-    Runtime,
     Size,
     added_names,
     environment,

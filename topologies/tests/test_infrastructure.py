@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from souk_chassis.http.api_gateway import Runtime
 from souk_chassis.manifest import Part, Service
-from souk_topologies.containers import Runtime, Size, size_of
+from souk_topologies.containers import Size, size_of
 from souk_topologies.infrastructure import terraform_inputs
 from souk_topologies.infrastructure.containers import fargate_size
 from souk_topologies.infrastructure.secrets import Server, database_secrets, read_servers

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from souk_chassis.http.api_gateway import Runtime
 from souk_chassis.manifest import Service
-from souk_topologies.containers import Place, Runtime
+from souk_topologies.containers import Place
 from souk_topologies.network import edges
 from souk_topologies.shop import manifest_of, manifests
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
+from souk_chassis.http.api_gateway import Runtime
 from souk_chassis.manifest import Part, Service, allowed_callers, subscriptions
 from souk_chassis.operation import AnyOperation
 
@@ -33,14 +34,6 @@ class Place(StrEnum):
     """A cluster of one's own, all services in it. The bus is PostgreSQL."""
     AWS = "aws"
     """ECS or EKS on AWS, beside functions. The bus is SNS and SQS."""
-
-
-class Runtime(StrEnum):
-    """What a service runs on, on AWS."""
-
-    LAMBDA = "lambda"
-    ECS = "ecs"
-    EKS = "eks"
 
 
 class Size(msgspec.Struct, frozen=True):

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from souk_chassis.http.api_gateway import Runtime
 from souk_chassis.manifest import Outside, Service
-from souk_topologies.containers import GATEWAY_LABEL, PORT, Place, Runtime, runtime_of, subscribers
+from souk_topologies.containers import GATEWAY_LABEL, PORT, Place, runtime_of, subscribers
 
 DNS_PORT = 53
 POSTGRES_PORT = 5432

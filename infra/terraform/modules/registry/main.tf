@@ -16,6 +16,7 @@ resource "aws_ecr_repository" "this" {
   }
 }
 
+# Only what has a tag is counted: a signature has none, belongs to its image, and goes with it. Nothing else loses its tag.
 resource "aws_ecr_lifecycle_policy" "this" {
   for_each = var.repositories
 
@@ -24,14 +25,8 @@ resource "aws_ecr_lifecycle_policy" "this" {
     rules = [
       {
         rulePriority = 1
-        description  = "What no tag names any more"
-        selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 1 }
-        action       = { type = "expire" }
-      },
-      {
-        rulePriority = 2
         description  = "All but the last ${var.images_kept}"
-        selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = var.images_kept }
+        selection    = { tagStatus = "tagged", tagPatternList = ["*"], countType = "imageCountMoreThan", countNumber = var.images_kept }
         action       = { type = "expire" }
       },
     ]

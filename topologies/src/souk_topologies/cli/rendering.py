@@ -8,11 +8,11 @@ import click
 
 from souk_chassis.auth.keys import jwks, load_or_create_keys
 from souk_chassis.config import ConfigError
+from souk_chassis.http.api_gateway import Runtime
 from souk_chassis.manifest import Service
 from souk_topologies.api import api_document, in_json, place_of
 from souk_topologies.cli.options import UsedWronglyError, data_dir_option
 from souk_topologies.cli.packaging import CHECKOUT
-from souk_topologies.containers import Runtime
 from souk_topologies.infrastructure import terraform_inputs
 from souk_topologies.infrastructure.secrets import database_secrets, read_servers
 from souk_topologies.kubernetes import files, passwords_needed, secret_files
@@ -120,7 +120,7 @@ def render(
 
 
 def render_kubernetes(
-    services: list[Service], places: Mapping[str, str], out: Path | None, secrets: Path | None, data_dir: DataDir
+    services: list[Service], places: Mapping[str, Runtime], out: Path | None, secrets: Path | None, data_dir: DataDir
 ) -> None:
     """Print Kubernetes' files, write them below `out`, or write a cluster's secrets below `secrets` alone."""
     if secrets is not None:
@@ -133,15 +133,19 @@ def render_kubernetes(
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_private(path, value)
         return
-    _write(files(services, {name: Runtime(place) for name, place in places.items()}), out)
+    _write(files(services, places), out)
 
 
-def write_database_secrets(folder: Path, hosts: tuple[str, ...], places: Mapping[str, str], data_dir: DataDir) -> None:
+def write_database_secrets(
+    folder: Path, hosts: tuple[str, ...], places: Mapping[str, Runtime], data_dir: DataDir
+) -> None:
     """Write a file below `folder` for each secret of the databases, by the secret's name, that only its owner reads,
     and print the names. The passwords are the data directory's, made there where there are none. Raises
     UsedWronglyError."""
     try:
-        servers = read_servers(hosts, [name for name in SERVICES if places.get(name, Runtime.LAMBDA) != Runtime.LAMBDA])
+        servers = read_servers(
+            hosts, [name for name in SERVICES if places.get(name, Runtime.LAMBDA) is not Runtime.LAMBDA]
+        )
     except ValueError as error:
         raise UsedWronglyError(str(error)) from None
     roles = [role_name(name) for server in servers.values() for name in server.services]

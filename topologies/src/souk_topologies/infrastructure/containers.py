@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from souk_chassis.http.api_gateway import Runtime
 from souk_chassis.manifest import Service
 from souk_chassis.storage.provision import database_name
 from souk_topologies.containers import (
@@ -10,7 +11,6 @@ from souk_topologies.containers import (
     GATEWAY_LABEL,
     PORT,
     Place,
-    Runtime,
     Size,
     Ways,
     environment,

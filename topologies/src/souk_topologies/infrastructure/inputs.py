@@ -5,10 +5,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from souk_chassis.http.api_gateway import Runtime
 from souk_chassis.http.throttle import DEFAULT
 from souk_chassis.manifest import Consumer, Part, Service, allowed_callers
 from souk_chassis.storage.dynamodb.schema import Table
-from souk_topologies.containers import Place, Runtime, ways
+from souk_topologies.containers import Place, ways
 from souk_topologies.infrastructure.containers import Runtimes, container, functions_of, provision
 from souk_topologies.infrastructure.permissions import of_function, permission
 from souk_topologies.shop import GATEWAY
@@ -35,11 +36,11 @@ def terraform_inputs(
     services: Sequence[Service],
     jwks: Mapping[str, Any],
     settings: Settings | None = None,
-    runtimes: Mapping[str, str] | None = None,
+    runtimes: Runtimes | None = None,
 ) -> dict[str, Any]:
     """The inputs of `infra/terraform`. `settings` are variables by service, beside those that follow from manifests;
     `runtimes` says by service where each runs: `lambda`, unless it says `ecs` or `eks`."""
-    places = {name: Runtime(runtime) for name, runtime in (runtimes or {}).items()}
+    places = runtimes or {}
     contained = [each for each in services if _runtime(each, places) is not Runtime.LAMBDA]
     return {
         "project": PROJECT,

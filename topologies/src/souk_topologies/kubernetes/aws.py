@@ -3,12 +3,12 @@ balancer that Terraform makes. Pods have their roles by EKS Pod Identity: of it,
 
 from collections.abc import Mapping, Sequence
 
+from souk_chassis.http.api_gateway import Runtime
 from souk_chassis.manifest import Service
 from souk_topologies.containers import (
     NAMESPACE,
     SERVICE_PORT,
     Place,
-    Runtime,
     added_names,
     environment,
     secret_names,

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from souk_chassis.http.api_gateway import Runtime
 from souk_chassis.manifest import Service
 from souk_topologies.containers import (
     GATEWAY_LABEL,
     PROVISION_SECRETS,
     Place,
-    Runtime,
     added_names,
     environment,
     gateway_environment,
