@@ -38,6 +38,7 @@ NOT_HERE = {
     "test_a_head_request_has_the_headers_alone": "API Gateway routes HEAD nowhere but to the gateway's own pages",
     "test_signing_in_too_often_is_refused_and_nothing_else_is": "the emulator keeps throttles, and throttles nothing",
     "test_many_at_once_make_one_order": "the emulator starts a process of Python for each of 40 requests at once",
+    "test_a_repeated_return_is_one_return": "as above, for 50",
     "test_sixty_at_once_for_a_hundred_units": "as above, for 60: the last ones wait longer than an order may",
     "test_orders_that_want_the_same_products_in_other_orders": "as above, for 40",
 }
