@@ -90,7 +90,7 @@ def test_services_are_reached_by_the_load_balancer_alone_and_databases_by_their_
 @pytest.mark.parametrize("variant", ["ecs", "eks", "mixed"])
 def test_the_page_of_the_network_and_the_groups_agree(variant: str) -> None:
     runtimes = VARIANTS[variant]
-    places = {name: containers.Runtime(runtime) for name, runtime in runtimes.items()}
+    places = {name: Runtime(runtime) for name, runtime in runtimes.items()}
     told = edges(list(manifests().values()), containers.Place.AWS, places)
     inside = [each for each in told if not each.setting and each.port != DNS_PORT and each.target != AGENT]
     page = {(each.source, GROUPS.get(each.target.partition("/")[0], each.target), each.port) for each in inside}
