@@ -1,5 +1,6 @@
 """What the keeper and its processes say to each other about settings that can't be."""
 
+import asyncio
 import os
 import select
 import subprocess
@@ -136,6 +137,42 @@ async def test_the_keeper_starts_nothing_again_that_refuses_its_settings(tmp_pat
             await processes._keep([child], Settings(tmp_path), RecordedLines().log())
         assert child.process is gone
         processes._close_report(child)
+
+
+async def test_what_can_not_be_started_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines, tries = RecordedLines(), 0
+
+    def start(child: processes._Child, settings: Settings) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise OSError("no memory")
+        raise ConfigError("the second time")
+
+    monkeypatch.setattr(processes, "_start", start)
+    config = ProcessConfig("orders", os.getpid(), "", "", wiring(), {})
+    with listen(HOST, 0) as address:
+        child = processes._Child("orders", config, processes._Group("orders", "orders", 1, address, {}), ended())
+        with pytest.raises(ConfigError, match="the second time"):
+            await processes._keep([child], Settings(tmp_path), lines.log())
+    assert "process can't be started" in lines.messages("error")
+
+
+async def test_a_shop_whose_keeper_ends_does_not_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def is_ready(*_: object) -> bool:
+        return True
+
+    async def keep(*_: object) -> None:
+        await asyncio.sleep(0)
+        raise ConfigError("SOUK_MAX_OPEN_ORDERS: no")
+
+    monkeypatch.setattr(processes, "_start", lambda *_: None)
+    monkeypatch.setattr(processes, "_until_ready", is_ready)
+    monkeypatch.setattr(processes, "_keep", keep)
+    urls = DatabaseUrls(dict.fromkeys(SERVICES, ""), dict.fromkeys(SERVICES, ""))
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    with pytest.raises(ConfigError, match="SOUK_MAX_OPEN_ORDERS: no"):
+        await asyncio.wait_for(processes.serve(Settings(tmp_path, Topology.PROCESSES, port=0), urls, ready), 10)
 
 
 def test_processes_are_named_and_counted() -> None:

@@ -95,7 +95,7 @@ class _Child:
 
 
 async def serve(settings: Settings, urls: DatabaseUrls, ready: "asyncio.Future[str]") -> None:
-    """Run the shop until SIGINT or SIGTERM. `ready` gets the address once it takes orders."""
+    """Run the shop until SIGINT or SIGTERM. `ready` gets the address once it takes orders. Raises ConfigError."""
     stopping = stop_event()
     log = Log("shop")
     async with AsyncExitStack() as stack:
@@ -112,7 +112,7 @@ async def serve(settings: Settings, urls: DatabaseUrls, ready: "asyncio.Future[s
         if await _until_ready(url, stopping, keeper):
             _write_processes(children, data)
             ready.set_result(url)
-        await stopping.wait()
+        await _until_stopped(stopping, keeper)
 
 
 def _groups(settings: Settings, stack: AsyncExitStack) -> list[_Group]:
@@ -202,8 +202,11 @@ async def _keep(children: list[_Child], settings: Settings, log: Log) -> None:
             if refusal := _refusal(child):
                 raise ConfigError(refusal)
             log.warning("process died: it is started again", process=child.label, status=child.process.returncode)
-            _start(child, settings)
-            _write_processes(children, DataDir(settings.data_dir))
+            try:
+                _start(child, settings)
+                _write_processes(children, DataDir(settings.data_dir))
+            except OSError as error:  # no memory, no room: that may pass, and the others go on meanwhile
+                log.error("process can't be started", process=child.label, error=error)
 
 
 def _write_processes(children: list[_Child], data: DataDir) -> None:
@@ -222,6 +225,17 @@ async def _until_ready(url: str, stopping: asyncio.Event, keeper: "asyncio.Task[
                 pass  # it is still starting; a process that can't start says why in the log
             await asyncio.sleep(0.05)
     return False
+
+
+async def _until_stopped(stopping: asyncio.Event, keeper: "asyncio.Task[None]") -> None:
+    """Return when the shop is to stop. Raises what ends the keeper: without it nothing would be started again."""
+    stopped = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({stopped, keeper}, return_when=asyncio.FIRST_COMPLETED)
+        if keeper.done():
+            keeper.result()
+    finally:
+        stopped.cancel()
 
 
 async def _stop_all(children: list[_Child]) -> None:
