@@ -118,12 +118,15 @@ async def test_connections_are_kept_and_shared(transport: HttpTransport) -> None
 
 
 async def test_no_more_calls_at_once_than_allowed() -> None:
-    at_once = [0, 0]
+    at_once, full = [0, 0], asyncio.Event()
 
     async def slowly(_: Server, writer: asyncio.StreamWriter, number: int) -> None:
         at_once[0] += 1
         at_once[1] = max(at_once)
-        for _turn in range(20):
+        if at_once[0] == 3:
+            full.set()
+        await asyncio.wait_for(full.wait(), 30)  # all that are allowed come, however busy the machine is
+        for _turn in range(20):  # and now nobody else does
             await asyncio.sleep(0)
         at_once[0] -= 1
         writer.write(ANSWER)
