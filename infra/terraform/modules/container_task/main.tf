@@ -43,6 +43,7 @@ resource "aws_cloudwatch_log_group" "this" {
 
 resource "aws_ecs_task_definition" "this" {
   family                   = var.task.name
+  skip_destroy             = true # A service that runs the revision before is taken back to it: deregistered, ECS would refuse.
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
   cpu                      = var.task.cpu

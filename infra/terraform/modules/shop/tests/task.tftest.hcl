@@ -42,6 +42,10 @@ run "a_container_has_no_rights_that_it_does_not_need" {
     condition     = contains(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].healthCheck.command, "souk_chassis.runtimes.container_health")
     error_message = "ECS asks it for its health."
   }
+  assert {
+    condition     = aws_ecs_task_definition.this.skip_destroy
+    error_message = "The revision before stays: a deployment that fails goes back to it."
+  }
 }
 
 run "it_starts_with_its_own_secrets_and_runs_without_any" {
@@ -143,6 +147,10 @@ run "a_database_is_kept_and_speaks_tls" {
   assert {
     condition     = contains([for parameter in aws_db_parameter_group.this.parameter : "${parameter.name}=${parameter.value}"], "rds.force_ssl=1")
     error_message = "It takes no connection without TLS."
+  }
+  assert {
+    condition     = contains([for parameter in aws_db_parameter_group.this.parameter : "${parameter.name}=${parameter.value}"], "log_parameter_max_length=0")
+    error_message = "What it logs of a slow statement has no values."
   }
   assert {
     condition     = strcontains(output.admin_url, "sslmode=require") && !strcontains(output.admin_url, ":@")
