@@ -30,7 +30,7 @@ locals {
       interval    = 10
       timeout     = 5
       retries     = 3
-      startPeriod = 60
+      startPeriod = 300 # Before it answers it waits for its database, a minute at most, and migrates it. ECS has no more.
     }
   }
 }

@@ -43,6 +43,10 @@ run "a_container_has_no_rights_that_it_does_not_need" {
     error_message = "ECS asks it for its health."
   }
   assert {
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].healthCheck.startPeriod == 300
+    error_message = "It has five minutes to find its database and migrate it."
+  }
+  assert {
     condition     = aws_ecs_task_definition.this.skip_destroy
     error_message = "The revision before stays: a deployment that fails goes back to it."
   }
@@ -114,6 +118,10 @@ run "a_service_is_replaced_without_a_gap" {
   assert {
     condition     = !aws_ecs_service.this.network_configuration[0].assign_public_ip && aws_ecs_service.this.network_configuration[0].security_groups == toset(["sg-1"])
     error_message = "Tasks have their service's group, and no public address."
+  }
+  assert {
+    condition     = aws_ecs_service.this.health_check_grace_period_seconds == 300
+    error_message = "The load balancer does not end a task that still migrates its database."
   }
   assert {
     condition     = aws_appautoscaling_target.this.min_capacity == 2 && aws_appautoscaling_target.this.max_capacity == 10 && toset(keys(aws_appautoscaling_policy.this)) == toset(["cpu", "requests"])
