@@ -3,7 +3,7 @@ its manifests ask for, and the security groups let through their edges and no ot
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -11,8 +11,9 @@ import pytest
 
 from souk_chassis.config import ConfigError
 from souk_chassis.http.api_gateway import Runtime
-from souk_topologies import containers
 from souk_topologies.aws_local.terraform import Terraform, TerraformError
+from souk_topologies.containers import Place
+from souk_topologies.kubernetes import files
 from souk_topologies.network import AGENT, DNS_PORT, edges
 from souk_topologies.shop import SERVICES, manifests
 from tests.infra.variants import (
@@ -27,10 +28,13 @@ from tests.infra.variants import (
     of_type,
     settings_of,
 )
+from tests.kubernetes.objects import SOURCES as KUBERNETES
+from tests.kubernetes.objects import read
 
 Planned = list[dict[str, Any]]
 GROUPS = {"aws": "endpoints", "database": "database-shop"}
 """Groups by what docs/reference/network.md calls them."""
+TARGETS, SECRETS = "TargetGroupBinding", "ExternalSecret"
 CONTAINERS_ALONE = ("aws_vpc", "aws_lb", "aws_db_instance", "aws_ecs_cluster", "aws_ecr_repository", "aws_route53_zone")
 
 
@@ -90,8 +94,7 @@ def test_services_are_reached_by_the_load_balancer_alone_and_databases_by_their_
 @pytest.mark.parametrize("variant", ["ecs", "eks", "mixed"])
 def test_the_page_of_the_network_and_the_groups_agree(variant: str) -> None:
     runtimes = VARIANTS[variant]
-    places = {name: Runtime(runtime) for name, runtime in runtimes.items()}
-    told = edges(list(manifests().values()), containers.Place.AWS, places)
+    told = edges(list(manifests().values()), Place.AWS, runtimes)
     inside = [each for each in told if not each.setting and each.port != DNS_PORT and each.target != AGENT]
     page = {(each.source, GROUPS.get(each.target.partition("/")[0], each.target), each.port) for each in inside}
     assert page <= declared(manifests(), runtimes)
@@ -130,6 +133,38 @@ def test_a_service_is_made_where_its_runtime_says(planned: Callable[[str], Plann
     assert {each["name"] for each in of_type(there, "aws_dynamodb_table").values()} == tables
     functions = {each["function_name"] for each in of_type(there, "aws_lambda_function").values()}
     assert {name for name in SERVICES if manifests()[name].label in functions} == {*SERVICES} - {*runtimes}
+
+
+def named_elsewhere(planned: Planned, runtimes: Mapping[str, Runtime]) -> list[str]:
+    """What Kubernetes' files for these runtimes ask of AWS by a name that Terraform does not make."""
+    made = files(list(manifests().values()), {name: runtimes.get(name, Runtime.LAMBDA) for name in SERVICES})
+    objects = [each for name, text in made.items() if name.startswith("components/aws") for each in read(text)]
+    asked = {
+        "aws_lb_target_group": {each["spec"]["targetGroupName"] for each in objects if each["kind"] == TARGETS},
+        "aws_secretsmanager_secret": {
+            entry["remoteRef"]["key"] for each in objects if each["kind"] == SECRETS for entry in each["spec"]["data"]
+        },
+    }
+    assert all(asked.values())
+    return sorted(
+        f"{kind} {name}"
+        for kind, names in asked.items()
+        for name in names - {each["name"] for each in of_type(planned, kind).values()}
+    )
+
+
+@pytest.mark.parametrize("variant", ["eks", "mixed"])
+def test_what_kubernetes_files_ask_for_by_name_terraform_makes(planned: Callable[[str], Planned], variant: str) -> None:
+    assert named_elsewhere(planned(variant), VARIANTS[variant]) == []
+
+
+def test_a_target_group_of_another_name_is_caught(planned: Callable[[str], Planned]) -> None:
+    planted = json.loads(json.dumps(planned("mixed")).replace("souk-product-service", "shop-product-service"))
+    assert named_elsewhere(planted, VARIANTS["mixed"]) == ["aws_lb_target_group souk-product-service"]
+
+
+def test_security_groups_of_pods_stand_in_terraforms_output_alone() -> None:
+    assert [path for path in KUBERNETES.rglob("*.yaml") if "SecurityGroupPolicy" in path.read_text()] == []
 
 
 def test_queues_and_topics_are_the_same_wherever_services_run(planned: Callable[[str], Planned]) -> None:

@@ -36,7 +36,13 @@ def test_alarms_are_those_of_terraform() -> None:
     assert kinds
     assert kinds[1].split(", ") == ["local.errors", "local.throttles", "local.ages", "local.letters"]
     # Of services in containers: none where there are none.
-    assert kinds[2].split(", ") == ["local.faults", "local.unready", "local.processors"]
+    assert kinds[2].split(", ") == [
+        "local.faults",
+        "local.unready",
+        "local.balancer",
+        "local.processors",
+        "local.storage",
+    ]
 
 
 def test_clock_is_that_of_the_manifests(shipped: tuple[str, ...]) -> None:

@@ -40,22 +40,34 @@ locals {
     statistic  = "Sum", above = 0, periods = 1
   } }
   unready = { for label, group in var.containers.targets : "${label}-unready" => {
-    says       = "A container of ${label} does not answer /ready."
+    says       = "A container of ${label} does not answer /health."
     namespace  = "AWS/ApplicationELB", metric = "UnHealthyHostCount"
     dimensions = { LoadBalancer = var.containers.balancer, TargetGroup = group }
     statistic  = "Maximum", above = 0, periods = 5
+  } }
+  # 5xx of its own: nobody was there to be asked, or he gave no answer. With no container at all the two above say nothing.
+  balancer = { for name in length(var.containers.targets) > 0 ? ["load-balancer"] : [] : "${name}-errors" => {
+    says       = "The load balancer reached no container of a service, or got no answer: `aws ecs describe-services` says why."
+    namespace  = "AWS/ApplicationELB", metric = "HTTPCode_ELB_5XX_Count"
+    dimensions = { LoadBalancer = var.containers.balancer }
+    statistic  = "Sum", above = 0, periods = 1
   } }
   processors = { for name in var.containers.databases : "${name}-database-cpu" => {
     says      = "The database ${name} is busy above 80 %: give it a larger class."
     namespace = "AWS/RDS", metric = "CPUUtilization", dimensions = { DBInstanceIdentifier = name }
     statistic = "Average", above = 80, periods = 15
   } }
+  storage = { for name in var.containers.databases : "${name}-database-storage" => {
+    says      = "The database ${name} has less than 1 GiB left: its storage has grown to storage_most_gb, or grows too slowly."
+    namespace = "AWS/RDS", metric = "FreeStorageSpace", dimensions = { DBInstanceIdentifier = name }
+    statistic = "Minimum", below = 1073741824, periods = 5
+  } }
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = merge(
     local.errors, local.throttles, local.ages, local.letters,
-    local.faults, local.unready, local.processors,
+    local.faults, local.unready, local.balancer, local.processors, local.storage,
   )
 
   alarm_name          = "${var.project}-${each.key}"
@@ -64,8 +76,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions
   statistic           = each.value.statistic
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = each.value.above
+  comparison_operator = can(each.value.below) ? "LessThanThreshold" : "GreaterThanThreshold"
+  threshold           = try(each.value.below, each.value.above)
   period              = 60
   evaluation_periods  = each.value.periods
   treat_missing_data  = "notBreaching"

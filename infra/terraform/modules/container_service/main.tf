@@ -7,7 +7,7 @@ resource "aws_ecs_service" "this" {
   desired_count                     = var.replicas.least
   propagate_tags                    = "SERVICE"
   enable_ecs_managed_tags           = true
-  health_check_grace_period_seconds = 60
+  health_check_grace_period_seconds = 300 # As the container's own: a migration must not be cut off.
   availability_zone_rebalancing     = "ENABLED"
 
   # New tasks first, and the old ones end when these are ready; where they never are, ECS goes back by itself.

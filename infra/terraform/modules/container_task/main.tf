@@ -30,7 +30,7 @@ locals {
       interval    = 10
       timeout     = 5
       retries     = 3
-      startPeriod = 60
+      startPeriod = 300 # Before it answers it waits for its database, a minute at most, and migrates it. ECS has no more.
     }
   }
 }
@@ -43,6 +43,7 @@ resource "aws_cloudwatch_log_group" "this" {
 
 resource "aws_ecs_task_definition" "this" {
   family                   = var.task.name
+  skip_destroy             = true # A service that runs the revision before is taken back to it: deregistered, ECS would refuse.
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
   cpu                      = var.task.cpu

@@ -6,7 +6,7 @@ locals {
     { for name, function in var.functions : "function-${name}" => "The function ${name}, which calls containers" },
     { for instance in keys(local.instances) : "database-${instance}" => "The databases of ${join(", ", local.instances[instance])}" },
     {
-      "vpc-link"      = "API Gateway's way in"
+      "vpc-link"      = "The way in of API Gateway"
       "load-balancer" = "The load balancer before all services in containers"
       "endpoints"     = "The ways to AWS"
       "provision"     = "The task that makes databases and roles"
@@ -25,7 +25,7 @@ locals {
   edges = merge(
     { "vpc-link load-balancer" = { from = "vpc-link", to = "load-balancer", port = 80, why = "public routes" } },
     { for service in var.services : "load-balancer ${service.label}" => {
-      from = "load-balancer", to = service.label, port = service.port, why = "requests and /ready"
+      from = "load-balancer", to = service.label, port = service.port, why = "requests and /health"
     } },
     { for name, service in var.services : "${service.label} database-${local.stands_in[name]}" => {
       from = service.label, to = "database-${local.stands_in[name]}", port = 5432, why = "its own database"
@@ -60,7 +60,7 @@ locals {
       from = service.label, to = "cluster", port = 53, protocol = "udp", why = "names"
     } },
     { for service in local.on_eks : "cluster ${service.label}" => {
-      from = "cluster", to = service.label, port = service.port, protocol = "tcp", why = "the kubelet's probes"
+      from = "cluster", to = service.label, port = service.port, protocol = "tcp", why = "probes by the kubelet"
     } },
     { for to in ["endpoints"] : "cluster endpoints" => {
       from = "cluster", to = to, port = 443, protocol = "tcp", why = "nodes start, and pull images"

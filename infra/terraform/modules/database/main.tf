@@ -27,6 +27,10 @@ resource "aws_db_parameter_group" "this" {
     name  = "log_min_duration_statement"
     value = "1000" # In milliseconds.
   }
+  parameter {
+    name  = "log_parameter_max_length"
+    value = "0" # A slow statement is logged without its values: addresses of customers, hashes of passwords.
+  }
 
   lifecycle {
     create_before_destroy = true

@@ -11,6 +11,11 @@ variable "vpc_id" {
 variable "groups" {
   description = "The groups to make: what each is for, by name."
   type        = map(string)
+
+  validation {
+    condition     = alltrue([for says in var.groups : can(regex("^[A-Za-z0-9 ._:/()#,@\\[\\]+=&;{}!$*-]{1,255}$", says))])
+    error_message = "What a group is for has 1 to 255 characters that EC2 takes: letters, digits, blanks and ._-:/()#,@[]+=&;{}!$*, and so no apostrophe."
+  }
 }
 
 variable "given" {
@@ -42,6 +47,10 @@ variable "edges" {
   validation {
     condition     = alltrue([for edge in var.edges : edge.port >= 1 && edge.port <= 65535])
     error_message = "An edge has one port, 1 to 65,535."
+  }
+  validation {
+    condition     = alltrue([for edge in var.edges : can(regex("^[A-Za-z0-9 ._:/()#,@\\[\\]+=&;{}!$*-]{1,255}$", "${edge.from} ${edge.to}: ${edge.why}"))])
+    error_message = "An edge's reason has 1 to 255 characters, with the names of its groups, that EC2 takes: letters, digits, blanks and ._-:/()#,@[]+=&;{}!$*, and so no apostrophe."
   }
   validation {
     condition = alltrue([for edge in var.edges :

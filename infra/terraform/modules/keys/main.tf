@@ -13,6 +13,9 @@ locals {
     kubernetes = ["eks"]
   } : name => [for service in services : "${service}.${var.place.region}.amazonaws.com"] if contains(var.names, name) }
 
+  # RDS keeps the master's password in a secret, which it rotates itself: whoever makes the database lets it use the key.
+  besides = contains(var.names, "database") ? { secrets = ["rds.${var.place.region}.amazonaws.com"] } : {}
+
   administration = {
     Sid       = "AdministeredByTheAccount"
     Effect    = "Allow"
@@ -40,7 +43,7 @@ locals {
       Condition = { StringEquals = merge(
         { "kms:CallerAccount" = var.place.account },
         # EKS is given its key by a grant that whoever makes the cluster makes himself.
-        name == "kubernetes" ? {} : { "kms:ViaService" = services },
+        name == "kubernetes" ? {} : { "kms:ViaService" = concat(services, try(local.besides[name], [])) },
       ) }
     }
   }

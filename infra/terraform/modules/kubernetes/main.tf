@@ -4,12 +4,19 @@ locals {
   addons = {
     eks-pod-identity-agent = null
     kube-proxy             = null
-    # Pods may have security groups of their own, beside the nodes', and NetworkPolicies hold.
+    # Pods have security groups of their own in place of the nodes', and NetworkPolicies hold. What leaves the VPC keeps
+    # the pod's address: else it leaves by the node's, whose group lets everything out.
     vpc-cni = jsonencode({
       enableNetworkPolicy = "true"
-      env                 = { ENABLE_POD_ENI = "true", POD_SECURITY_GROUP_ENFORCING_MODE = "standard" }
+      env = {
+        ENABLE_POD_ENI                    = "true"
+        POD_SECURITY_GROUP_ENFORCING_MODE = "standard"
+        AWS_VPC_K8S_CNI_EXTERNALSNAT      = "true"
+      }
     })
   }
+  # Active only where a node runs them: names, and the use of processors by which pods are scaled.
+  addons_on_nodes = toset(["coredns", "metrics-server"])
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -79,6 +86,7 @@ resource "aws_eks_node_group" "this" {
   node_role_arn   = aws_iam_role.node.arn
   subnet_ids      = var.subnet_ids
   instance_types  = [var.settings.node_type]
+  ami_type        = "AL2023_x86_64_STANDARD" # The images are for this processor.
 
   launch_template {
     id      = aws_launch_template.this.id
@@ -114,12 +122,35 @@ resource "aws_eks_addon" "this" {
   resolve_conflicts_on_update = "OVERWRITE"
 }
 
-# Active only where a node runs it.
-resource "aws_eks_addon" "coredns" {
+resource "aws_eks_addon" "on_nodes" {
+  for_each = local.addons_on_nodes
+
   cluster_name                = aws_eks_cluster.this.name
-  addon_name                  = "coredns"
+  addon_name                  = each.key
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
 
   depends_on = [aws_eks_node_group.this]
+}
+
+# Who deploys, such as a pipeline's role, may do everything in the services' namespace, and nothing beside it. Whoever
+# made the cluster may do everything.
+resource "aws_eks_access_entry" "deployer" {
+  for_each = var.settings.deployers
+
+  cluster_name  = aws_eks_cluster.this.name
+  principal_arn = each.key
+}
+
+resource "aws_eks_access_policy_association" "deployer" {
+  for_each = var.settings.deployers
+
+  cluster_name  = aws_eks_cluster.this.name
+  principal_arn = aws_eks_access_entry.deployer[each.key].principal_arn
+  policy_arn    = "arn:${var.place.partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy" # The others know no objects of controllers.
+
+  access_scope {
+    type       = "namespace"
+    namespaces = [var.namespace]
+  }
 }

@@ -9,13 +9,14 @@ variable "place" {
 }
 
 variable "settings" {
-  description = "Kubernetes' version, the nodes' type and how many there are, and the addresses from which the cluster is reached over the internet: none, and it has its private endpoint alone."
+  description = "Kubernetes' version, the nodes' type and how many there are, the addresses from which the cluster is reached over the internet (none, and it has its private endpoint alone), and the ARNs of the roles that deploy to it."
   type = object({
     version      = string
     node_type    = string
     nodes_least  = number
     nodes_most   = number
     public_cidrs = list(string)
+    deployers    = set(string)
   })
 
   validation {
@@ -23,8 +24,8 @@ variable "settings" {
     error_message = "kubernetes.version is a version of Kubernetes that EKS has, such as 1.33."
   }
   validation {
-    condition     = can(regex("^[cmr][5-8]", var.settings.node_type))
-    error_message = "kubernetes.node_type is of a family c, m or r from 5 on, such as m6i.large: pods have security groups of their own, and t types can't."
+    condition     = can(regex("^[cmr][5-8][a-fh-z]*\\.[a-z0-9]+$", var.settings.node_type))
+    error_message = "kubernetes.node_type is of a family c, m or r from 5 on, such as m6i.large, and not of Graviton, such as m6g.large: pods have security groups of their own, which t types can't, and the images are for x86."
   }
   validation {
     condition     = var.settings.nodes_least >= 2 && var.settings.nodes_most >= var.settings.nodes_least
@@ -33,6 +34,10 @@ variable "settings" {
   validation {
     condition     = alltrue([for cidr in var.settings.public_cidrs : can(cidrhost(cidr, 0)) && !endswith(cidr, "/0")])
     error_message = "kubernetes.public_cidrs are blocks of addresses such as 203.0.113.7/32, and not all the world's."
+  }
+  validation {
+    condition     = alltrue([for arn in var.settings.deployers : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/", arn))])
+    error_message = "kubernetes.deployers are ARNs of roles of IAM, such as arn:aws:iam::111122223333:role/souk-deploy-order-service."
   }
 }
 

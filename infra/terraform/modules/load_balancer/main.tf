@@ -46,8 +46,10 @@ resource "aws_lb_target_group" "this" {
   port                 = each.value.port
   deregistration_delay = 30 # No request takes longer: API Gateway waits for 29 s.
 
+  # ECS stops a task that fails this. So it asks whether the process answers, and not whether its database does: that
+  # one's failing over would have every task stopped.
   health_check {
-    path                = "/ready"
+    path                = "/health"
     matcher             = "200"
     interval            = 10
     timeout             = 5

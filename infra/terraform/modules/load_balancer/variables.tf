@@ -33,8 +33,8 @@ variable "services" {
   type        = map(object({ port = number, host = string, header = string }))
 
   validation {
-    condition     = alltrue([for label, service in var.services : length(label) <= 27])
-    error_message = "A service's label has 27 characters at most: a target group's name has 32."
+    condition     = alltrue([for label in keys(var.services) : length("${var.project}-${label}") <= 32])
+    error_message = "A target group's name, project-label, has 32 characters at most. Too long: ${join(", ", [for label in keys(var.services) : "${var.project}-${label}" if length("${var.project}-${label}") > 32])}."
   }
   validation {
     condition     = alltrue([for service in var.services : endswith(service.host, ".${var.zone}")])

@@ -25,12 +25,20 @@ resource "aws_iam_role_policy" "flows" {
   role = aws_iam_role.flows.id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid      = "OwnLog"
-      Effect   = "Allow"
-      Action   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
-      Resource = ["${aws_cloudwatch_log_group.flows.arn}:*"] # The streams of this group, one a network interface.
-    }]
+    Statement = [
+      {
+        Sid      = "OwnLog"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
+        Resource = ["${aws_cloudwatch_log_group.flows.arn}:*"] # The streams of this group, one a network interface.
+      },
+      {
+        Sid      = "FindsIt"
+        Effect   = "Allow"
+        Action   = ["logs:DescribeLogGroups"] # Asked of all: it names none.
+        Resource = ["arn:${var.place.partition}:logs:${var.place.region}:${var.place.account}:log-group:*"]
+      },
+    ]
   })
 }
 

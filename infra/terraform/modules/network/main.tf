@@ -5,6 +5,24 @@ locals {
   outside = var.nat == "none" ? {} : local.zones
   # One gateway for all costs a third of three, and is away with its zone.
   gateways = { for zone, index in local.outside : zone => index if var.nat == "zone" || index == 0 }
+
+  gateway_statements = {
+    dynamodb = {
+      Sid       = "OwnRoles"
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = "dynamodb:*"
+      Resource  = "*"
+      Condition = { StringEquals = { "aws:PrincipalAccount" = var.place.account } }
+    }
+    s3 = {
+      Sid       = "LayersOfImages"
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = "s3:GetObject"
+      Resource  = "arn:${var.place.partition}:s3:::prod-${var.place.region}-starport-layer-bucket/*"
+    }
+  }
 }
 
 resource "aws_vpc" "this" {
@@ -42,13 +60,16 @@ resource "aws_route_table_association" "private" {
   route_table_id = aws_route_table.private[each.key].id
 }
 
-# Free of charge, unlike those of the module endpoints.
+# Free of charge, unlike those of the module endpoints. As there, nobody carries data out by them: DynamoDB is asked by
+# this account's roles alone, and of S3 there are the layers of images, which ECR signs for
+# (https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html).
 resource "aws_vpc_endpoint" "gateway" {
-  for_each = toset(["dynamodb", "s3"])
+  for_each = local.gateway_statements
 
   vpc_id            = aws_vpc.this.id
   service_name      = "com.amazonaws.${var.place.region}.${each.key}"
   vpc_endpoint_type = "Gateway"
   route_table_ids   = [for table in aws_route_table.private : table.id]
+  policy            = jsonencode({ Version = "2012-10-17", Statement = [each.value] })
   tags              = { Name = "${var.project}-${each.key}" }
 }

@@ -27,8 +27,8 @@ variable "zones" {
     error_message = "zones names two or three different availability zones: a load balancer and a database's standby need two."
   }
   validation {
-    condition     = alltrue([for zone in var.zones : startswith(zone, var.place.region)])
-    error_message = "zones names availability zones of the shop's own region, such as eu-west-1a in eu-west-1."
+    condition     = alltrue([for zone in var.zones : can(regex("^${var.place.region}[a-z]$", zone))])
+    error_message = "zones names availability zones of the shop's own region, ${var.place.region}, such as ${var.place.region}a. Here are ${join(", ", var.zones)}."
   }
 }
 

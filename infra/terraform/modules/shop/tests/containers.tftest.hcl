@@ -31,7 +31,7 @@ run "a_mixed_shop" {
     error_message = "A container's role has the permissions of its inputs, and no other."
   }
   assert {
-    condition     = length(setsubtract(["souk-order-service-faults", "souk-product-service-unready", "souk-souk-database-cpu", "souk-orders-stock-reserved-age"], module.alarms.names)) == 0
+    condition     = length(setsubtract(["souk-order-service-faults", "souk-product-service-unready", "souk-load-balancer-errors", "souk-souk-database-cpu", "souk-souk-database-storage", "souk-orders-stock-reserved-age"], module.alarms.names)) == 0
     error_message = "What containers and the database do wrong raises an alarm."
   }
   assert {

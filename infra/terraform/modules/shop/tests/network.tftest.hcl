@@ -29,6 +29,18 @@ run "private_without_a_way_out" {
     condition     = toset([for endpoint in aws_vpc_endpoint.gateway : endpoint.service_name]) == toset(["com.amazonaws.eu-west-1.s3", "com.amazonaws.eu-west-1.dynamodb"])
     error_message = "S3 and DynamoDB are reached by gateways, which are free."
   }
+  assert {
+    condition     = [for statement in jsondecode(aws_vpc_endpoint.gateway["s3"].policy).Statement : "${statement.Action} ${statement.Resource}"] == ["s3:GetObject arn:aws:s3:::prod-eu-west-1-starport-layer-bucket/*"]
+    error_message = "Of S3 there are the layers of images: nothing is carried out to a bucket."
+  }
+  assert {
+    condition     = [for statement in jsondecode(aws_vpc_endpoint.gateway["dynamodb"].policy).Statement : statement.Condition.StringEquals["aws:PrincipalAccount"]] == ["123456789012"]
+    error_message = "DynamoDB is asked by this account's roles alone."
+  }
+  assert {
+    condition     = toset(flatten([for statement in jsondecode(aws_iam_role_policy.flows.policy).Statement : statement.Action])) == toset(["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams", "logs:DescribeLogGroups"])
+    error_message = "The flow log may what AWS asks of its role, but for making the group, which is there."
+  }
 }
 
 run "one_way_out_for_all" {
@@ -118,8 +130,8 @@ run "requests_find_their_service" {
     error_message = "The load balancer has no public address."
   }
   assert {
-    condition     = aws_lb_target_group.this["order-service"].target_type == "ip" && aws_lb_target_group.this["order-service"].health_check[0].path == "/ready" && aws_lb_target_group.this["order-service"].port == 8080
-    error_message = "Containers are found by address, and asked whether they are ready."
+    condition     = aws_lb_target_group.this["order-service"].target_type == "ip" && aws_lb_target_group.this["order-service"].health_check[0].path == "/health" && aws_lb_target_group.this["order-service"].port == 8080
+    error_message = "Containers are found by address, and asked whether they answer: ECS stops one that fails, whose database may be away for all."
   }
   assert {
     condition     = [for condition in aws_lb_listener_rule.header["order-service"].condition : condition.http_header[0].values] == [toset(["order-service"])] && [for condition in aws_lb_listener_rule.host["order-service"].condition : condition.host_header[0].values] == [toset(["order-service.souk.internal"])]

@@ -59,6 +59,59 @@ run "an_edge_to_nowhere" {
   expect_failures = [var.edges]
 }
 
+run "words_that_ec2_does_not_take" {
+  command = plan
+
+  module {
+    source = "../groups"
+  }
+
+  variables {
+    vpc_id = "vpc-1"
+    groups = { a = "One", b = "API Gateway's way in" }
+    edges  = {}
+  }
+
+  expect_failures = [var.groups]
+}
+
+run "a_reason_that_ec2_does_not_take" {
+  command = plan
+
+  module {
+    source = "../groups"
+  }
+
+  variables {
+    vpc_id = "vpc-1"
+    groups = { a = "One", b = "Another" }
+    edges  = { "a b" = { from = "a", to = "b", port = 80, why = "the kubelet's probes" } }
+  }
+
+  expect_failures = [var.edges]
+}
+
+run "a_name_that_is_too_long_for_a_target_group" {
+  command = plan
+
+  module {
+    source = "../load_balancer"
+  }
+
+  variables {
+    project    = "a-shop-of-20-letters"
+    vpc_id     = "vpc-1"
+    subnet_ids = ["subnet-1", "subnet-2"]
+    group_id   = "sg-1"
+    zone       = "souk.internal"
+    header     = "x-souk-service"
+    services   = { order-service = { port = 8080, host = "order-service.souk.internal", header = "order-service" } }
+    protected  = true
+  }
+
+  expect_failures = [var.services]
+}
+
 run "a_database_that_rds_has_not" {
   command = plan
 
@@ -106,7 +159,27 @@ run "a_cluster_for_all_the_world" {
 
   variables {
     name            = "souk"
-    settings        = { version = "latest", node_type = "t3.large", nodes_least = 1, nodes_most = 0, public_cidrs = ["0.0.0.0/0"] }
+    settings        = { version = "latest", node_type = "t3.large", nodes_least = 1, nodes_most = 0, public_cidrs = ["0.0.0.0/0"], deployers = ["souk-deploy-order-service"] }
+    namespace       = "souk"
+    subnet_ids      = ["subnet-1", "subnet-2"]
+    services        = {}
+    key_arn         = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+    secrets_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "nodes_that_the_images_are_not_for" {
+  command = plan
+
+  module {
+    source = "../kubernetes"
+  }
+
+  variables {
+    name            = "souk"
+    settings        = { version = "1.33", node_type = "m6g.large", nodes_least = 2, nodes_most = 2, public_cidrs = [], deployers = [] }
     namespace       = "souk"
     subnet_ids      = ["subnet-1", "subnet-2"]
     services        = {}

@@ -42,6 +42,14 @@ run "a_container_has_no_rights_that_it_does_not_need" {
     condition     = contains(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].healthCheck.command, "souk_chassis.runtimes.container_health")
     error_message = "ECS asks it for its health."
   }
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].healthCheck.startPeriod == 300
+    error_message = "It has five minutes to find its database and migrate it."
+  }
+  assert {
+    condition     = aws_ecs_task_definition.this.skip_destroy
+    error_message = "The revision before stays: a deployment that fails goes back to it."
+  }
 }
 
 run "it_starts_with_its_own_secrets_and_runs_without_any" {
@@ -112,6 +120,10 @@ run "a_service_is_replaced_without_a_gap" {
     error_message = "Tasks have their service's group, and no public address."
   }
   assert {
+    condition     = aws_ecs_service.this.health_check_grace_period_seconds == 300
+    error_message = "The load balancer does not end a task that still migrates its database."
+  }
+  assert {
     condition     = aws_appautoscaling_target.this.min_capacity == 2 && aws_appautoscaling_target.this.max_capacity == 10 && toset(keys(aws_appautoscaling_policy.this)) == toset(["cpu", "requests"])
     error_message = "It scales by use and by requests, between the least and the most."
   }
@@ -143,6 +155,10 @@ run "a_database_is_kept_and_speaks_tls" {
   assert {
     condition     = contains([for parameter in aws_db_parameter_group.this.parameter : "${parameter.name}=${parameter.value}"], "rds.force_ssl=1")
     error_message = "It takes no connection without TLS."
+  }
+  assert {
+    condition     = contains([for parameter in aws_db_parameter_group.this.parameter : "${parameter.name}=${parameter.value}"], "log_parameter_max_length=0")
+    error_message = "What it logs of a slow statement has no values."
   }
   assert {
     condition     = strcontains(output.admin_url, "sslmode=require") && !strcontains(output.admin_url, ":@")
