@@ -126,14 +126,13 @@ variable "database" {
 }
 
 variable "kubernetes" {
-  description = "The cluster of EKS, where a service's runtime is eks: Kubernetes' version, the nodes' type and number, the addresses from which it is reached over the internet, and the ARNs of the roles that deploy to it. Null: none."
+  description = "The cluster of EKS, where a service's runtime is eks: Kubernetes' version, the nodes' type and number, and the addresses from which it is reached over the internet. Null: none."
   type = object({
     version      = string
     node_type    = optional(string, "m6i.large")
     nodes_least  = optional(number, 2)
     nodes_most   = optional(number, 6)
     public_cidrs = optional(list(string), [])
-    deployers    = optional(set(string), [])
   })
   default = null
 }

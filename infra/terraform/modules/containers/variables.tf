@@ -135,7 +135,6 @@ variable "kubernetes" {
     nodes_least  = number
     nodes_most   = number
     public_cidrs = list(string)
-    deployers    = set(string)
   })
 }
 

@@ -132,25 +132,3 @@ resource "aws_eks_addon" "on_nodes" {
 
   depends_on = [aws_eks_node_group.this]
 }
-
-# Who deploys, such as a pipeline's role, may do everything in the services' namespace, and nothing beside it. Whoever
-# made the cluster may do everything.
-resource "aws_eks_access_entry" "deployer" {
-  for_each = var.settings.deployers
-
-  cluster_name  = aws_eks_cluster.this.name
-  principal_arn = each.key
-}
-
-resource "aws_eks_access_policy_association" "deployer" {
-  for_each = var.settings.deployers
-
-  cluster_name  = aws_eks_cluster.this.name
-  principal_arn = aws_eks_access_entry.deployer[each.key].principal_arn
-  policy_arn    = "arn:${var.place.partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy" # The others know no objects of controllers.
-
-  access_scope {
-    type       = "namespace"
-    namespaces = [var.namespace]
-  }
-}

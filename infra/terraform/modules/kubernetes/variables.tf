@@ -9,14 +9,13 @@ variable "place" {
 }
 
 variable "settings" {
-  description = "Kubernetes' version, the nodes' type and how many there are, the addresses from which the cluster is reached over the internet (none, and it has its private endpoint alone), and the ARNs of the roles that deploy to it."
+  description = "Kubernetes' version, the nodes' type and how many there are, and the addresses from which the cluster is reached over the internet: none, and it has its private endpoint alone."
   type = object({
     version      = string
     node_type    = string
     nodes_least  = number
     nodes_most   = number
     public_cidrs = list(string)
-    deployers    = set(string)
   })
 
   validation {
@@ -34,10 +33,6 @@ variable "settings" {
   validation {
     condition     = alltrue([for cidr in var.settings.public_cidrs : can(cidrhost(cidr, 0)) && !endswith(cidr, "/0")])
     error_message = "kubernetes.public_cidrs are blocks of addresses such as 203.0.113.7/32, and not all the world's."
-  }
-  validation {
-    condition     = alltrue([for arn in var.settings.deployers : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/", arn))])
-    error_message = "kubernetes.deployers are ARNs of roles of IAM, such as arn:aws:iam::111122223333:role/souk-deploy-order-service."
   }
 }
 

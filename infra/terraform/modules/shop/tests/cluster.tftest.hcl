@@ -1,4 +1,4 @@
-# The cluster of EKS: what runs on it before the shop does, and who may deploy to it.
+# The cluster of EKS: what runs on it before the shop does.
 mock_provider "aws" {
   source = "./tests/mocks"
 }
@@ -6,7 +6,7 @@ mock_provider "aws" {
 variables {
   name            = "souk"
   place           = { partition = "aws", region = "eu-west-1", account = "123456789012" }
-  settings        = { version = "1.33", node_type = "m6i.large", nodes_least = 2, nodes_most = 6, public_cidrs = [], deployers = ["arn:aws:iam::123456789012:role/souk-deploy-order-service"] }
+  settings        = { version = "1.33", node_type = "m6i.large", nodes_least = 2, nodes_most = 6, public_cidrs = [] }
   namespace       = "souk"
   subnet_ids      = ["subnet-1", "subnet-2"]
   services        = {}
@@ -35,10 +35,6 @@ run "a_cluster_in_private" {
   assert {
     condition     = aws_eks_node_group.this.ami_type == "AL2023_x86_64_STANDARD"
     error_message = "Nodes have the processor that the images are for."
-  }
-  assert {
-    condition     = [for entry in aws_eks_access_policy_association.deployer : "${entry.principal_arn} ${entry.access_scope[0].type} ${join(",", entry.access_scope[0].namespaces)}"] == ["arn:aws:iam::123456789012:role/souk-deploy-order-service namespace souk"]
-    error_message = "Who deploys may do so in the services' namespace, and nowhere else."
   }
 }
 

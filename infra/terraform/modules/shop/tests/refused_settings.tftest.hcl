@@ -159,7 +159,7 @@ run "a_cluster_for_all_the_world" {
 
   variables {
     name            = "souk"
-    settings        = { version = "latest", node_type = "t3.large", nodes_least = 1, nodes_most = 0, public_cidrs = ["0.0.0.0/0"], deployers = ["souk-deploy-order-service"] }
+    settings        = { version = "latest", node_type = "t3.large", nodes_least = 1, nodes_most = 0, public_cidrs = ["0.0.0.0/0"] }
     namespace       = "souk"
     subnet_ids      = ["subnet-1", "subnet-2"]
     services        = {}
@@ -179,7 +179,7 @@ run "nodes_that_the_images_are_not_for" {
 
   variables {
     name            = "souk"
-    settings        = { version = "1.33", node_type = "m6g.large", nodes_least = 2, nodes_most = 2, public_cidrs = [], deployers = [] }
+    settings        = { version = "1.33", node_type = "m6g.large", nodes_least = 2, nodes_most = 2, public_cidrs = [] }
     namespace       = "souk"
     subnet_ids      = ["subnet-1", "subnet-2"]
     services        = {}
