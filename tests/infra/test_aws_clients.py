@@ -31,6 +31,7 @@ from souk_chassis.aws.sqs import Queues
 from souk_chassis.aws.xml import members
 from souk_chassis.events.event import Event, Stored, bundle, events_of, pack
 from souk_chassis.storage.dynamodb.http_client import HttpDynamoClient
+from souk_chassis.storage.ports import HeldBackError
 from souk_chassis.testing.waiting import until
 from tests.infra.conftest import answers, free_port
 
@@ -153,8 +154,9 @@ async def test_the_bus_reaches_the_queue(aws: AwsClient, queue: str) -> None:
 
 
 async def test_a_topic_that_is_not_there(aws: AwsClient, queue: str) -> None:
-    with pytest.raises(RequestRefusedError):
+    with pytest.raises(HeldBackError) as caught:
         await SnsBus(Topics(aws), topic_prefix() + "no-").publish([event("a")])
+    assert isinstance(caught.value.fault, RequestRefusedError)
 
 
 async def test_dead_letters_are_buried_shown_and_put_back(aws: AwsClient, queue: str) -> None:

@@ -16,16 +16,12 @@ from souk_chassis.manifest import Consumer
 from souk_chassis.observability.spans import recorder
 from souk_chassis.runtimes.instance import Instance, Round
 from souk_chassis.runtimes.pacing import PACE_EVENTS, PACE_MESSAGES, next_round, pace
+from souk_chassis.runtimes.relay import RELAY_BATCH, RELAY_FAULT_PAUSE_S, Relay
 from souk_chassis.storage.messages import count_events
-from souk_chassis.storage.ports import COLLISION, Bus, UnpublishableError, Waiting
+from souk_chassis.storage.ports import COLLISION, Bus, Waiting
 
 T = TypeVar("T")
 
-RELAY_BATCH = 256
-"""Messages that leave the outbox in one go."""
-RELAY_FAULT_PAUSE_S = 10.0
-"""The relay's pause after a fault of this program or of its permissions, such as a topic that is missing: what went
-before it in the batch goes again with each try, and nobody but people mends it."""
 POLL_S = 1.0
 """How long a loop sleeps without a wake-up: what makes up for a lost one."""
 RETRY_BASE_S = 0.5
@@ -66,7 +62,7 @@ class Worker:
 
     def __init__(self, instance: Instance, bus: Bus, way_out: Dispatcher, *, deliveries: int = 1) -> None:
         self._instance = instance
-        self._bus = bus
+        self._relay = Relay(instance, bus)
         self._way_out = way_out
         self._deliveries = deliveries
         """How often each event is handed to its handler: 2 in the topology that tries idempotence."""
@@ -102,13 +98,8 @@ class Worker:
         await _finish(self._under_way, ends_s)  # after the loops, which may just have begun another
 
     async def relay_once(self) -> int:
-        """Relay one batch. Returns how many messages left the outbox; of what could not be published, how many events
-        were put aside."""
-        try:
-            return await self._instance.database.relay(self._bus, RELAY_BATCH)
-        except UnpublishableError as error:
-            self._instance.log.error("events can't be published", error=error, events=len(error.messages))
-            return len(error.messages)
+        """Relay one batch: see `Relay.once`."""
+        return await self._relay.once()
 
     async def consume_once(self, hearing: Hearing) -> int:
         """Handle one batch of one queue. Returns how many events were taken."""

@@ -19,6 +19,7 @@ from souk_chassis.storage.ports import (
     MAX_REASON,
     Bus,
     DeadLetter,
+    HeldBackError,
     QueueState,
     UnpublishableError,
     Waiting,
@@ -243,23 +244,26 @@ class MemoryDatabase(Generic[U]):
         await self.ping()
         return sum(message.count for message in self.tables["outbox"].values())
 
-    async def relay(self, bus: Bus, limit: int) -> int:
+    async def relay(self, bus: Bus, limit: int, without: Collection[str] = ()) -> int:
         """See the port."""
         await self.ping()
         async with self._one_at_a_time:
-            event_ids = sorted(self.tables["outbox"])[:limit]
-            events: list[Stored] = [self.tables["outbox"][event_id] for event_id in event_ids]
-        unpublishable: UnpublishableError | None = None
+            outbox: dict[str, Stored] = self.tables["outbox"]
+            events = [outbox[event_id] for event_id in sorted(outbox) if outbox[event_id].type not in without][:limit]
+        left: UnpublishableError | HeldBackError | None = None
         try:
             await bus.publish(events)
-        except UnpublishableError as error:
-            unpublishable = error
+        except (UnpublishableError, HeldBackError) as error:
+            left = error
+        held = {event.event_id for event in left.messages} if isinstance(left, HeldBackError) else ()
         async with self._one_at_a_time:
-            for event_id in event_ids:
-                self.tables["outbox"].pop(event_id, None)
-            if unpublishable is not None:
-                self._set_aside(unpublishable)
-                raise unpublishable
+            for event in events:
+                if event.event_id not in held:
+                    self.tables["outbox"].pop(event.event_id, None)
+            if isinstance(left, UnpublishableError):
+                self._set_aside(left)
+        if left is not None:
+            raise left
         return len(events)
 
     def _set_aside(self, error: UnpublishableError) -> None:

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from souk_chassis.errors import SoukError
 from souk_chassis.events.event import Event, Stored
 
 COLLISION = "database_collision"
@@ -147,11 +148,13 @@ class Database(Store[Q_co], QueueBooks, Protocol[Q_co]):
     async def bury(self, queue: str, event_id: str, reason: str, *, lease: int | None = None) -> None:
         """Move a message to the dead letters, and count its last attempt. `lease` as in `postpone`."""
 
-    async def relay(self, bus: "Bus", limit: int) -> int:
-        """Hand messages from the outbox to the bus. Returns how many left it: at most `limit`.
+    async def relay(self, bus: "Bus", limit: int, without: Collection[str] = ()) -> int:
+        """Hand messages from the outbox to the bus, but for those of the types `without`. Returns how many left it: at
+        most `limit`.
 
         What can never be published is put aside, as dead letters of the queue `outbox_queue`, so that it holds up no
-        other: UnpublishableError says so, once the rest is gone. Raises besides as `Bus.publish` does.
+        other: UnpublishableError says so, once the rest is gone. What the bus holds back stays, and HeldBackError says
+        so, likewise. Raises besides as `Bus.publish` does: then all of it stays.
         """
 
     async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
@@ -177,13 +180,30 @@ class UnpublishableError(RuntimeError):
         self.messages = tuple(messages)
 
 
+class HeldBackError(RuntimeError):
+    """Some messages could not be published this time: `messages` has them, and all others of the call were.
+
+    `faults` says why, by type: a SoukError passes by itself, anything else is for people to mend.
+    """
+
+    def __init__(self, messages: Sequence[Stored], faults: Mapping[str, Exception]) -> None:
+        self.messages = tuple(messages)
+        self.faults = dict(faults)
+        super().__init__(f"{len(messages)} messages are held back ({', '.join(sorted(faults))}): {self.fault}")
+
+    @property
+    def fault(self) -> Exception:
+        """One of the faults: one that passes by itself, if there is any."""
+        return min(self.faults.values(), key=lambda fault: not isinstance(fault, SoukError))
+
+
 class Bus(Protocol):
     """Where the events of an outbox go: into the queues of their subscribers (`Subscriptions`), or to topics, one a
     type of event (SNS)."""
 
     async def publish(self, messages: Sequence[Stored]) -> None:
         """Hand messages on. Where it raises, some of them may have gone; UnpublishableError says which have not, and
-        never will."""
+        never will, HeldBackError which have not this time."""
 
 
 class Target(Protocol):

@@ -83,7 +83,7 @@ class PostgresUnit:
         """Write what was published into the outbox. Returns whether there was anything."""
         if not self._outgoing:
             return False
-        await self.connection.execute(_PUBLISH, *message_columns(bundle(self._outgoing)))
+        await self.connection.execute(PUBLISH, *message_columns(bundle(self._outgoing)))
         return True
 
 
@@ -119,9 +119,10 @@ DELETE FROM inbox USING unnest($2::uuid[], $3::int[]) AS leased (id, attempts)
 WHERE queue = $1 AND event_id = leased.id AND inbox.attempts = leased.attempts
 RETURNING event_id
 """
-_PUBLISH = """
+PUBLISH = """
 INSERT INTO outbox (event_id, type, event, events) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[])
 """
+"""Into the outbox: `message_columns`."""
 
 U = TypeVar("U", bound=PostgresUnit)
 

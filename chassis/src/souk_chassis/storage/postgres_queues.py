@@ -18,6 +18,7 @@ from souk_chassis.storage.ports import (
     MAX_REASON,
     Bus,
     DeadLetter,
+    HeldBackError,
     QueueState,
     UnpublishableError,
     Waiting,
@@ -26,9 +27,11 @@ from souk_chassis.storage.ports import (
 from souk_chassis.storage.postgres import (
     CHOSEN,
     PING_TIMEOUT_S,
+    PUBLISH,
     PostgresSession,
     PostgresUnit,
     in_order,
+    message_columns,
     open_pool,
     translated,
 )
@@ -81,7 +84,8 @@ SELECT q, (SELECT coalesce(sum(events), 0) FROM inbox WHERE queue = q),
 FROM unnest($1::text[]) AS named (q)
 """
 _RELAY = """
-DELETE FROM outbox WHERE event_id IN (SELECT event_id FROM outbox ORDER BY event_id LIMIT $1 FOR UPDATE SKIP LOCKED)
+DELETE FROM outbox WHERE event_id IN (
+    SELECT event_id FROM outbox WHERE type <> ALL ($2::text[]) ORDER BY event_id LIMIT $1 FOR UPDATE SKIP LOCKED)
 RETURNING event_id, type, event, events
 """
 _SET_ASIDE = """
@@ -211,22 +215,25 @@ class PostgresDatabase(PostgresSession[U]):
             size: int = await self.pool.fetchval("SELECT coalesce(sum(events), 0) FROM outbox")
         return size
 
-    async def relay(self, bus: Bus, limit: int) -> int:
+    async def relay(self, bus: Bus, limit: int, without: Collection[str] = ()) -> int:
         """See the port. The rows are gone from the outbox only after the bus has them."""
-        unpublishable: UnpublishableError | None = None
+        left: UnpublishableError | HeldBackError | None = None
         async with self.reading() as connection:
             with translated():
                 async with connection.transaction():
-                    rows = await connection.fetch(_RELAY, limit)
+                    rows = await connection.fetch(_RELAY, limit, list(without))
                     try:
                         await bus.publish([Stored(str(row[0]), *row[1:]) for row in rows])
                     except UnpublishableError as error:
-                        unpublishable = error
+                        left = error
                         queue, events = outbox_queue(self.service), error.messages
                         columns = [event.event_id for event in events], [event.json for event in events]
                         await connection.execute(_SET_ASIDE, queue, *columns, str(error)[:MAX_REASON], self.clock.now())
-        if unpublishable is not None:
-            raise unpublishable
+                    except HeldBackError as error:
+                        left = error
+                        await connection.execute(PUBLISH, *message_columns(error.messages))
+        if left is not None:
+            raise left
         return len(rows)
 
     async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
