@@ -8,6 +8,7 @@ from threading import Thread
 
 import pytest
 
+from souk_chassis.config import ConfigError
 from souk_chassis.runtimes.container_health import is_healthy
 from souk_chassis.storage.opening import DatabaseAwayError, await_database
 from souk_chassis.testing.logs import RecordedLines
@@ -28,6 +29,11 @@ AWAY = "postgresql://a:secret@127.0.0.1:1/b"
             {"SOUK_PART": "provision", "SOUK_ADMIN_URL": AWAY, "SOUK_PASSWORDS": '{"postgres": "a"}'},
             2,
             "SOUK_PASSWORDS: 'postgres' is no role of a service",
+        ),
+        (
+            {"SOUK_PART": "provision", "SOUK_ADMIN_URL": "postgresql://a:secret/b@h/c", "SOUK_PASSWORDS": "{}"},
+            2,
+            "SOUK_ADMIN_URL is no URL of a database",
         ),
         (
             {"SOUK_PART": "provision", "SOUK_ADMIN_URL": AWAY, "SOUK_PASSWORDS": '{"souk_orders": "a"}'},
@@ -51,6 +57,12 @@ async def test_a_database_that_is_there(new_database: Callable[[], Awaitable[str
 async def test_a_database_that_does_not_come() -> None:
     with pytest.raises(DatabaseAwayError, match="can't be reached") as error:
         await await_database(AWAY, RecordedLines().log(), 0.0)
+    assert "secret" not in str(error.value)
+
+
+async def test_an_option_that_can_not_be() -> None:
+    with pytest.raises(ConfigError, match=r"DATABASE_URL: .*sslmode") as error:
+        await await_database(f"{AWAY}?sslmode=bogus", RecordedLines().log(), 0.0)
     assert "secret" not in str(error.value)
 
 
