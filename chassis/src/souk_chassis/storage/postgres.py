@@ -24,6 +24,8 @@ PING_TIMEOUT_S = 2.0
 """How long a readiness check waits for the server."""
 COMMAND_TIMEOUT_S = 30.0
 """How long one statement may take."""
+CLOSE_TIMEOUT_S = 5.0
+"""How long closing connections may take: what holds them then has lost its server."""
 
 _GONE = (
     OSError,
@@ -142,6 +144,14 @@ async def open_pool(dsn: str, *, size: int, name: str) -> asyncpg.Pool:
         reset=_keep_session,
         server_settings={"application_name": name, "timezone": "UTC"},
     )
+
+
+async def close_pool(pool: asyncpg.Pool) -> None:
+    """Close a pool, for `CLOSE_TIMEOUT_S` at most."""
+    try:
+        await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_S)
+    except TimeoutError:
+        pool.terminate()
 
 
 async def give_back(pool: asyncpg.Pool, connection: Connection) -> None:

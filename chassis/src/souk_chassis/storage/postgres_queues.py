@@ -30,6 +30,7 @@ from souk_chassis.storage.postgres import (
     PUBLISH,
     PostgresSession,
     PostgresUnit,
+    close_pool,
     in_order,
     message_columns,
     open_pool,
@@ -123,7 +124,7 @@ class PostgresTarget:
 
     async def close(self) -> None:
         """Release connections."""
-        await self._pool.close()
+        await close_pool(self._pool)
 
 
 async def open_target(dsn: str, clock: Clock, *, name: str) -> PostgresTarget:
@@ -262,10 +263,7 @@ class PostgresDatabase(PostgresSession[U]):
             self._listener.cancel()
             with suppress(asyncio.CancelledError):
                 await self._listener
-        try:
-            await asyncio.wait_for(self.pool.close(), 5.0)
-        except TimeoutError:
-            self.pool.terminate()
+        await close_pool(self.pool)
 
     def _event(self, queue: str) -> asyncio.Event:
         return self._received.setdefault(queue, asyncio.Event())
