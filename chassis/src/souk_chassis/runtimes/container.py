@@ -16,6 +16,7 @@ import msgspec
 from starlette.types import ASGIApp
 
 from souk_chassis.auth.tokens import CallTokens
+from souk_chassis.aws.queues import SqsQueues
 from souk_chassis.config import ConfigError, read_config
 from souk_chassis.context import Dispatcher
 from souk_chassis.http.client import HttpDispatcher
@@ -73,7 +74,7 @@ async def serve_service(told: Told, environment: Mapping[str, str]) -> None:
         if region is not None:
             ways |= region.ways(tokens)
         bus = await _bus(told, region, stack)
-        neighbours = Neighbours(told.callers, told.keys, CalleeDispatcher(ways), bus)
+        neighbours = Neighbours(told.callers, told.keys, CalleeDispatcher(ways), bus, _queues(region))
         app = open_service(instance, neighbours, switches, database_checks([instance]), stack)
         if region is not None and told.topics and switches.works:
             region.take_in(instance, stack)
@@ -95,11 +96,14 @@ async def _came(waiting: Coroutine[Any, Any, None], stopping: asyncio.Event) -> 
 
 
 async def _build(told: Told, environment: Mapping[str, str], region: Region | None, stack: AsyncExitStack) -> Instance:
-    before = region.books if region is not None else None
-    base = Foundation(CLOCK, told.key, environment, told.database_url, before=before)
+    base = Foundation(CLOCK, told.key, environment, told.database_url, before=_queues(region))
     instance: Instance = await told.module.build(base)
     stack.push_async_callback(instance.close)
     return instance
+
+
+def _queues(region: Region | None) -> SqsQueues | None:
+    return region.queues if region is not None else None
 
 
 async def _bus(told: Told, region: Region | None, stack: AsyncExitStack) -> Bus:

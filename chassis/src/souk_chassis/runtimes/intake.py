@@ -2,7 +2,7 @@
 
 A message is deleted from SQS only after the database holds it. One that comes again is known there by its id, so that a
 process may die at any moment between the two. What can never be taken in goes to the dead letters beside its queue, on
-SQS as on Lambda: there are its alarm and the room for a body of any kind, while the database's rows have ids.
+SQS as on Lambda, and so does what the worker gives up: there is their alarm, and room for a body of any kind.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from souk_chassis.events.event import Event, Stored, events_of, traceparent_of, 
 from souk_chassis.resilience.policy import Policy
 from souk_chassis.resilience.retry import pause_s
 from souk_chassis.runtimes.instance import Instance
-from souk_chassis.storage.ports import MAX_REASON
+from souk_chassis.storage.ports import MAX_REASON, DeadLetters
 
 T = TypeVar("T")
 
@@ -32,8 +32,8 @@ WAIT_S = 20
 HIDDEN_S = 30
 """How long messages in hand are hidden from other processes. One that dies with them lets them go after that."""
 KEPT_WITHIN_S = 25.0
-"""How long messages in hand may take to be kept and deleted: less than others do not see them. A database that is slower
-would have them taken again and again, which counts towards SQS' last resort."""
+"""How long messages in hand may take to be kept and deleted: while they are hidden. A slower database would have others
+take them, too."""
 PAUSE_BASE_S = 0.5
 PAUSE_CAP_S = 30.0
 """The longest pause after a failure, the first and any: it doubles with each, and a part of it is taken at random."""
@@ -57,13 +57,6 @@ class Messages(Protocol):
 
     async def delete(self, queue: str, receipts: Sequence[str]) -> Sequence[object]:
         """Remove messages in hand. Returns those that were not removed."""
-
-
-class DeadLetters(Protocol):
-    """The dead letters beside a queue: `souk_chassis.aws.queues.SqsQueues`."""
-
-    async def bury(self, queue: str, event_json: str, reason: str, attempts: int) -> None:
-        """Put a message there, with the reason."""
 
 
 class Intake:

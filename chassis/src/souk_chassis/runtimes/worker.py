@@ -14,11 +14,12 @@ from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.events.event import Delivery, Event, traceparent_of, unpack
 from souk_chassis.manifest import Consumer
 from souk_chassis.observability.spans import recorder
+from souk_chassis.runtimes.giving_up import give_up
 from souk_chassis.runtimes.instance import Instance, Round
 from souk_chassis.runtimes.pacing import PACE_EVENTS, PACE_MESSAGES, next_round, pace
 from souk_chassis.runtimes.relay import RELAY_BATCH, RELAY_FAULT_PAUSE_S, Relay
 from souk_chassis.storage.messages import count_events
-from souk_chassis.storage.ports import COLLISION, Bus, Waiting
+from souk_chassis.storage.ports import COLLISION, Bus, DeadLetters, Waiting
 
 T = TypeVar("T")
 
@@ -60,12 +61,22 @@ class Hearing:
 class Worker:
     """Runs a service's consumers, its relay and its background loops until it is stopped."""
 
-    def __init__(self, instance: Instance, bus: Bus, way_out: Dispatcher, *, deliveries: int = 1) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        bus: Bus,
+        way_out: Dispatcher,
+        *,
+        deliveries: int = 1,
+        letters: DeadLetters | None = None,
+    ) -> None:
         self._instance = instance
         self._relay = Relay(instance, bus)
         self._way_out = way_out
         self._deliveries = deliveries
         """How often each event is handed to its handler: 2 in the topology that tries idempotence."""
+        self._letters = letters
+        """Where what is given up goes, if not into the service's own database."""
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._endless: list[asyncio.Task[None]] = []
@@ -332,9 +343,9 @@ class Worker:
         facts: dict[str, Any] = {"queue": hearing.queue, "eventId": one.event_id, "attempt": attempt}
         facts["traceparent"] = traceparent_of(one.json)
         if hopeless:
-            reason = f"{type(error).__name__}: {error}"
             self._instance.log.error("event given up", error=error, **facts)
-            await self._instance.database.bury(hearing.queue, one.event_id, reason, lease=lease)
+            reason = f"{type(error).__name__}: {error}"
+            await give_up(self._instance, self._letters, hearing.queue, one.event_id, reason, lease)
             return
         self._instance.log.warning("event failed", detail=str(error), transient=transient, **facts)
         delay_s = min(RETRY_CAP_S, RETRY_BASE_S * 2 ** (attempt - 1))

@@ -19,6 +19,7 @@ from souk_chassis.storage.ports import (
     MAX_REASON,
     Bus,
     DeadLetter,
+    DeadLetters,
     HeldBackError,
     QueueState,
     UnpublishableError,
@@ -199,14 +200,23 @@ class MemoryDatabase(Generic[U]):
             attempts = row.attempts + 1 if lease is None else lease
             unit.put("inbox", (queue, event_id), replace(row, attempts=attempts, visible_at=due))
 
-    async def bury(self, queue: str, event_id: str, reason: str, *, lease: int | None = None) -> None:
+    async def bury(
+        self, queue: str, event_id: str, reason: str, *, lease: int | None = None, letters: DeadLetters | None = None
+    ) -> None:
         """See the port."""
+        key = (queue, event_id)
         async with self.unit() as unit:
-            row: _Queued | None = unit.get("inbox", (queue, event_id))
-            if row is not None and lease in {None, row.attempts}:
-                unit.delete("inbox", (queue, event_id))
-                dead = replace(row, attempts=row.attempts + 1 if lease is None else lease)
-                unit.put("dead_letters", (queue, event_id), (dead, reason[:MAX_REASON], self.clock.now()))
+            row: _Queued | None = unit.get("inbox", key)
+            if row is None or lease not in {None, row.attempts}:
+                return
+            unit.delete("inbox", key)
+            dead = replace(row, attempts=row.attempts + 1 if lease is None else lease)
+            if letters is None:
+                unit.put("dead_letters", key, (dead, reason[:MAX_REASON], self.clock.now()))
+                return
+            if unit.get("inbox_received", key) is not None:
+                unit.delete("inbox_received", key)
+            await letters.bury(queue, dead.json, reason[:MAX_REASON], dead.attempts)
 
     async def redrive(self, queue: str) -> int:
         """See the port."""

@@ -117,6 +117,14 @@ class QueueBooks(Protocol):
         """Put a queue's dead letters back into it, with no attempts counted. Returns how many."""
 
 
+class DeadLetters(Protocol):
+    """Where messages go that are given up, where that is not the store: a queue of SQS beside each queue."""
+
+    async def bury(self, queue: str, event_json: str, reason: str, attempts: int) -> None:
+        """Put an event, or a message that nobody can read, into the dead letters of the queue, with the reason. Raises
+        SoukError where a repeat may help."""
+
+
 Q_co = TypeVar("Q_co", bound=QueueUnit, covariant=True)
 
 
@@ -145,8 +153,14 @@ class Database(Store[Q_co], QueueBooks, Protocol[Q_co]):
         A leased one is named with its attempts, `lease`, which counts this one: nothing is done where it is lost.
         """
 
-    async def bury(self, queue: str, event_id: str, reason: str, *, lease: int | None = None) -> None:
-        """Move a message to the dead letters, and count its last attempt. `lease` as in `postpone`."""
+    async def bury(
+        self, queue: str, event_id: str, reason: str, *, lease: int | None = None, letters: "DeadLetters | None" = None
+    ) -> None:
+        """Move a message to the dead letters, and count its last attempt. `lease` as in `postpone`.
+
+        `letters` are dead letters elsewhere: there it goes instead, and a queue that it comes back through takes it in
+        as one that it never had. Raises besides as they do: then it stays.
+        """
 
     async def relay(self, bus: "Bus", limit: int, without: Collection[str] = ()) -> int:
         """Hand messages from the outbox to the bus, but for those of the types `without`. Returns how many left it: at

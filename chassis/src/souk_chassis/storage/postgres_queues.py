@@ -18,6 +18,7 @@ from souk_chassis.storage.ports import (
     MAX_REASON,
     Bus,
     DeadLetter,
+    DeadLetters,
     HeldBackError,
     QueueState,
     UnpublishableError,
@@ -45,6 +46,8 @@ NOTICES = "souk_inbox"
 
 RELAY_CONNECTIONS = 2
 """Connections of one service's relay to one subscriber."""
+BURIED_WITHIN_S = 10.0
+"""How long dead letters elsewhere may take to accept one: a transaction waits for them."""
 
 _LEASE = f"""
 {CHOSEN} UPDATE inbox SET attempts = attempts + 1, visible_at = $4 FROM chosen
@@ -73,6 +76,14 @@ WITH dead AS (
     DELETE FROM inbox WHERE queue = $1 AND event_id = $2 AND attempts = coalesce($5, attempts)
     RETURNING queue, event_id, event, coalesce($5, attempts + 1) AS attempts)
 INSERT INTO dead_letters SELECT queue, event_id, event, $3, attempts, $4 FROM dead ON CONFLICT DO NOTHING
+"""
+_REMOVE = """
+WITH dead AS (
+    DELETE FROM inbox WHERE queue = $1 AND event_id = $2 AND attempts = coalesce($3, attempts)
+    RETURNING queue, event_id, event, coalesce($3, attempts + 1) AS attempts),
+forgotten AS (DELETE FROM inbox_received USING dead
+    WHERE inbox_received.event_id = dead.event_id AND inbox_received.queue = dead.queue)
+SELECT event, attempts FROM dead
 """
 _REDRIVE = """
 WITH alive AS (DELETE FROM dead_letters WHERE queue = $1 RETURNING queue, event_id, event)
@@ -179,10 +190,21 @@ class PostgresDatabase(PostgresSession[U]):
                 lease,
             )
 
-    async def bury(self, queue: str, event_id: str, reason: str, *, lease: int | None = None) -> None:
-        """See the port."""
-        with translated():
-            await self.pool.execute(_BURY, queue, event_id, reason[:MAX_REASON], self.clock.now(), lease)
+    async def bury(
+        self, queue: str, event_id: str, reason: str, *, lease: int | None = None, letters: DeadLetters | None = None
+    ) -> None:
+        """See the port. Whoever dies after the letter went, and before the commit, leaves it to be buried twice."""
+        if letters is None:
+            with translated():
+                await self.pool.execute(_BURY, queue, event_id, reason[:MAX_REASON], self.clock.now(), lease)
+            return
+        async with self.reading() as connection:
+            with translated():
+                async with connection.transaction():
+                    row = await connection.fetchrow(_REMOVE, queue, event_id, lease)
+                    if row is not None:
+                        async with asyncio.timeout(BURIED_WITHIN_S):
+                            await letters.bury(queue, row["event"], reason[:MAX_REASON], row["attempts"])
 
     async def redrive(self, queue: str) -> int:
         """See the port."""
