@@ -1,5 +1,7 @@
 """The container's process: its exit status and its one sentence, and how it waits for a database and gives up."""
 
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -48,6 +50,21 @@ def test_what_ends_it_is_said_in_one_sentence(told: Mapping[str, str], status: i
     assert why in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert "secret" not in done.stderr
+
+
+def test_a_signal_ends_what_does_not_serve() -> None:
+    """As the first process of a container, which the kernel does not end by itself."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://a:b@127.0.0.1:{silent.getsockname()[1]}/c"
+        told = {"SOUK_PART": "provision", "SOUK_ADMIN_URL": url, "SOUK_PASSWORDS": '{"souk_orders": "a"}'}
+        with subprocess.Popen(RUN, env=told) as running:
+            asked, _ = silent.accept()
+            running.terminate()
+            try:
+                assert running.wait(20) == 128 + signal.SIGTERM
+            finally:
+                asked.close()
+                running.kill()
 
 
 async def test_a_database_that_is_there(new_database: Callable[[], Awaitable[str]]) -> None:

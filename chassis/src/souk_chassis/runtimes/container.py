@@ -7,6 +7,7 @@ setting that can't be.
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
@@ -42,6 +43,8 @@ _MISUSED = 2
 """Exit status for a setting that can't be."""
 _FAILED = 1
 """Exit status for what a repeat may mend: a server that is away."""
+_TERMINATED = 128 + signal.SIGTERM
+"""Exit status of what is ended before it serves, as a shell has it."""
 GATEWAY = "gateway"
 
 Build = Callable[[Mapping[str, str], AsyncExitStack], Awaitable[ASGIApp]]
@@ -144,6 +147,9 @@ def _of_part(environment: Mapping[str, str]) -> tuple[Coroutine[Any, Any, None],
 
 def main() -> None:
     """Be what the environment says, to the end."""
+    # The kernel passes over a signal to the first process of a container that has no handler for it. Whoever serves
+    # puts its own in place of this one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     try:
         run(*_of_part(dict(os.environ)))
     except (ConfigError, ListenError, MigrationChangedError) as error:
