@@ -1,6 +1,6 @@
 """The chassis' clients of AWS against an emulator: SQS, SNS, Lambda, Secrets Manager and DynamoDB as they talk.
 
-`make test-infra-tools` installs it. SOUK_MINISTACK names another folder that has `bin/ministack`.
+`make test-infra-tools` installs it. SOUK_MINISTACK names another program.
 """
 
 import asyncio
@@ -58,9 +58,9 @@ def event(book: str, text: str = "") -> Stored:
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The emulator's address. It keeps nothing."""
-    program = Path(os.environ.get("SOUK_MINISTACK", ROOT / "build/ministack")) / "bin/ministack"
+    program = Path(os.environ.get("SOUK_MINISTACK", ROOT / "build/ministack/bin/ministack"))
     if not program.exists():
-        pytest.fail(f"{program} is not there: run `make test-infra-tools`, or name its folder by SOUK_MINISTACK.")
+        pytest.fail(f"{program} is not there: run `make test-infra-tools`, or name another by SOUK_MINISTACK.")
     port = free_port()
     folder = tmp_path_factory.mktemp("ministack")
     environment = {"PATH": os.environ["PATH"], "GATEWAY_PORT": str(port), "HOME": str(folder), "TMPDIR": str(folder)}
