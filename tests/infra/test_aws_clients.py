@@ -1,6 +1,6 @@
 """The chassis' clients of AWS against an emulator: SQS, SNS, Lambda, Secrets Manager and DynamoDB as they talk.
 
-`make test-infra-tools` installs it. SOUK_MINISTACK names another folder that has `bin/ministack`.
+`make test-infra-tools` installs it. SOUK_MINISTACK names another program.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ from souk_chassis.aws.sqs import Queues
 from souk_chassis.aws.xml import members
 from souk_chassis.events.event import Event, Stored, bundle, events_of, pack
 from souk_chassis.storage.dynamodb.http_client import HttpDynamoClient
+from souk_chassis.storage.ports import HeldBackError
 from souk_chassis.testing.waiting import until
 from tests.infra.conftest import answers, free_port
 
@@ -57,9 +58,9 @@ def event(book: str, text: str = "") -> Stored:
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The emulator's address. It keeps nothing."""
-    program = Path(os.environ.get("SOUK_MINISTACK", ROOT / "build/ministack")) / "bin/ministack"
+    program = Path(os.environ.get("SOUK_MINISTACK", ROOT / "build/ministack/bin/ministack"))
     if not program.exists():
-        pytest.fail(f"{program} is not there: run `make test-infra-tools`, or name its folder by SOUK_MINISTACK.")
+        pytest.fail(f"{program} is not there: run `make test-infra-tools`, or name another by SOUK_MINISTACK.")
     port = free_port()
     folder = tmp_path_factory.mktemp("ministack")
     environment = {"PATH": os.environ["PATH"], "GATEWAY_PORT": str(port), "HOME": str(folder), "TMPDIR": str(folder)}
@@ -153,8 +154,9 @@ async def test_the_bus_reaches_the_queue(aws: AwsClient, queue: str) -> None:
 
 
 async def test_a_topic_that_is_not_there(aws: AwsClient, queue: str) -> None:
-    with pytest.raises(RequestRefusedError):
+    with pytest.raises(HeldBackError) as caught:
         await SnsBus(Topics(aws), topic_prefix() + "no-").publish([event("a")])
+    assert isinstance(caught.value.fault, RequestRefusedError)
 
 
 async def test_dead_letters_are_buried_shown_and_put_back(aws: AwsClient, queue: str) -> None:

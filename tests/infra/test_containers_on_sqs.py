@@ -177,9 +177,23 @@ async def test_a_death_between_receive_and_delete(
     assert await buyer.stock() == 7
 
 
-async def test_what_nobody_can_read_is_shown_with_its_reason_and_put_back(buyer: Buyer, aws: AwsClient) -> None:
+NO_DATA = (
+    '{"specversion": "1.0", "id": "01890a5d-ac96-774b-bcce-b302099a8057", "type": "souk.StockReserved.v1", '
+    '"source": "/products", "subject": "b", "time": "2026-01-01T00:00:00Z", "data": {}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [("no event", "DecodeError: JSON is malformed"), (NO_DATA, "ValidationError: Object missing required field")],
+    ids=["the_intake", "the_worker"],
+)
+async def test_what_is_given_up_is_beside_its_queue_with_its_reason_and_put_back(
+    buyer: Buyer, aws: AwsClient, body: str, reason: str
+) -> None:
+    """Whoever gives it up: there is its alarm."""
     url = await Queues(aws).url("orders-stock-reserved")
-    await aws.json(SQS, "SendMessage", {"QueueUrl": url, "MessageBody": "no event"})
+    await aws.json(SQS, "SendMessage", {"QueueUrl": url, "MessageBody": body})
 
     async def letters() -> list[dict[str, str]]:
         found: list[dict[str, str]] = (await buyer.orders.ask("GET", "/queues/orders")).expect(200)["deadLetters"]
@@ -188,7 +202,8 @@ async def test_what_nobody_can_read_is_shown_with_its_reason_and_put_back(buyer:
     await until(letters, 30.0)
     [letter] = await letters()
     assert letter["queue"] == "orders-stock-reserved"
-    assert letter["reason"].startswith("DecodeError: JSON is malformed")
+    assert letter["reason"].startswith(reason)
+    assert (await Queues(aws).size("orders-stock-reserved-dlq")).all == 1
     answer = await buyer.orders.ask("POST", "/queues/orders/orders-stock-reserved/redrive")
     assert answer.expect(200)["redriven"] >= 1  # it is given up again as soon as it is back
 

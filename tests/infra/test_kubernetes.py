@@ -248,21 +248,31 @@ def test_settings_of_an_account_reach_every_place(tmp_path: Path) -> None:
     assert topics == ["arn:aws:sns:eu-north-1:111122223333:"]
 
 
-def test_components_are_added_by_an_overlay_of_ones_own(tmp_path: Path) -> None:
+OPTIONAL = {
+    "charge-with-stripe": ("payment-service", "SOUK_STRIPE_KEY", "payment-provider"),
+    "mail-by-smtp": ("notification-service", "SOUK_SMTP_URL", "mail-server"),
+    "legacy-application": ("gateway", "SOUK_LEGACY_URL", "legacy-application"),
+}
+"""Components that people add: whom each tells what, and the policy that it brings."""
+
+
+@pytest.mark.parametrize(
+    ("overlay", "components"), [("kind", [*OPTIONAL]), ("eks", ["charge-with-stripe", "mail-by-smtp"])]
+)
+def test_components_are_added_by_an_overlay_of_ones_own(tmp_path: Path, overlay: str, components: list[str]) -> None:
     mine = copy_with_secrets(tmp_path) / "overlays/mine"
     mine.mkdir()
-    components = ["charge-with-stripe", "mail-by-smtp", "legacy-application"]
-    written = {"resources": ["../kind"], "components": [f"../../components/{name}" for name in components]}
+    written = {"resources": [f"../{overlay}"], "components": [f"../../components/{name}" for name in components]}
     (mine / "kustomization.yaml").write_text(yaml.safe_dump(written))
     objects = objects_of(mine.parents[1], "mine")
     told = {name: each["spec"]["containers"][0]["env"] for name, each in pod_templates(objects)}
-    for name, variable in (
-        ("payment-service", "SOUK_STRIPE_KEY"),
-        ("notification-service", "SOUK_SMTP_URL"),
-        ("gateway", "SOUK_LEGACY_URL"),
-    ):
+    for name, variable, policy in (OPTIONAL[component] for component in components):
         assert {variable, "PORT"} <= {each["name"] for each in told[name]}
-    assert {"payment-provider", "mail-server", "legacy-application"} <= of_kind(objects, "NetworkPolicy").keys()
+        assert policy in of_kind(objects, "NetworkPolicy")
+
+
+def test_every_component_is_tried() -> None:
+    assert {path.name for path in (ROOT / "infra/kubernetes/components").iterdir()} == {*OPTIONAL, "aws"}
 
 
 def test_without_its_secrets_kind_is_refused_with_what_is_missing(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The bus on a model of SNS: everything that can go goes, in batches that SNS takes; the rest is told apart."""
 
+import asyncio
 import json
 import random
 from collections.abc import Sequence
@@ -9,11 +10,11 @@ from typing import Any
 import pytest
 
 from souk_chassis.aws.batches import BATCH_BYTES, BATCH_ENTRIES, Attributed, Failed
-from souk_chassis.aws.bus import SnsBus
+from souk_chassis.aws.bus import PUBLISH_S, SnsBus
 from souk_chassis.aws.errors import RequestRefusedError, aws_unavailable
 from souk_chassis.errors import SoukError
 from souk_chassis.events.event import Event, Stored, as_message, pack, topic_of
-from souk_chassis.storage.ports import UnpublishableError
+from souk_chassis.storage.ports import HeldBackError, UnpublishableError
 from souk_chassis.testing.virtual_time import run_virtually
 
 PREFIX = "arn:aws:sns:eu-west-1:123456789012:"
@@ -48,12 +49,14 @@ class Topics:
     def __init__(self) -> None:
         self.published: list[tuple[str, Attributed]] = []
         self.calls = 0
+        self.takes_s = 0.0
         self.fails: dict[str, list[Exception | str]] = {}
 
     async def publish(self, topic_arn: str, messages: Sequence[Attributed]) -> list[Failed]:
         assert 1 <= len(messages) <= BATCH_ENTRIES
         assert sum(message.weight() for message in messages) <= BATCH_BYTES
         self.calls += 1
+        await asyncio.sleep(self.takes_s)
         topic = topic_arn.removeprefix(PREFIX)
         planned = self.fails.get(topic)
         failure = planned.pop(0) if planned else None
@@ -66,12 +69,22 @@ class Topics:
 
 def published(topics: Topics, *messages: Stored) -> Exception | None:
     """Publish messages; what was raised, if anything."""
+    return timed(topics, *messages)[1]
+
+
+def timed(topics: Topics, *messages: Stored) -> tuple[float, Exception | None, float]:
+    """As `published`, and when it began and ended, in seconds."""
     bus = SnsBus(topics, PREFIX, random.Random(1))  # type: ignore[arg-type]
 
-    async def publish() -> Exception | None:
+    async def publish() -> tuple[float, Exception | None, float]:
+        now_s = asyncio.get_running_loop().time
+        began_s = now_s()
+        return began_s, await outcome(), now_s()
+
+    async def outcome() -> Exception | None:
         try:
             await bus.publish(messages)
-        except (SoukError, RequestRefusedError, UnpublishableError) as error:
+        except (HeldBackError, UnpublishableError) as error:
             return error
         return None
 
@@ -196,15 +209,54 @@ def test_one_topic_that_fails_holds_up_no_other() -> None:
     topics = Topics()
     topics.fails = {"book-read": [aws_unavailable()] * 100}
     lent = [event(BookLentOut) for _ in range(20)]
-    error = published(topics, event(), *lent)
-    assert isinstance(error, SoukError)
+    read = event()
+    error = published(topics, read, *lent)
+    assert isinstance(error, HeldBackError)
+    assert isinstance(error.fault, SoukError)
+    assert error.messages == (read,)
     assert sorted(ids(topics)) == sorted(message.event_id for message in lent)
 
 
-def test_a_repeat_is_asked_for_before_a_fault_is_told() -> None:
+def test_each_type_has_its_fault_and_what_may_pass_comes_first() -> None:
     topics = Topics()
     missing = RequestRefusedError("no such topic", "NotFound")
     topics.fails = {"book-lent-out": [aws_unavailable()] * 100, "book-read": [missing] * 100}
-    assert isinstance(published(topics, event(), event(BookLentOut), event(text="x" * BATCH_BYTES)), SoukError)
+    read, lent, huge = event(), event(BookLentOut), event(SKUListed, text="x" * BATCH_BYTES)
+    error = published(topics, read, lent, huge)
+    assert isinstance(error, HeldBackError)
+    assert {message.event_id for message in error.messages} == {read.event_id, lent.event_id, huge.event_id}
+    assert error.faults.keys() == {"souk.BookRead.v1", "souk.BookLentOut.v1"}
+    assert error.faults["souk.BookRead.v1"] is missing
+    assert isinstance(error.fault, SoukError)
     topics.fails = {"book-read": [missing]}
-    assert published(topics, event(), event(BookLentOut)) is missing
+    error = published(topics, read, lent)
+    assert isinstance(error, HeldBackError)
+    assert (error.messages, error.fault) == ((read,), missing)
+    assert "souk.BookRead.v1" in str(error)
+
+
+def test_a_message_that_went_in_part_comes_again_whole() -> None:
+    """Cut in two as the first time, so that consumers know the part that they had."""
+    topics = Topics()
+    whole = as_message([event(text="ä" * 60_000) for _ in range(3)])
+    topics.fails = {"book-read": ["", RequestRefusedError("not now", "NotFound")]}
+    error = published(topics, whole)
+    assert isinstance(error, HeldBackError)
+    assert error.messages == (whole,)
+    went = [message.body for _, message in topics.published]
+    assert published(topics, whole) is None
+    assert set(went) < {message.body for _, message in topics.published[len(went) :]}
+
+
+def test_a_slow_sns_has_so_long_and_no_longer() -> None:
+    """What went by then is told apart from what did not."""
+    topics = Topics()
+    topics.takes_s = 4.0
+    messages = [event(book=str(number)) for number in range(10 * 8 * 6)]
+    began_s, error, ended_s = timed(topics, *messages)
+    assert ended_s - began_s == PUBLISH_S
+    assert isinstance(error, HeldBackError)
+    assert isinstance(error.fault, SoukError)
+    assert len(ids(topics)) >= 10 * 8 * 4
+    assert {*ids(topics)}.isdisjoint(message.event_id for message in error.messages)
+    assert len(ids(topics)) + len(error.messages) == len(messages)

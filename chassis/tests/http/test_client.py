@@ -23,13 +23,14 @@ from souk_chassis.errors import (
     too_many,
     unavailable,
 )
-from souk_chassis.http.client import HttpDispatcher
+from souk_chassis.http.client import KEPT_IDLE_S, HttpDispatcher
 from souk_chassis.money import Money
 from souk_chassis.operation import GET, POST, Access, AnyOperation, Created, Operation
 from souk_chassis.resilience import Deadline
 from souk_chassis.runtimes.asgi import app, internal_route
 from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Instance
+from souk_chassis.runtimes.server import KEEP_ALIVE_S
 from souk_chassis.testing.contexts import ADMIN, TRACEPARENT, customer, guest
 from souk_chassis.testing.logs import RecordedLines
 from souk_chassis.wire import Lenient, Message
@@ -276,3 +277,8 @@ async def test_a_stream_can_be_refused_and_can_break_off(url: str, connect: Call
     stream = dispatcher.stream(Watch, Note(text="broken"), call())
     assert [(await anext(stream)).text for _ in range(2)] == ["one", "two"]
     assert (await failure_of(anext(stream))).kind is ErrorKind.UNAVAILABLE
+
+
+def test_the_caller_lets_go_of_a_connection_first() -> None:
+    """Else a call may be sent into one that is being closed. AWS's load balancers keep theirs for 60 s."""
+    assert min(60, KEEP_ALIVE_S) > KEPT_IDLE_S

@@ -1,5 +1,7 @@
 """The container's process: its exit status and its one sentence, and how it waits for a database and gives up."""
 
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -8,6 +10,7 @@ from threading import Thread
 
 import pytest
 
+from souk_chassis.config import ConfigError
 from souk_chassis.runtimes.container_health import is_healthy
 from souk_chassis.storage.opening import DatabaseAwayError, await_database
 from souk_chassis.testing.logs import RecordedLines
@@ -30,6 +33,11 @@ AWAY = "postgresql://a:secret@127.0.0.1:1/b"
             "SOUK_PASSWORDS: 'postgres' is no role of a service",
         ),
         (
+            {"SOUK_PART": "provision", "SOUK_ADMIN_URL": "postgresql://a:secret/b@h/c", "SOUK_PASSWORDS": "{}"},
+            2,
+            "SOUK_ADMIN_URL is no URL of a database",
+        ),
+        (
             {"SOUK_PART": "provision", "SOUK_ADMIN_URL": AWAY, "SOUK_PASSWORDS": '{"souk_orders": "a"}'},
             1,
             "the PostgreSQL server of SOUK_ADMIN_URL refuses the connection",
@@ -44,6 +52,21 @@ def test_what_ends_it_is_said_in_one_sentence(told: Mapping[str, str], status: i
     assert "secret" not in done.stderr
 
 
+def test_a_signal_ends_what_does_not_serve() -> None:
+    """As the first process of a container, which the kernel does not end by itself."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://a:b@127.0.0.1:{silent.getsockname()[1]}/c"
+        told = {"SOUK_PART": "provision", "SOUK_ADMIN_URL": url, "SOUK_PASSWORDS": '{"souk_orders": "a"}'}
+        with subprocess.Popen(RUN, env=told) as running:
+            asked, _ = silent.accept()
+            running.terminate()
+            try:
+                assert running.wait(20) == 128 + signal.SIGTERM
+            finally:
+                asked.close()
+                running.kill()
+
+
 async def test_a_database_that_is_there(new_database: Callable[[], Awaitable[str]]) -> None:
     await await_database(await new_database(), RecordedLines().log(), 0.0)
 
@@ -51,6 +74,12 @@ async def test_a_database_that_is_there(new_database: Callable[[], Awaitable[str
 async def test_a_database_that_does_not_come() -> None:
     with pytest.raises(DatabaseAwayError, match="can't be reached") as error:
         await await_database(AWAY, RecordedLines().log(), 0.0)
+    assert "secret" not in str(error.value)
+
+
+async def test_an_option_that_can_not_be() -> None:
+    with pytest.raises(ConfigError, match=r"DATABASE_URL: .*sslmode") as error:
+        await await_database(f"{AWAY}?sslmode=bogus", RecordedLines().log(), 0.0)
     assert "secret" not in str(error.value)
 
 

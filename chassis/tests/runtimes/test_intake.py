@@ -136,6 +136,27 @@ async def test_nothing_is_deleted_that_is_not_kept(
     assert notes_of(await take(store)) == ["a"]
 
 
+async def test_a_database_that_hangs_is_given_up_before_others_see_the_messages(
+    intake: Intake, store: Database[Any], sqs: Sqs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert module.KEPT_WITHIN_S < HIDDEN_S
+
+    async def hanging(_: object) -> None:
+        await asyncio.Event().wait()
+
+    sqs.send(*bodies("a"))
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "KEPT_WITHIN_S", 0.01)
+        patched.setattr(store, "receive", hanging)
+        with pytest.raises(SoukError) as error:
+            await asyncio.wait_for(intake.take_once(QUEUE), 10.0)
+    assert error.value.code == "database_busy"
+    assert (len(sqs.in_hand), sqs.dead) == (1, [])
+    sqs.lapse()
+    await intake.take_once(QUEUE)
+    assert notes_of(await take(store)) == ["a"]
+
+
 OTHER_VERSION = (
     '{"id": "01890a5d-ac96-774b-bcce-b302099a8057", "type": "souk.Noted.v2", "source": "/a", "subject": "b", '
     '"data": {}, "time": "2026-01-01T00:00:00Z"}'

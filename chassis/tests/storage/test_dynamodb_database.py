@@ -22,6 +22,7 @@ from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.dynamodb_model import DynamoModel
 from souk_chassis.testing.queues import Noted
+from souk_chassis.testing.stores import Closed, Shelved
 
 NOTES = Table("Notes", "id")
 EVENTS = events_table("NotesEvents")
@@ -153,6 +154,19 @@ async def test_one_event_that_no_topic_takes_holds_up_no_other(store: DynamoData
     assert await store.sweep(topic, datetime.now(UTC) + timedelta(seconds=1), 10) == 1
     assert topic.got == ["a", "b", "huge"]
     assert await store.outbox_size() == 0
+
+
+async def test_one_topic_that_is_closed_holds_up_no_other(store: DynamoDatabase[DynamoUnit]) -> None:
+    topic = Closed()
+    await publish(store, "a")
+    async with store.unit() as unit:
+        unit.publish(Shelved(note="b"), TRACEPARENT)
+    with pytest.raises(ZeroDivisionError):
+        await store.relay(topic, await rows(store))
+    assert (topic.notes, await store.outbox_size()) == (["a"], 1)
+    topic.closed = None
+    assert await store.relay(topic, await rows(store)) == 1
+    assert topic.notes == ["a", "b"]
 
 
 async def test_an_item_of_the_outbox_that_nobody_can_read_stays_alone(store: DynamoDatabase[DynamoUnit]) -> None:

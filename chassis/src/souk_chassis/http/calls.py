@@ -4,6 +4,7 @@ from typing import Any
 
 from souk_chassis import wire
 from souk_chassis.auth.tokens import CallTokens
+from souk_chassis.config import ConfigError, read_json
 from souk_chassis.context import Call
 from souk_chassis.errors import timeout_unknown
 from souk_chassis.http.problem import error_of
@@ -11,6 +12,15 @@ from souk_chassis.operation import AnyOperation, Created
 
 DEADLINE_HEADER = "souk-deadline-ms"
 """How many milliseconds are left of the caller's deadline."""
+
+
+def read_urls(text: str) -> dict[str, str]:
+    """`SOUK_URLS`: where services are, a name to its base URL, without a slash at the end. Raises ConfigError."""
+    urls: dict[str, str] = read_json("SOUK_URLS", text, dict[str, str])
+    for name, url in urls.items():
+        if not url.startswith(("http://", "https://")):
+            raise ConfigError(f"SOUK_URLS: {url!r}, where {name} is, is no address")
+    return {name: url.rstrip("/") for name, url in urls.items()}
 
 
 def call_url(base: str, operation: AnyOperation) -> str:

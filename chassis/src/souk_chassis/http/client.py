@@ -16,6 +16,9 @@ MAX_CONNECTIONS = 128
 """Connections that one process holds to all the others for calls."""
 CONNECT_TIMEOUT_S = 2.0
 """How long connecting, and waiting for a connection, may take."""
+KEPT_IDLE_S = 30.0
+"""How long a connection is kept that nobody uses: not as long as the other end keeps it, a service's server (75 s) or
+a load balancer of AWS (60 s). One that closes while a call is being sent leaves it unknown."""
 MAX_STREAMS = 512
 """Streams that one process passes on at once. They have connections of their own: followers keep no call waiting."""
 
@@ -29,7 +32,7 @@ class _Connections:
 
     def __call__(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=60)
+            connector = aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=KEPT_IDLE_S)
             self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
         return self._session
 

@@ -7,6 +7,7 @@ setting that can't be.
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
@@ -16,6 +17,7 @@ import msgspec
 from starlette.types import ASGIApp
 
 from souk_chassis.auth.tokens import CallTokens
+from souk_chassis.aws.queues import SqsQueues
 from souk_chassis.config import ConfigError, read_config
 from souk_chassis.context import Dispatcher
 from souk_chassis.http.client import HttpDispatcher
@@ -41,6 +43,8 @@ _MISUSED = 2
 """Exit status for a setting that can't be."""
 _FAILED = 1
 """Exit status for what a repeat may mend: a server that is away."""
+_TERMINATED = 128 + signal.SIGTERM
+"""Exit status of what is ended before it serves, as a shell has it."""
 GATEWAY = "gateway"
 
 Build = Callable[[Mapping[str, str], AsyncExitStack], Awaitable[ASGIApp]]
@@ -73,7 +77,7 @@ async def serve_service(told: Told, environment: Mapping[str, str]) -> None:
         if region is not None:
             ways |= region.ways(tokens)
         bus = await _bus(told, region, stack)
-        neighbours = Neighbours(told.callers, told.keys, CalleeDispatcher(ways), bus)
+        neighbours = Neighbours(told.callers, told.keys, CalleeDispatcher(ways), bus, _queues(region))
         app = open_service(instance, neighbours, switches, database_checks([instance]), stack)
         if region is not None and told.topics and switches.works:
             region.take_in(instance, stack)
@@ -95,11 +99,14 @@ async def _came(waiting: Coroutine[Any, Any, None], stopping: asyncio.Event) -> 
 
 
 async def _build(told: Told, environment: Mapping[str, str], region: Region | None, stack: AsyncExitStack) -> Instance:
-    before = region.books if region is not None else None
-    base = Foundation(CLOCK, told.key, environment, told.database_url, before=before)
+    base = Foundation(CLOCK, told.key, environment, told.database_url, before=_queues(region))
     instance: Instance = await told.module.build(base)
     stack.push_async_callback(instance.close)
     return instance
+
+
+def _queues(region: Region | None) -> SqsQueues | None:
+    return region.queues if region is not None else None
 
 
 async def _bus(told: Told, region: Region | None, stack: AsyncExitStack) -> Bus:
@@ -140,6 +147,9 @@ def _of_part(environment: Mapping[str, str]) -> tuple[Coroutine[Any, Any, None],
 
 def main() -> None:
     """Be what the environment says, to the end."""
+    # The kernel passes over a signal to the first process of a container that has no handler for it. Whoever serves
+    # puts its own in place of this one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     try:
         run(*_of_part(dict(os.environ)))
     except (ConfigError, ListenError, MigrationChangedError) as error:

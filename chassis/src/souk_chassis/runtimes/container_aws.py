@@ -15,7 +15,6 @@ from souk_chassis.runtimes.container_config import Told
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.runtimes.intake import Intake
 from souk_chassis.runtimes.lambda_calls import InvokingDispatcher
-from souk_chassis.storage.ports import QueueBooks
 
 
 class Region:
@@ -33,8 +32,8 @@ class Region:
         return dict.fromkeys(functions, InvokingDispatcher(Functions(self._client), functions, tokens))
 
     @property
-    def books(self) -> QueueBooks | None:
-        """The queues on SQS, where the bus is there."""
+    def queues(self) -> SqsQueues | None:
+        """The queues on SQS and their dead letters, where the bus is there."""
         return self._queues if self._told.topics else None
 
     @property

@@ -10,7 +10,9 @@ import msgspec
 
 from souk_chassis.auth.keys import PublicKeys, SigningKey
 from souk_chassis.config import ConfigError, read_config, read_json
+from souk_chassis.http.calls import read_urls
 from souk_chassis.manifest import Service
+from souk_chassis.storage.opening import check_url
 
 _DEFAULT_PORT = 8080
 _TOPICS = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:")
@@ -84,7 +86,7 @@ def read_told(environment: Mapping[str, str]) -> Told:
         _keys(config),
         _database_url(environment),
         read_json("SOUK_CALLERS", config.callers, dict[str, list[str]]),
-        read_json("SOUK_URLS", config.urls, dict[str, str]),
+        read_urls(config.urls),
         read_json("SOUK_FUNCTIONS", config.functions, dict[str, str]),
         config.topics,
         read_json("SOUK_BUS_URLS", config.bus_urls or "{}", dict[str, str]),
@@ -108,10 +110,7 @@ def _module(name: str) -> ModuleType:
 
 
 def _database_url(environment: Mapping[str, str]) -> str:
-    url = read_config(Store, environment, prefix="").database_url
-    if not url.startswith(("postgresql://", "postgres://")):
-        raise ConfigError("DATABASE_URL must begin with postgresql://")
-    return url
+    return check_url("DATABASE_URL", read_config(Store, environment, prefix="").database_url)
 
 
 def _key(config: ServiceConfig, service: Service) -> SigningKey:
@@ -156,6 +155,8 @@ def _check_bus(config: ServiceConfig, told: Told) -> None:
         raise ConfigError("SOUK_BUS_URLS is not set, nor is SOUK_TOPICS: events need one of the two")
     if config.topics:
         return
+    for url in told.bus_urls.values():
+        check_url("SOUK_BUS_URLS", url)
     heard = {name for pairs in told.subscriptions.values() for name, _ in pairs}
     for name in sorted(heard - told.bus_urls.keys()):
         raise ConfigError(f"SOUK_BUS_URLS names no database of {name}, which SOUK_SUBSCRIPTIONS has hear events")

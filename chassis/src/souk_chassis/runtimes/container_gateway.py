@@ -16,6 +16,7 @@ from souk_chassis.clock import SystemClock
 from souk_chassis.config import ConfigError, read_config
 from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown, unavailable
 from souk_chassis.http.binding import MAX_BODY
+from souk_chassis.http.calls import read_urls
 from souk_chassis.http.elsewhere import open_elsewhere
 from souk_chassis.http.endpoint import Throttled, respond
 from souk_chassis.http.proxy import Fault, Proxy
@@ -45,7 +46,7 @@ async def build_gateway(environment: Mapping[str, str], stack: AsyncExitStack) -
     config, takeover, log = read_config(GatewayConfig, environment), read_takeover(environment), Log(GATEWAY)
     if modules := [target for target in takeover.apps.values() if "://" not in target]:
         raise ConfigError(f"SOUK_APPS: {modules[0]} must be an address here: an application has a container of its own")
-    urls = _urls(config.urls)
+    urls = read_urls(config.urls)
     try:
         edge = Edge(Path(config.edge_dir), config.jwks.encode(), takeover)
     except (OSError, *wire.UNREADABLE) as error:
@@ -63,17 +64,6 @@ async def build_gateway(environment: Mapping[str, str], stack: AsyncExitStack) -
     pages = [path_route(path, {"GET": page}) for path, page in _pages(edge).items()]
     routes = [path_route(path, by_method) for path, by_method in by_path.items()]
     return router([*routes, *pages], _Rest(edge, elsewhere))
-
-
-def _urls(text: str) -> dict[str, str]:
-    try:
-        urls = msgspec.json.decode(text, type=dict[str, str])
-    except msgspec.MsgspecError as error:
-        raise ConfigError(f"SOUK_URLS: {error}") from None
-    for name, url in urls.items():
-        if not url.startswith(("http://", "https://")):
-            raise ConfigError(f"SOUK_URLS: {url!r}, where {name} is, is no address")
-    return {name: url.rstrip("/") for name, url in urls.items()}
 
 
 def _proxies(urls: Mapping[str, str], log: Log, stack: AsyncExitStack) -> dict[str, Proxy]:

@@ -6,6 +6,7 @@ import msgspec
 
 from souk_chassis.config import ConfigError, read_config, read_json
 from souk_chassis.observability.logs import Log
+from souk_chassis.storage.opening import check_url
 from souk_chassis.storage.provision import BUS_ROLE, Further, provision
 
 ROLE_PREFIX = "souk_"
@@ -29,6 +30,7 @@ async def make_databases(environment: Mapping[str, str]) -> None:
     Raises ConfigError, and ProvisionError where the server does not let it.
     """
     config = read_config(ProvisionConfig, environment)
+    check_url("SOUK_ADMIN_URL", config.admin_url)
     passwords = read_json("SOUK_PASSWORDS", config.passwords, dict[str, str])
     processes = read_json("SOUK_PROCESSES", config.processes, dict[str, int])
     services = [_service(role) for role in passwords if role != BUS_ROLE]

@@ -2,7 +2,7 @@
 
 A message is deleted from SQS only after the database holds it. One that comes again is known there by its id, so that a
 process may die at any moment between the two. What can never be taken in goes to the dead letters beside its queue, on
-SQS as on Lambda: there are its alarm and the room for a body of any kind, while the database's rows have ids.
+SQS as on Lambda, and so does what the worker gives up: there is their alarm, and room for a body of any kind.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ import msgspec
 from souk_chassis import wire
 from souk_chassis.aws.batches import BATCH_ENTRIES
 from souk_chassis.aws.sqs import Received
-from souk_chassis.errors import SoukError
+from souk_chassis.errors import SoukError, unavailable
 from souk_chassis.events.event import Event, Stored, events_of, traceparent_of, type_and_subject
 from souk_chassis.resilience.policy import Policy
 from souk_chassis.resilience.retry import pause_s
 from souk_chassis.runtimes.instance import Instance
-from souk_chassis.storage.ports import MAX_REASON
+from souk_chassis.storage.ports import MAX_REASON, DeadLetters
 
 T = TypeVar("T")
 
@@ -31,6 +31,9 @@ WAIT_S = 20
 """How long SQS is asked to wait for the first message, in seconds: its own longest. A message that comes ends it."""
 HIDDEN_S = 30
 """How long messages in hand are hidden from other processes. One that dies with them lets them go after that."""
+KEPT_WITHIN_S = 25.0
+"""How long messages in hand may take to be kept and deleted: while they are hidden. A slower database would have others
+take them, too."""
 PAUSE_BASE_S = 0.5
 PAUSE_CAP_S = 30.0
 """The longest pause after a failure, the first and any: it doubles with each, and a part of it is taken at random."""
@@ -54,13 +57,6 @@ class Messages(Protocol):
 
     async def delete(self, queue: str, receipts: Sequence[str]) -> Sequence[object]:
         """Remove messages in hand. Returns those that were not removed."""
-
-
-class DeadLetters(Protocol):
-    """The dead letters beside a queue: `souk_chassis.aws.queues.SqsQueues`."""
-
-    async def bury(self, queue: str, event_json: str, reason: str, attempts: int) -> None:
-        """Put a message there, with the reason."""
 
 
 class Intake:
@@ -103,6 +99,14 @@ class Intake:
         received = await self._rest(took)
         if not received:
             return 0
+        try:
+            async with asyncio.timeout(KEPT_WITHIN_S):
+                await self._take_in(queue, received)
+        except TimeoutError as error:
+            raise unavailable("database_busy", "Messages in hand could not be kept in time.") from error
+        return len(received)
+
+    async def _take_in(self, queue: str, received: Sequence[Received]) -> None:
         readable: list[tuple[Received, Stored]] = []
         unreadable: list[tuple[Received, Exception]] = []
         for message in received:
@@ -116,7 +120,6 @@ class Intake:
         left = await self._messages.delete(queue, [message.receipt for message in received])
         if left:
             self._log.warning("messages not deleted: they come again", queue=queue, messages=len(left))
-        return len(received)
 
     async def _keep(self, queue: str, messages: Sequence[tuple[Received, Stored]]) -> None:
         """Put messages into the database's queue; where it refuses one for good, the others all the same."""

@@ -17,7 +17,7 @@ from souk_chassis.runtimes.dispatch import LocalDispatcher, ResilientDispatcher,
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.runtimes.switches import Switches
 from souk_chassis.runtimes.worker import Worker
-from souk_chassis.storage.ports import Bus
+from souk_chassis.storage.ports import Bus, DeadLetters
 from souk_chassis.storage.postgres import PostgresSession
 from souk_chassis.storage.postgres_queues import PostgresTarget, open_target
 
@@ -36,6 +36,8 @@ class Neighbours(msgspec.Struct, frozen=True):
     """The way to those that it calls."""
     bus: Bus
     """Where its events go."""
+    letters: DeadLetters | None = None
+    """Where what it gives up goes, if not into its own database."""
 
 
 def open_service(
@@ -56,7 +58,7 @@ def open_service(
         internal_route(operations, local, TokenVerifier(neighbours.keys, name), instance.clock, instance.log),
     ]
     if switches.works:
-        work(instance, neighbours.bus, out, stack, serves=switches.serves)
+        work(instance, neighbours.bus, out, stack, serves=switches.serves, letters=neighbours.letters)
     return app(routes, checks)
 
 
@@ -89,10 +91,17 @@ def bus_checks(targets: Mapping[str, PostgresTarget]) -> dict[str, Check]:
 
 
 def work(
-    instance: Instance, bus: Bus, out: Dispatcher, stack: AsyncExitStack, *, serves: bool, deliveries: int = 1
+    instance: Instance,
+    bus: Bus,
+    out: Dispatcher,
+    stack: AsyncExitStack,
+    *,
+    serves: bool,
+    deliveries: int = 1,
+    letters: DeadLetters | None = None,
 ) -> None:
     """Start a service's worker, which is stopped with the stack. `serves` says whether this process also serves it."""
-    worker = Worker(instance, bus, out, deliveries=deliveries)
+    worker = Worker(instance, bus, out, deliveries=deliveries, letters=letters)
     worker.start()
     stack.push_async_callback(worker.stop)
     if not serves:

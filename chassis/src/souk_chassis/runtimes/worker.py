@@ -14,18 +14,15 @@ from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.events.event import Delivery, Event, traceparent_of, unpack
 from souk_chassis.manifest import Consumer
 from souk_chassis.observability.spans import recorder
+from souk_chassis.runtimes.giving_up import give_up
 from souk_chassis.runtimes.instance import Instance, Round
 from souk_chassis.runtimes.pacing import PACE_EVENTS, PACE_MESSAGES, next_round, pace
+from souk_chassis.runtimes.relay import RELAY_BATCH, RELAY_FAULT_PAUSE_S, Relay
 from souk_chassis.storage.messages import count_events
-from souk_chassis.storage.ports import COLLISION, Bus, UnpublishableError, Waiting
+from souk_chassis.storage.ports import COLLISION, Bus, DeadLetters, Waiting
 
 T = TypeVar("T")
 
-RELAY_BATCH = 256
-"""Messages that leave the outbox in one go."""
-RELAY_FAULT_PAUSE_S = 10.0
-"""The relay's pause after a fault of this program or of its permissions, such as a topic that is missing: what went
-before it in the batch goes again with each try, and nobody but people mends it."""
 POLL_S = 1.0
 """How long a loop sleeps without a wake-up: what makes up for a lost one."""
 RETRY_BASE_S = 0.5
@@ -64,12 +61,22 @@ class Hearing:
 class Worker:
     """Runs a service's consumers, its relay and its background loops until it is stopped."""
 
-    def __init__(self, instance: Instance, bus: Bus, way_out: Dispatcher, *, deliveries: int = 1) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        bus: Bus,
+        way_out: Dispatcher,
+        *,
+        deliveries: int = 1,
+        letters: DeadLetters | None = None,
+    ) -> None:
         self._instance = instance
-        self._bus = bus
+        self._relay = Relay(instance, bus)
         self._way_out = way_out
         self._deliveries = deliveries
         """How often each event is handed to its handler: 2 in the topology that tries idempotence."""
+        self._letters = letters
+        """Where what is given up goes, if not into the service's own database."""
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._endless: list[asyncio.Task[None]] = []
@@ -102,13 +109,8 @@ class Worker:
         await _finish(self._under_way, ends_s)  # after the loops, which may just have begun another
 
     async def relay_once(self) -> int:
-        """Relay one batch. Returns how many messages left the outbox; of what could not be published, how many events
-        were put aside."""
-        try:
-            return await self._instance.database.relay(self._bus, RELAY_BATCH)
-        except UnpublishableError as error:
-            self._instance.log.error("events can't be published", error=error, events=len(error.messages))
-            return len(error.messages)
+        """Relay one batch: see `Relay.once`."""
+        return await self._relay.once()
 
     async def consume_once(self, hearing: Hearing) -> int:
         """Handle one batch of one queue. Returns how many events were taken."""
@@ -341,9 +343,9 @@ class Worker:
         facts: dict[str, Any] = {"queue": hearing.queue, "eventId": one.event_id, "attempt": attempt}
         facts["traceparent"] = traceparent_of(one.json)
         if hopeless:
-            reason = f"{type(error).__name__}: {error}"
             self._instance.log.error("event given up", error=error, **facts)
-            await self._instance.database.bury(hearing.queue, one.event_id, reason, lease=lease)
+            reason = f"{type(error).__name__}: {error}"
+            await give_up(self._instance, self._letters, hearing.queue, one.event_id, reason, lease)
             return
         self._instance.log.warning("event failed", detail=str(error), transient=transient, **facts)
         delay_s = min(RETRY_CAP_S, RETRY_BASE_S * 2 ** (attempt - 1))

@@ -19,6 +19,8 @@ from souk_chassis.storage.ports import (
     MAX_REASON,
     Bus,
     DeadLetter,
+    DeadLetters,
+    HeldBackError,
     QueueState,
     UnpublishableError,
     Waiting,
@@ -198,14 +200,23 @@ class MemoryDatabase(Generic[U]):
             attempts = row.attempts + 1 if lease is None else lease
             unit.put("inbox", (queue, event_id), replace(row, attempts=attempts, visible_at=due))
 
-    async def bury(self, queue: str, event_id: str, reason: str, *, lease: int | None = None) -> None:
+    async def bury(
+        self, queue: str, event_id: str, reason: str, *, lease: int | None = None, letters: DeadLetters | None = None
+    ) -> None:
         """See the port."""
+        key = (queue, event_id)
         async with self.unit() as unit:
-            row: _Queued | None = unit.get("inbox", (queue, event_id))
-            if row is not None and lease in {None, row.attempts}:
-                unit.delete("inbox", (queue, event_id))
-                dead = replace(row, attempts=row.attempts + 1 if lease is None else lease)
-                unit.put("dead_letters", (queue, event_id), (dead, reason[:MAX_REASON], self.clock.now()))
+            row: _Queued | None = unit.get("inbox", key)
+            if row is None or lease not in {None, row.attempts}:
+                return
+            unit.delete("inbox", key)
+            dead = replace(row, attempts=row.attempts + 1 if lease is None else lease)
+            if letters is None:
+                unit.put("dead_letters", key, (dead, reason[:MAX_REASON], self.clock.now()))
+                return
+            if unit.get("inbox_received", key) is not None:
+                unit.delete("inbox_received", key)
+            await letters.bury(queue, dead.json, reason[:MAX_REASON], dead.attempts)
 
     async def redrive(self, queue: str) -> int:
         """See the port."""
@@ -243,23 +254,26 @@ class MemoryDatabase(Generic[U]):
         await self.ping()
         return sum(message.count for message in self.tables["outbox"].values())
 
-    async def relay(self, bus: Bus, limit: int) -> int:
+    async def relay(self, bus: Bus, limit: int, without: Collection[str] = ()) -> int:
         """See the port."""
         await self.ping()
         async with self._one_at_a_time:
-            event_ids = sorted(self.tables["outbox"])[:limit]
-            events: list[Stored] = [self.tables["outbox"][event_id] for event_id in event_ids]
-        unpublishable: UnpublishableError | None = None
+            outbox: dict[str, Stored] = self.tables["outbox"]
+            events = [outbox[event_id] for event_id in sorted(outbox) if outbox[event_id].type not in without][:limit]
+        left: UnpublishableError | HeldBackError | None = None
         try:
             await bus.publish(events)
-        except UnpublishableError as error:
-            unpublishable = error
+        except (UnpublishableError, HeldBackError) as error:
+            left = error
+        held = {event.event_id for event in left.messages} if isinstance(left, HeldBackError) else ()
         async with self._one_at_a_time:
-            for event_id in event_ids:
-                self.tables["outbox"].pop(event_id, None)
-            if unpublishable is not None:
-                self._set_aside(unpublishable)
-                raise unpublishable
+            for event in events:
+                if event.event_id not in held:
+                    self.tables["outbox"].pop(event.event_id, None)
+            if isinstance(left, UnpublishableError):
+                self._set_aside(left)
+        if left is not None:
+            raise left
         return len(events)
 
     def _set_aside(self, error: UnpublishableError) -> None:

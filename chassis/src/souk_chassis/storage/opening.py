@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
 
 from souk_chassis.clock import Clock
+from souk_chassis.config import ConfigError
 from souk_chassis.observability.logs import Log
 from souk_chassis.storage.migrations import migrate, read_migrations
 from souk_chassis.storage.postgres import POOL_SIZE, open_pool
@@ -27,16 +29,34 @@ class DatabaseAwayError(RuntimeError):
     """The database did not come. The message says what it answered last, and no password."""
 
 
+def check_url(variable: str, url: str) -> str:
+    """The URL of a database, as it is. Raises ConfigError that names the variable, and shows nothing of the URL: a
+    character of the password that was not escaped makes another URL of it, with parts of the password anywhere."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise ConfigError(f"{variable} must begin with postgresql://")
+    try:
+        parts = urlsplit(url)
+        for host in parts.netloc.rpartition("@")[2].split(","):
+            _ = urlsplit(f"//{host}").port
+        _ = parse_qsl(parts.query, strict_parsing=bool(parts.query))
+    except ValueError:
+        parts = None
+    if parts is None or parts.fragment:
+        form = "postgresql://role:password@host:5432/database, other than letters and digits of the password as %XX"
+        raise ConfigError(f"{variable} is no URL of a database: {form}")
+    return url
+
+
 async def await_database(url: str, log: Log, within_s: float = AWAITED_S) -> None:
-    """Return when the database takes connections. Raises DatabaseAwayError after `within_s`; ValueError for what is no
-    URL of a database."""
+    """Return when the database takes connections. Raises DatabaseAwayError after `within_s`; ConfigError for a URL with
+    an option that can't be."""
     ends_s, is_told = time.monotonic() + within_s, False
     while True:
         try:
             connection = await asyncpg.connect(url, timeout=_CONNECT_TIMEOUT_S)
         except _AWAY as error:
             if isinstance(error, ValueError):  # asyncpg's own word for a URL that can't be
-                raise
+                raise ConfigError(f"DATABASE_URL: {error}") from None
             said = " ".join(str(error).split()) or type(error).__name__
             if time.monotonic() >= ends_s:
                 raise DatabaseAwayError(f"the database can't be reached: {said}") from error

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from souk_chassis.errors import SoukError
 from souk_chassis.events.event import Event, Stored
 
 COLLISION = "database_collision"
@@ -116,6 +117,14 @@ class QueueBooks(Protocol):
         """Put a queue's dead letters back into it, with no attempts counted. Returns how many."""
 
 
+class DeadLetters(Protocol):
+    """Where messages go that are given up, where that is not the store: a queue of SQS beside each queue."""
+
+    async def bury(self, queue: str, event_json: str, reason: str, attempts: int) -> None:
+        """Put an event, or a message that nobody can read, into the dead letters of the queue, with the reason. Raises
+        SoukError where a repeat may help."""
+
+
 Q_co = TypeVar("Q_co", bound=QueueUnit, covariant=True)
 
 
@@ -144,14 +153,22 @@ class Database(Store[Q_co], QueueBooks, Protocol[Q_co]):
         A leased one is named with its attempts, `lease`, which counts this one: nothing is done where it is lost.
         """
 
-    async def bury(self, queue: str, event_id: str, reason: str, *, lease: int | None = None) -> None:
-        """Move a message to the dead letters, and count its last attempt. `lease` as in `postpone`."""
+    async def bury(
+        self, queue: str, event_id: str, reason: str, *, lease: int | None = None, letters: "DeadLetters | None" = None
+    ) -> None:
+        """Move a message to the dead letters, and count its last attempt. `lease` as in `postpone`.
 
-    async def relay(self, bus: "Bus", limit: int) -> int:
-        """Hand messages from the outbox to the bus. Returns how many left it: at most `limit`.
+        `letters` are dead letters elsewhere: there it goes instead, and a queue that it comes back through takes it in
+        as one that it never had. Raises besides as they do: then it stays.
+        """
+
+    async def relay(self, bus: "Bus", limit: int, without: Collection[str] = ()) -> int:
+        """Hand messages from the outbox to the bus, but for those of the types `without`. Returns how many left it: at
+        most `limit`.
 
         What can never be published is put aside, as dead letters of the queue `outbox_queue`, so that it holds up no
-        other: UnpublishableError says so, once the rest is gone. Raises besides as `Bus.publish` does.
+        other: UnpublishableError says so, once the rest is gone. What the bus holds back stays, and HeldBackError says
+        so, likewise. Raises besides as `Bus.publish` does: then all of it stays.
         """
 
     async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
@@ -177,13 +194,30 @@ class UnpublishableError(RuntimeError):
         self.messages = tuple(messages)
 
 
+class HeldBackError(RuntimeError):
+    """Some messages could not be published this time: `messages` has them, and all others of the call were.
+
+    `faults` says why, by type: a SoukError passes by itself, anything else is for people to mend.
+    """
+
+    def __init__(self, messages: Sequence[Stored], faults: Mapping[str, Exception]) -> None:
+        self.messages = tuple(messages)
+        self.faults = dict(faults)
+        super().__init__(f"{len(messages)} messages are held back ({', '.join(sorted(faults))}): {self.fault}")
+
+    @property
+    def fault(self) -> Exception:
+        """One of the faults: one that passes by itself, if there is any."""
+        return min(self.faults.values(), key=lambda fault: not isinstance(fault, SoukError))
+
+
 class Bus(Protocol):
     """Where the events of an outbox go: into the queues of their subscribers (`Subscriptions`), or to topics, one a
     type of event (SNS)."""
 
     async def publish(self, messages: Sequence[Stored]) -> None:
         """Hand messages on. Where it raises, some of them may have gone; UnpublishableError says which have not, and
-        never will."""
+        never will, HeldBackError which have not this time."""
 
 
 class Target(Protocol):

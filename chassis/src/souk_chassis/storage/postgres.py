@@ -24,6 +24,8 @@ PING_TIMEOUT_S = 2.0
 """How long a readiness check waits for the server."""
 COMMAND_TIMEOUT_S = 30.0
 """How long one statement may take."""
+CLOSE_TIMEOUT_S = 5.0
+"""How long closing connections may take: what holds them then has lost its server."""
 
 _GONE = (
     OSError,
@@ -83,7 +85,7 @@ class PostgresUnit:
         """Write what was published into the outbox. Returns whether there was anything."""
         if not self._outgoing:
             return False
-        await self.connection.execute(_PUBLISH, *message_columns(bundle(self._outgoing)))
+        await self.connection.execute(PUBLISH, *message_columns(bundle(self._outgoing)))
         return True
 
 
@@ -119,9 +121,10 @@ DELETE FROM inbox USING unnest($2::uuid[], $3::int[]) AS leased (id, attempts)
 WHERE queue = $1 AND event_id = leased.id AND inbox.attempts = leased.attempts
 RETURNING event_id
 """
-_PUBLISH = """
+PUBLISH = """
 INSERT INTO outbox (event_id, type, event, events) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[])
 """
+"""Into the outbox: `message_columns`."""
 
 U = TypeVar("U", bound=PostgresUnit)
 
@@ -141,6 +144,14 @@ async def open_pool(dsn: str, *, size: int, name: str) -> asyncpg.Pool:
         reset=_keep_session,
         server_settings={"application_name": name, "timezone": "UTC"},
     )
+
+
+async def close_pool(pool: asyncpg.Pool) -> None:
+    """Close a pool, for `CLOSE_TIMEOUT_S` at most."""
+    try:
+        await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_S)
+    except TimeoutError:
+        pool.terminate()
 
 
 async def give_back(pool: asyncpg.Pool, connection: Connection) -> None:

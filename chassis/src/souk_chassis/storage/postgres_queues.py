@@ -18,6 +18,8 @@ from souk_chassis.storage.ports import (
     MAX_REASON,
     Bus,
     DeadLetter,
+    DeadLetters,
+    HeldBackError,
     QueueState,
     UnpublishableError,
     Waiting,
@@ -26,9 +28,12 @@ from souk_chassis.storage.ports import (
 from souk_chassis.storage.postgres import (
     CHOSEN,
     PING_TIMEOUT_S,
+    PUBLISH,
     PostgresSession,
     PostgresUnit,
+    close_pool,
     in_order,
+    message_columns,
     open_pool,
     translated,
 )
@@ -41,6 +46,8 @@ NOTICES = "souk_inbox"
 
 RELAY_CONNECTIONS = 2
 """Connections of one service's relay to one subscriber."""
+BURIED_WITHIN_S = 10.0
+"""How long dead letters elsewhere may take to accept one: a transaction waits for them."""
 
 _LEASE = f"""
 {CHOSEN} UPDATE inbox SET attempts = attempts + 1, visible_at = $4 FROM chosen
@@ -70,6 +77,14 @@ WITH dead AS (
     RETURNING queue, event_id, event, coalesce($5, attempts + 1) AS attempts)
 INSERT INTO dead_letters SELECT queue, event_id, event, $3, attempts, $4 FROM dead ON CONFLICT DO NOTHING
 """
+_REMOVE = """
+WITH dead AS (
+    DELETE FROM inbox WHERE queue = $1 AND event_id = $2 AND attempts = coalesce($3, attempts)
+    RETURNING queue, event_id, event, coalesce($3, attempts + 1) AS attempts),
+forgotten AS (DELETE FROM inbox_received USING dead
+    WHERE inbox_received.event_id = dead.event_id AND inbox_received.queue = dead.queue)
+SELECT event, attempts FROM dead
+"""
 _REDRIVE = """
 WITH alive AS (DELETE FROM dead_letters WHERE queue = $1 RETURNING queue, event_id, event)
 INSERT INTO inbox (queue, event_id, event, visible_at, received_at) SELECT queue, event_id, event, $2, $2 FROM alive
@@ -81,7 +96,8 @@ SELECT q, (SELECT coalesce(sum(events), 0) FROM inbox WHERE queue = q),
 FROM unnest($1::text[]) AS named (q)
 """
 _RELAY = """
-DELETE FROM outbox WHERE event_id IN (SELECT event_id FROM outbox ORDER BY event_id LIMIT $1 FOR UPDATE SKIP LOCKED)
+DELETE FROM outbox WHERE event_id IN (
+    SELECT event_id FROM outbox WHERE type <> ALL ($2::text[]) ORDER BY event_id LIMIT $1 FOR UPDATE SKIP LOCKED)
 RETURNING event_id, type, event, events
 """
 _SET_ASIDE = """
@@ -119,7 +135,7 @@ class PostgresTarget:
 
     async def close(self) -> None:
         """Release connections."""
-        await self._pool.close()
+        await close_pool(self._pool)
 
 
 async def open_target(dsn: str, clock: Clock, *, name: str) -> PostgresTarget:
@@ -174,10 +190,21 @@ class PostgresDatabase(PostgresSession[U]):
                 lease,
             )
 
-    async def bury(self, queue: str, event_id: str, reason: str, *, lease: int | None = None) -> None:
-        """See the port."""
-        with translated():
-            await self.pool.execute(_BURY, queue, event_id, reason[:MAX_REASON], self.clock.now(), lease)
+    async def bury(
+        self, queue: str, event_id: str, reason: str, *, lease: int | None = None, letters: DeadLetters | None = None
+    ) -> None:
+        """See the port. Whoever dies after the letter went, and before the commit, leaves it to be buried twice."""
+        if letters is None:
+            with translated():
+                await self.pool.execute(_BURY, queue, event_id, reason[:MAX_REASON], self.clock.now(), lease)
+            return
+        async with self.reading() as connection:
+            with translated():
+                async with connection.transaction():
+                    row = await connection.fetchrow(_REMOVE, queue, event_id, lease)
+                    if row is not None:
+                        async with asyncio.timeout(BURIED_WITHIN_S):
+                            await letters.bury(queue, row["event"], reason[:MAX_REASON], row["attempts"])
 
     async def redrive(self, queue: str) -> int:
         """See the port."""
@@ -211,22 +238,25 @@ class PostgresDatabase(PostgresSession[U]):
             size: int = await self.pool.fetchval("SELECT coalesce(sum(events), 0) FROM outbox")
         return size
 
-    async def relay(self, bus: Bus, limit: int) -> int:
+    async def relay(self, bus: Bus, limit: int, without: Collection[str] = ()) -> int:
         """See the port. The rows are gone from the outbox only after the bus has them."""
-        unpublishable: UnpublishableError | None = None
+        left: UnpublishableError | HeldBackError | None = None
         async with self.reading() as connection:
             with translated():
                 async with connection.transaction():
-                    rows = await connection.fetch(_RELAY, limit)
+                    rows = await connection.fetch(_RELAY, limit, list(without))
                     try:
                         await bus.publish([Stored(str(row[0]), *row[1:]) for row in rows])
                     except UnpublishableError as error:
-                        unpublishable = error
+                        left = error
                         queue, events = outbox_queue(self.service), error.messages
                         columns = [event.event_id for event in events], [event.json for event in events]
                         await connection.execute(_SET_ASIDE, queue, *columns, str(error)[:MAX_REASON], self.clock.now())
-        if unpublishable is not None:
-            raise unpublishable
+                    except HeldBackError as error:
+                        left = error
+                        await connection.execute(PUBLISH, *message_columns(error.messages))
+        if left is not None:
+            raise left
         return len(rows)
 
     async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
@@ -255,10 +285,7 @@ class PostgresDatabase(PostgresSession[U]):
             self._listener.cancel()
             with suppress(asyncio.CancelledError):
                 await self._listener
-        try:
-            await asyncio.wait_for(self.pool.close(), 5.0)
-        except TimeoutError:
-            self.pool.terminate()
+        await close_pool(self.pool)
 
     def _event(self, queue: str) -> asyncio.Event:
         return self._received.setdefault(queue, asyncio.Event())

@@ -152,6 +152,8 @@ async def _admin(admin_dsn: str, variable: str) -> AsyncIterator["asyncpg.Connec
         connection = await asyncpg.connect(admin_dsn, timeout=_TIMEOUT_S, command_timeout=_TIMEOUT_S)
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         told = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, ValueError) and not isinstance(error, asyncpg.InterfaceError):
+            told = "it is no URL of a database"  # Python's word for it may show a part of the password
         raise ProvisionError(f"the PostgreSQL server of {variable} refuses the connection: {told}") from error
     try:
         yield connection

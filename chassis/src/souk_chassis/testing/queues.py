@@ -68,6 +68,20 @@ async def acknowledge(store: Database[Any], leased: dict[str, int]) -> set[str]:
     return held
 
 
+class Letters:
+    """Dead letters elsewhere, which take none while `failure` says why."""
+
+    def __init__(self) -> None:
+        self.buried: list[tuple[str, str, str, int]] = []
+        self.failure: Exception | None = None
+
+    async def bury(self, queue: str, event_json: str, reason: str, attempts: int) -> None:
+        """See `souk_chassis.storage.ports.DeadLetters`."""
+        if self.failure is not None:
+            raise self.failure
+        self.buried.append((queue, event_json, reason, attempts))
+
+
 class QueueContract:
     """A subclass has the fixtures `clock` and `store` of `souk_chassis.testing.stores.StoreContract`."""
 
@@ -227,6 +241,36 @@ class QueueContract:
         assert (dead.attempts, dead.died_at) == (2, clock.now())
         assert dead.reason == "x" * 2000
         assert notes_of(await take(store)) == ["b"]
+
+    async def test_dead_letters_may_be_elsewhere(self, store: Database[Any]) -> None:
+        """What comes back from there is taken in, as one that the queue never had."""
+        event, letters = noted("a"), Letters()
+        await store.receive([(QUEUE, event), (OTHER_QUEUE, event)])
+        await store.postpone(QUEUE, event.event_id, 0.0)
+        await store.bury(QUEUE, event.event_id, "x" * 5000, letters=letters)
+        assert letters.buried == [(QUEUE, event.json, "x" * 2000, 2)]
+        assert (await store.dead_letters(10), await take(store)) == ([], [])
+        await store.receive([(QUEUE, event), (OTHER_QUEUE, event)])
+        assert [len(await take(store, queue)) for queue in (QUEUE, OTHER_QUEUE)] == [1, 1]
+
+    async def test_what_dead_letters_elsewhere_do_not_take_stays(self, store: Database[Any]) -> None:
+        [event_id] = await fill(store, "a")
+        letters = Letters()
+        letters.failure = ZeroDivisionError("no room")
+        with pytest.raises(ZeroDivisionError):
+            await store.bury(QUEUE, event_id, "late", letters=letters)
+        await store.receive([(QUEUE, noted("b"))])
+        assert notes_of(await take(store)) == ["a", "b"]
+
+    async def test_nobody_buries_elsewhere_what_he_does_not_hold(self, store: Database[Any]) -> None:
+        [event_id] = await fill(store, "a")
+        await store.lease(QUEUE, 1, 30.0)
+        letters = Letters()
+        await store.bury(QUEUE, event_id, "late", lease=2, letters=letters)
+        await store.bury(QUEUE, uuid7(), "late", letters=letters)
+        assert letters.buried == []
+        await store.bury(QUEUE, event_id, "late", lease=1, letters=letters)
+        assert [attempts for *_, attempts in letters.buried] == [1]
 
     async def test_a_leased_dead_letter_tells_its_attempts(self, store: Database[Any]) -> None:
         [event_id] = await fill(store, "a")

@@ -20,7 +20,14 @@ from souk_chassis import wire
 from souk_chassis.context import unit_is_open
 from souk_chassis.errors import SoukError, unavailable
 from souk_chassis.events.event import MAX_EVENTS, Envelope, Stored, unpack
-from souk_chassis.storage.ports import Database, Subscriptions, Target, UnpublishableError, outbox_queue
+from souk_chassis.storage.ports import (
+    Database,
+    HeldBackError,
+    Subscriptions,
+    Target,
+    UnpublishableError,
+    outbox_queue,
+)
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.queues import OTHER_QUEUE, PROMPT_S, QUEUE, Noted, QueueContract, notes_of, take
@@ -52,6 +59,17 @@ async def publish_together(store: Database[Any], *notes: str) -> None:
     async with store.unit() as unit:
         for note in notes:
             unit.publish(Noted(note=note), TRACEPARENT)
+
+
+class Shelved(Noted, frozen=True, kw_only=True):
+    """An event of another type."""
+
+
+async def publish_shelved(store: Database[Any], *notes: str) -> None:
+    """As `publish_together`, of the other type."""
+    async with store.unit() as unit:
+        for note in notes:
+            unit.publish(Shelved(note=note), TRACEPARENT)
 
 
 def heard_by(store: Database[Any], *queues: str, failures: int = 0) -> Subscriptions:
@@ -175,6 +193,30 @@ class StoreContract(QueueContract):
         assert await store.relay(topic, 100) == 1
         assert topic.notes == ["a"]
 
+    async def test_what_a_bus_holds_back_stays_alone(self, store: Database[Any]) -> None:
+        await publish(store, "a")
+        await publish_shelved(store, "b", "c")
+        await publish(store, "d")
+        topic = Closed()
+        with pytest.raises(HeldBackError) as caught:
+            await store.relay(topic, 100)
+        assert caught.value.fault is topic.closed
+        assert (sorted(topic.notes), await store.outbox_size()) == (["a", "d"], 2)
+        topic.closed = None
+        assert await store.relay(topic, 100) == 1
+        assert (topic.notes[2:], await store.outbox_size()) == (["b", "c"], 0)
+
+    async def test_the_relay_passes_over_types(self, store: Database[Any]) -> None:
+        await publish_shelved(store, "a")
+        await publish_shelved(store, "b")
+        await publish(store, "c")
+        topic = Closed()
+        topic.closed = None
+        assert await store.relay(topic, 2, [Shelved.type_name()]) == 1
+        assert topic.notes == ["c"]
+        assert await store.relay(topic, 2) == 2
+        assert sorted(topic.notes[1:]) == ["a", "b"]
+
     async def test_relays_at_once_double_nothing(self, store: Database[Any]) -> None:
         notes = [f"n{number}" for number in range(20)]
         await publish(store, *notes)
@@ -224,6 +266,27 @@ class Topic:
                 self.notes.append(delivery.data.note)
         if self.refused and self.refused[-1] in messages:
             raise UnpublishableError(self.refused, "there is no topic for it")
+
+
+class Closed:
+    """A bus elsewhere, whose topic for `Shelved` is closed as long as `closed` says why."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.closed: Exception | None = ZeroDivisionError("no such topic")
+        self.tried = 0
+
+    async def publish(self, messages: Sequence[Stored]) -> None:
+        """See `souk_chassis.storage.ports.Bus`."""
+        shelved = [message for message in messages if message.type == Shelved.type_name()]
+        held = shelved if self.closed is not None else []
+        self.tried += len(held)
+        for message in messages:
+            kind = Shelved if message in shelved else Noted
+            if message not in held:
+                self.notes += [delivery.data.note for delivery in unpack(message.json, kind)]
+        if held and self.closed is not None:
+            raise HeldBackError(held, {Shelved.type_name(): self.closed})
 
 
 async def _slept(store: Database[Any], timeout_s: float) -> bool:

@@ -59,7 +59,14 @@ def _service(service: Service, services: Sequence[Service], edges: Sequence[Edge
 def _gateway(services: Sequence[Service], edges: Sequence[Edge]) -> list[Document]:
     variables = _variables(GATEWAY_LABEL, gateway_environment(services, Place.CLUSTER), ())
     return [
-        *workload(GATEWAY_LABEL, GATEWAY_LABEL, size_of(GATEWAY_LABEL), variables),
+        *workload(
+            GATEWAY_LABEL,
+            GATEWAY_LABEL,
+            size_of(GATEWAY_LABEL),
+            variables,
+            ready="/health",
+            why="Its /ready tells of all services: one that is away must not take the whole shop along.",
+        ),
         _policy(GATEWAY_LABEL, services, edges),
     ]
 

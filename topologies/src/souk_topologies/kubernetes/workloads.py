@@ -10,11 +10,16 @@ RUN_AS = 10_001
 """The user and the group of every container: a number that no user of a node has."""
 DRAIN_S = 5
 """How long a pod that is to end goes on serving, in seconds: meanwhile others learn that it is gone."""
-TERMINATION_GRACE_S = 40
-"""How long a pod may take to end, in seconds: draining, the requests under way, then the batches under way."""
+TERMINATION_GRACE_S = 45
+"""How long a pod may take to end, in seconds: draining, the requests under way, the batches under way, and its
+database's connections."""
 LIVE_AFTER_S, LIVE_EACH_S = 30, 10
 READY_AFTER_S, READY_EACH_S = 5, 5
 """When probes begin, and how often they come, in seconds."""
+ANSWERS_IN_S = 4
+"""How long a probe waits, in seconds: longer than `/ready` takes to give up a database, so that its answer is seen."""
+START_EACH_S, STARTS_IN_S = 5, 360
+"""How long a start may take, in seconds, before the pod is started anew: it awaits its database, and migrates it."""
 CPU_TARGET_PERCENT = 70
 """Of the requested processor time: above it, more pods are started."""
 CALM_S = 300
@@ -46,13 +51,16 @@ def from_secret(secret: str, name: str) -> Variable:
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name}}}
 
 
-def workload(label: str, component: str, size: Size, environment: list[Variable]) -> Iterator[Document]:
-    """All objects of a part that serves, but its NetworkPolicy."""
+def workload(
+    label: str, component: str, size: Size, environment: list[Variable], *, ready: str = "/ready", why: str = ""
+) -> Iterator[Document]:
+    """All objects of a part that serves, but its NetworkPolicy. `ready` says where it is asked whether it is to get
+    requests, and `why` what else there is to say of it."""
     marked = labels(label, component)
     yield Document(
-        of_kind("apps/v1", "Deployment", label, _deployment(label, marked, size, environment), marked),
+        of_kind("apps/v1", "Deployment", label, _deployment(label, marked, size, environment, ready), marked),
         "A pod is not ready while what it needs is away, and live as long as it answers. preStop keeps it serving "
-        "until the others know that it goes; then it has time to finish what it took.",
+        f"until the others know that it goes; then it has time to finish what it took. {why}",
     )
     ports = [{"name": "http", "port": SERVICE_PORT, "targetPort": "http"}]
     yield Document(of_kind("v1", "Service", label, {"selector": selector(label), "ports": ports}, marked))
@@ -104,11 +112,12 @@ def job(label: str, image: str, size: Size, environment: list[Variable]) -> Iter
     yield Document(account(label, marked))
 
 
-def _deployment(label: str, marked: Mapping[str, str], size: Size, environment: list[Variable]) -> Body:
+def _deployment(label: str, marked: Mapping[str, str], size: Size, environment: list[Variable], ready: str) -> Body:
     container = _container(label, image_of(label), size, environment) | {
         "ports": [{"name": "http", "containerPort": PORT}],
+        "startupProbe": _probe("/health", 0, START_EACH_S) | {"failureThreshold": STARTS_IN_S // START_EACH_S},
         "livenessProbe": _probe("/health", LIVE_AFTER_S, LIVE_EACH_S),
-        "readinessProbe": _probe("/ready", READY_AFTER_S, READY_EACH_S),
+        "readinessProbe": _probe(ready, READY_AFTER_S, READY_EACH_S),
         "lifecycle": {"preStop": {"sleep": {"seconds": DRAIN_S}}},
     }
     pod = {
@@ -165,7 +174,12 @@ def _tmp() -> Body:
 
 
 def _probe(path: str, after_s: int, each_s: int) -> Body:
-    return {"httpGet": {"path": path, "port": "http"}, "initialDelaySeconds": after_s, "periodSeconds": each_s}
+    return {
+        "httpGet": {"path": path, "port": "http"},
+        "initialDelaySeconds": after_s,
+        "periodSeconds": each_s,
+        "timeoutSeconds": ANSWERS_IN_S,
+    }
 
 
 def _spread(label: str, over: str) -> Body:

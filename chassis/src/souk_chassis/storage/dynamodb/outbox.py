@@ -17,7 +17,7 @@ from souk_chassis.storage.dynamodb.schema import Table
 from souk_chassis.storage.dynamodb.tables import Tables
 from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import Write, insert, put
-from souk_chassis.storage.ports import Bus, UnpublishableError
+from souk_chassis.storage.ports import Bus, HeldBackError, UnpublishableError
 
 SLOTS = 64
 """Partition keys of an outbox: 64,000 write units a second together."""
@@ -81,19 +81,23 @@ async def hand_on(tables: Tables, table: Table, bus: Bus, rows: Sequence[Row]) -
     """Publish the events of these items of the outbox, then remove the items. Returns how many events.
 
     Whoever dies in between, or does it twice, repeats events: consumers ask `first_time`. Raises UnpublishableError
-    where events can never be published: only the items that hold such an event stay, and everything else has gone.
+    where events can never be published, and what kept them where they could not be this time: only the items that hold
+    such an event stay, and everything else has gone.
     """
     events, refused = _read(rows)
     why = "they can't be read"
+    held: HeldBackError | None = None
     if events:
         try:
             await bus.publish(bundle([stored for stored, _ in events]))
-        except UnpublishableError as error:
-            why = str(error)
+        except (UnpublishableError, HeldBackError) as error:
+            why, held = str(error), error if isinstance(error, HeldBackError) else None
             ids = {event_id for message in error.messages for event_id, _ in events_of(message.json)}
             refused += [each for each in events if each[0].event_id in ids]
     stay = {key for _, key in refused}
     await tables.delete_all(table, [key for row in rows if (key := _key(row)) not in stay])
+    if held is not None:
+        raise held.fault
     if refused:
         raise UnpublishableError([stored for stored, _ in refused], why)
     return len(events)
