@@ -78,8 +78,8 @@ def deploy(plan: Plan, undo: Undo, kept: Path) -> None:
     """Raises DeployError; what was changed until then is in `undo`."""
     if on := alarming(plan.alarms):
         raise DeployError(f"{', '.join(on)} is on already: mend that first, a failure of the new code would not show")
-    for each in (*plan.aliased, *plan.plain):
-        failing(Changed(each.name))  # a log that can't be read is met here, while nothing is changed
+    for name in (*(each.name for each in plan.aliased), *(each.name for each in plan.plain)):
+        failing(Changed(name))  # a log that can't be read is met here, while nothing is changed
     changed: list[Changed] = []
     for aliased in plan.aliased:
         if aliased.runs(plan.code):
