@@ -136,3 +136,12 @@ resource "aws_iam_role_policy" "this" {
   role   = aws_iam_role.this[each.key].id
   policy = jsonencode({ Version = "2012-10-17", Statement = each.value })
 }
+
+# AWS's own sign-in lets nobody do anything: what the group may is in infra/kubernetes/overlays/eks/deployers.yaml.
+resource "aws_eks_access_entry" "deploy" {
+  count = var.on_eks ? 1 : 0
+
+  cluster_name      = var.cluster
+  principal_arn     = aws_iam_role.this["deploy"].arn
+  kubernetes_groups = ["${var.project}-deployers"]
+}

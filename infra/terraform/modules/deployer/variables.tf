@@ -23,6 +23,11 @@ variable "cluster" {
   type        = string
 }
 
+variable "on_eks" {
+  description = "Whether it runs on EKS: the role that deploys is then let into the cluster, as one of <project>-deployers."
+  type        = bool
+}
+
 variable "provider_arn" {
   description = "The account's OpenID Connect provider of GitHub."
   type        = string

@@ -7,6 +7,7 @@ variables {
   label        = "order-service"
   functions    = ["order-service", "order-service-events"]
   cluster      = "souk"
+  on_eks       = false
   provider_arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
   repository   = "owner/shop"
   branch       = "main"
@@ -94,6 +95,29 @@ run "a_service_in_containers_has_no_functions" {
   assert {
     condition     = !strcontains(aws_iam_role_policy.this["deploy"].policy, "lambda:") && !strcontains(aws_iam_role_policy.this["deploy"].policy, "logs:")
     error_message = "There is no function to change."
+  }
+}
+
+run "a_service_on_eks_is_let_into_the_cluster" {
+  command = plan
+
+  variables {
+    functions = []
+    on_eks    = true
+  }
+
+  assert {
+    condition     = [for entry in aws_eks_access_entry.deploy : [entry.cluster_name, tolist(entry.kubernetes_groups)]] == [["souk", tolist(["souk-deployers"])]]
+    error_message = "The role that deploys is one of the group that infra/kubernetes/overlays/eks/deployers.yaml binds."
+  }
+}
+
+run "another_is_not" {
+  command = plan
+
+  assert {
+    condition     = length(aws_eks_access_entry.deploy) == 0
+    error_message = "There need be no cluster."
   }
 }
 
