@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Deploys a service's package to its functions, step by step, and takes it back when an alarm goes on.
+"""Deploys a service's package to its functions, step by step, and takes it back when the new code fails.
 
     deploy_lambda.py --package build/packages/orders.zip --release "$(git rev-parse HEAD)" \\
         --aliased order-service --plain order-service-calls --plain order-service-events
 
 What API Gateway calls goes first: its alias gives the new version 10 %, 50 % and then all of the calls, and after each
-step the alarms of all these functions are watched. What queues and services call has no alias and changes at once, so
-it follows only when the public has tried the code. Then come functions for calls, then those for events, in the order
-given. If an alarm goes on, or anything fails, all goes back to what ran before.
+step the alarms of all these functions are watched, and what the new code logs. What queues and services call has no
+alias and changes at once, so it follows only when the public has tried the code. Then come functions for calls, then
+those for events, in the order given. If an alarm goes on, the new code answers with 5xx or logs an error, or anything
+else fails, all goes back to what ran before.
 
 Exit status: 0 deployed, 1 not, and what ran before runs again; 2 used wrongly.
 """
@@ -25,14 +26,15 @@ from pathlib import Path
 from types import FrameType
 
 from aws_cli import DeployError, complain, say
-from functions import Aliased, Code, Plain, alarming
+from functions import Aliased, Code, Plain
+from watching import Changed, alarming, failing
 
 STEPS = "10,50,100"
 """Portions of the calls that a new version is given, in per cent."""
 WATCH_S = 180.0
-"""How long the alarms are watched after each step, in seconds: an alarm needs up to three minutes to go on."""
+"""How long alarms and logs are watched after each step, in seconds: an alarm needs up to three minutes to go on."""
 POLL_S = 15.0
-"""Between two looks at the alarms, in seconds."""
+"""Between two looks at them, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,43 +78,51 @@ def deploy(plan: Plan, undo: Undo, kept: Path) -> None:
     """Raises DeployError; what was changed until then is in `undo`."""
     if on := alarming(plan.alarms):
         raise DeployError(f"{', '.join(on)} is on already: mend that first, a failure of the new code would not show")
+    for name in (*(each.name for each in plan.aliased), *(each.name for each in plan.plain)):
+        failing(Changed(name))  # a log that can't be read is met here, while nothing is changed
+    changed: list[Changed] = []
     for aliased in plan.aliased:
         if aliased.runs(plan.code):
             say(f"{aliased.name}: runs this code already")
         else:
-            _step_by_step(aliased, plan, undo)
+            _step_by_step(aliased, plan, undo, changed)
     for plain in plan.plain:
         if plain.runs(plan.code):
             say(f"{plain.name}: runs this code already")
         else:
-            _at_once(plain, plan, undo, kept)
+            _at_once(plain, plan, undo, kept, changed)
 
 
-def _step_by_step(function: Aliased, plan: Plan, undo: Undo) -> None:
+def _step_by_step(function: Aliased, plan: Plan, undo: Undo, changed: list[Changed]) -> None:
     old = function.live()
     new = function.publish(plan.code, plan.release)
     undo.remember(f"{function.name}: all calls go to version {old}", lambda: function.point(old))
+    changed.append(Changed(function.name, new))
     for percent in plan.steps:
         if percent < 100:
             function.share(old, new, percent)
         else:
             function.point(new)
         say(f"{function.name}: {percent} % of the calls go to version {new}")
-        _watch(plan)
+        _watch(plan, changed)
 
 
-def _at_once(function: Plain, plan: Plan, undo: Undo, kept: Path) -> None:
+def _at_once(function: Plain, plan: Plan, undo: Undo, kept: Path, changed: list[Changed]) -> None:
     before = function.keep(kept)
     undo.remember(f"{function.name}: runs the code from before", lambda: function.change(before))
+    changed.append(Changed(function.name))  # the code may be at work before the command ends
     function.change(plan.code.file)
-    _watch(plan)
+    _watch(plan, changed)
 
 
-def _watch(plan: Plan) -> None:
+def _watch(plan: Plan, changed: Sequence[Changed]) -> None:
     until = time.monotonic() + plan.watch_s
     while True:
         if on := alarming(plan.alarms):
             raise DeployError(f"{', '.join(on)} went on")
+        for each in changed:
+            if said := failing(each):
+                raise DeployError(said)
         left = until - time.monotonic()
         if left <= 0:
             return

@@ -1,7 +1,6 @@
 """A service's functions on Lambda, as a deployment changes them: their code, the versions, the alias `live`."""
 
 import urllib.request
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,15 +88,6 @@ class Plain:
     def change(self, code: Path) -> None:
         """Let it run this package from now on."""
         _upload(self.name, code)
-
-
-def alarming(alarms: Sequence[str]) -> list[str]:
-    """Those of the alarms that are on. Raises DeployError where one does not exist."""
-    found = aws("cloudwatch", "describe-alarms", "--alarm-names", *alarms)["MetricAlarms"]
-    states = {alarm["AlarmName"]: alarm["StateValue"] for alarm in found}
-    if missing := [name for name in alarms if name not in states]:
-        raise DeployError(f"there is no alarm {', '.join(missing)}: nothing would tell that the new code fails")
-    return [name for name in alarms if states[name] == "ALARM"]
 
 
 def _sha256(name: str, *qualifier: str) -> str:

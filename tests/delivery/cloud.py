@@ -45,7 +45,7 @@ class Cloud:
         played = Path(__file__).with_name("stand_in_aws.py").read_text()
         (self.bin / "python3").symlink_to(sys.executable)  # a shim of pyenv would put others' commands first
         self.command("aws", f"#!{sys.executable} -SE\n{played}")
-        self.write({"folder": str(folder), "functions": {}, "alarms": {}, "ecs": {}, "after": []})
+        self.write({"folder": str(folder), "functions": {}, "alarms": {}, "logs": {}, "ecs": {}, "after": []})
 
     def command(self, name: str, text: str) -> None:
         """Make a command."""

@@ -1,7 +1,7 @@
 """Plays the few commands of `aws` that the deployment scripts give, on a file: what is deployed, and what was asked.
 
 `after` in the state says what happens once a command that begins with these words was given for the nth time: an alarm
-goes on, a service's rollout fails, or the command itself fails.
+goes on, a function logs a line, a service's rollout fails, or the command itself fails.
 """
 
 import base64
@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 
@@ -73,6 +74,16 @@ def on_cloudwatch(state, action, given):
     return {"MetricAlarms": [{"AlarmName": name, "StateValue": state["alarms"][name]} for name in known]}
 
 
+def on_logs(state, action, given):
+    """All lines since then, as an emulator has them: whoever asks for some looks again himself."""
+    assert action == "filter-log-events"
+    name = given["log-group-name"].removeprefix("/aws/lambda/")
+    if name not in state["functions"]:
+        raise RefusedError("ResourceNotFoundException: The specified log group does not exist.")
+    since = int(given["start-time"])
+    return {"events": [line for line in state["logs"].get(name, []) if line["timestamp"] >= since]}
+
+
 def on_ecs(state, action, given):
     ecs = state["ecs"]
     if action == "describe-services":
@@ -134,6 +145,10 @@ def happen(state, said):
             event["nth"] -= 1
             if event["nth"] == 0 and "alarm" in event:
                 state["alarms"][event["alarm"]] = "ALARM"
+            if event["nth"] == 0 and "line" in event:
+                stream = f"2026/11/24/[{event['version']}]0123456789abcdef"
+                line = {"timestamp": int(time.time() * 1000), "logStreamName": stream, "message": event["line"]}
+                state["logs"].setdefault(event["function"], []).append(line)
             if event["nth"] == 0 and "refusal" in event:
                 raise RefusedError(event["refusal"])
 
@@ -146,7 +161,7 @@ def answer(kept: Path, words):
     with kept.with_name("calls").open("a") as calls:
         calls.write(f"{said}\n")
     given = options(words[2:] if words[1] != "wait" else words[3:])
-    play = {"lambda": on_lambda, "cloudwatch": on_cloudwatch, "ecs": on_ecs}[words[0]]
+    play = {"lambda": on_lambda, "cloudwatch": on_cloudwatch, "logs": on_logs, "ecs": on_ecs}[words[0]]
     try:
         happen(state, said)
         told = play(state, words[1], given)

@@ -1,9 +1,11 @@
 """Deploying to Lambda: the order, the steps, and back from wherever it fails."""
 
 import hashlib
+import json
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,13 +59,14 @@ def test_the_public_goes_first_step_by_step_then_calls_then_events(cloud: Cloud,
     assert {code_of(state, name) for name in state["functions"]} == {NEW}
 
 
-def test_the_alarms_are_looked_at_after_each_change(cloud: Cloud, package: Path) -> None:
+def test_alarms_and_logs_are_looked_at_after_each_change(cloud: Cloud, package: Path) -> None:
     deploy(cloud, package)
     calls = [said.split()[1] for said in cloud.calls()]
     for number, call in enumerate(calls):
         if call == "update-alias":
-            assert calls[number + 1] == "describe-alarms"
-    assert calls[0] == calls[-1] == "describe-alarms"
+            assert calls[number + 1 : number + 3] == ["describe-alarms", "filter-log-events"]
+    assert calls[:4] == ["describe-alarms", *["filter-log-events"] * 3]
+    assert calls[-4:] == ["describe-alarms", *["filter-log-events"] * 3]
 
 
 def test_its_own_steps(cloud: Cloud, package: Path) -> None:
@@ -82,6 +85,65 @@ def test_an_alarm_at_any_step_takes_all_calls_back(cloud: Cloud, package: Path, 
     assert f"{ON} went on" in done.err
     assert "what ran before runs again" in done.err
     assert "update-function-code order-service-calls" not in changes(cloud)
+
+
+UNFORESEEN = {"level": "error", "message": "unforeseen failure", "traceId": "4bf92f35", "error": "KeyError: 'ann@x.y'"}
+REFUSED = {"level": "warning", "message": "request failed", "status": 503, "code": "unavailable", "traceId": "4bf92f35"}
+
+
+def logged(version: str, line: object, function: str = "order-service", command: str = "lambda update-alias") -> Any:
+    return {"command": command, "nth": 1, "function": function, "version": version, "line": json.dumps(line)}
+
+
+@pytest.mark.parametrize(("line", "says"), [(UNFORESEEN, "unforeseen failure, error"), (REFUSED, "unavailable")])
+def test_a_version_that_answers_with_5xx_is_taken_back_though_no_alarm_counts_it(
+    cloud: Cloud, package: Path, line: object, says: str
+) -> None:
+    cloud.change(after=[logged("2", line)])
+    done = deploy(cloud, package)
+    assert (done.status, all_as_before(cloud)) == (1, True)
+    assert "order-service, version 2, fails: " in done.err
+    assert f"{says}, trace 4bf92f35 (1 such lines in its log)" in done.err
+    assert "ann@x.y" not in done.err, "who reads the log of a workflow may not be who reads the shop's"
+
+
+@pytest.mark.parametrize(
+    ("version", "line"),
+    [
+        ("1", UNFORESEEN),  # it is the old one that fails
+        ("2", {"level": "info", "message": "order placed"}),
+        ("2", {"level": "warning", "message": "order overdue", "status": "PENDING"}),
+        ("2", {"level": "info", "status": True}),
+        ("2", ["no object"]),
+    ],
+)
+def test_what_tells_of_no_failure_of_the_new_version_stops_nothing(
+    cloud: Cloud, package: Path, version: str, line: object
+) -> None:
+    cloud.change(after=[logged(version, line), logged("2", "START RequestId") | {"line": "START RequestId: no JSON"}])
+    assert deploy(cloud, package).status == 0
+
+
+def test_a_function_without_versions_that_logs_an_error_gets_its_code_back(cloud: Cloud, package: Path) -> None:
+    event = logged("$LATEST", UNFORESEEN, "order-service-events", "lambda wait function-updated-v2")
+    cloud.change(after=[event | {"nth": 3}])
+    done = deploy(cloud, package)
+    assert (done.status, all_as_before(cloud)) == (1, True)
+    assert "order-service-events, version $LATEST, fails" in done.err
+
+
+def test_an_error_from_before_the_deployment_stops_nothing(cloud: Cloud, package: Path) -> None:
+    stream = "2026/11/24/[$LATEST]0123456789abcdef"
+    line = {"timestamp": 1_000, "logStreamName": stream, "message": json.dumps(UNFORESEEN)}
+    cloud.change(logs={"order-service-events": [line]})
+    assert deploy(cloud, package).status == 0
+
+
+def test_nothing_begins_where_a_log_cannot_be_read(cloud: Cloud, package: Path) -> None:
+    cloud.change(after=[{"command": "logs filter-log-events", "nth": 3, "refusal": "AccessDeniedException"}])
+    done = deploy(cloud, package)
+    assert (done.status, changes(cloud)) == (1, [])
+    assert "aws logs filter-log-events: An error occurred: AccessDeniedException" in done.err
 
 
 @pytest.mark.parametrize("nth", [2, 3])

@@ -76,29 +76,38 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         yield Account(url, folder)
 
 
+def stand(account: Account, name: str) -> None:
+    """Make a function with one version, its alarm and its log: as Terraform makes them."""
+    functions, alarms, logs = (account.client(kind) for kind in ("lambda", "cloudwatch", "logs"))
+    functions.create_function(
+        FunctionName=name,
+        Runtime="python3.11",
+        Handler="main.handler",
+        Role="arn:aws:iam::000000000000:role/any",
+        Code={"ZipFile": account.package("old").read_bytes()},
+        Publish=True,
+    )
+    logs.create_log_group(logGroupName=f"/aws/lambda/{name}")
+    alarms.put_metric_alarm(
+        AlarmName=f"souk-{name}-errors",
+        Namespace="AWS/Lambda",
+        MetricName="Errors",
+        Dimensions=[{"Name": "FunctionName", "Value": name}],
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
+    )
+
+
 @pytest.fixture(scope="module")
 def shop(account: Account) -> Account:
-    """A function with the alias, one without, and their alarms: as Terraform makes them."""
-    functions, alarms = account.client("lambda"), account.client("cloudwatch")
-    role = "arn:aws:iam::000000000000:role/any"
-    code = {"ZipFile": account.package("old").read_bytes()}
+    """A function with the alias, and one without."""
     for name in (ALIASED, PLAIN):
-        functions.create_function(
-            FunctionName=name, Runtime="python3.11", Handler="main.handler", Role=role, Code=code, Publish=True
-        )
-        alarms.put_metric_alarm(
-            AlarmName=f"souk-{name}-errors",
-            Namespace="AWS/Lambda",
-            MetricName="Errors",
-            Dimensions=[{"Name": "FunctionName", "Value": name}],
-            Statistic="Sum",
-            Period=60,
-            EvaluationPeriods=1,
-            Threshold=0,
-            ComparisonOperator="GreaterThanThreshold",
-            TreatMissingData="notBreaching",
-        )
-    functions.create_alias(FunctionName=ALIASED, Name="live", FunctionVersion="1")
+        stand(account, name)
+    account.client("lambda").create_alias(FunctionName=ALIASED, Name="live", FunctionVersion="1")
     return account
 
 
@@ -125,6 +134,27 @@ def test_functions_go_forward_and_back_from_an_alarm(shop: Account) -> None:
     assert (shop.answer(ALIASED), shop.answer(PLAIN)) == ("new", "new")
 
     assert "is on already" in deploy("bad").err
+
+
+def test_a_function_goes_back_from_an_error_in_its_log(account: Account) -> None:
+    """No alarm counts an answer with 5xx. The line comes before its time, and is there at the first look."""
+    name, logs = "user-service", account.client("logs")
+    stand(account, name)
+    account.client("lambda").create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    stream = {"logGroupName": f"/aws/lambda/{name}", "logStreamName": "2026/11/24/[2]0123456789abcdef"}
+    logs.create_log_stream(**stream)
+    line = json.dumps({"level": "error", "message": "unforeseen failure", "traceId": "4bf92f35"})
+    later = int((time.time() + SCRIPT_TIMEOUT_S) * 1000)
+    logs.put_log_events(**stream, logEvents=[{"timestamp": later, "message": line}])
+    told = ("--package", str(account.package("worse")), "--release", "worse", "--steps", "100", "--watch-s", "60")
+    done = account.run("deploy_lambda.py", *told, "--aliased", name)
+    assert done.status == 1
+    assert f"{name}, version 2, fails: unforeseen failure, error, trace 4bf92f35" in done.err
+    alias = account.client("lambda").get_alias(FunctionName=name, Name="live")
+    assert (alias["FunctionVersion"], alias.get("RoutingConfig")) in [
+        ("1", None),
+        ("1", {"AdditionalVersionWeights": {}}),
+    ]
 
 
 def test_a_function_without_versions_gets_its_code_back(shop: Account) -> None:

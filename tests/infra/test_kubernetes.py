@@ -116,6 +116,33 @@ def test_external_secrets_hold_what_pods_ask_for(sources: Path) -> None:
     assert {each["spec"]["secretStoreRef"]["name"] for each in found.values()} == {store}
 
 
+def lacking(objects: Sequence[Object], label: str) -> set[tuple[str, str, str]]:
+    """What a service's pipeline does in the cluster and may not: group, resource and verb."""
+    role = of_kind(objects, "Role")["deployers"]
+    may = {
+        (group, resource, verb)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    needs = {("apps", "deployments", verb) for verb in ("list", "watch")} | {("apps", "replicasets", "list")}
+    for each in objects:
+        if each["metadata"].get("labels", {}).get("app.kubernetes.io/name") == label:
+            group = each["apiVersion"].rpartition("/")[0]
+            resource = re.sub("ys$", "ies", f"{each['kind'].lower()}s")
+            needs |= {(group, resource, verb) for verb in ("get", "create", "patch")}
+    return needs - may
+
+
+def test_the_pipelines_may_do_what_they_do(sources: Path) -> None:
+    objects = list(copy.deepcopy(objects_of(sources, "eks")))
+    assert [(label, lacking(objects, label)) for label in LABELS if lacking(objects, label)] == []
+    rules = of_kind(objects, "Role")["deployers"]["rules"]
+    rules[:] = [rule for rule in rules if rule["apiGroups"] != ["external-secrets.io"]]
+    assert ("external-secrets.io", "externalsecrets", "create") in lacking(objects, "order-service")
+
+
 def asked(objects: Sequence[Object], label: str) -> set[str]:
     """The keys of Secrets that a workload's pods ask for."""
     [container] = dict(pod_templates(objects))[label]["spec"]["containers"]

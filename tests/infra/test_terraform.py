@@ -49,7 +49,7 @@ def test_the_modules_own_tests_pass(terraform: Terraform) -> None:
 
 def test_the_deployers_own_tests_pass(terraform: Terraform) -> None:
     terraform.init("modules/deployer")
-    assert "Success! 5 passed, 0 failed." in terraform.run("modules/deployer", "test", "-no-color")
+    assert "Success! 9 passed, 0 failed." in terraform.run("modules/deployer", "test", "-no-color")
 
 
 def checkov(folder: Path) -> dict[str, Any]:

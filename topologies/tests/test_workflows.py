@@ -41,6 +41,11 @@ def test_the_files_are_what_is_made() -> None:
     assert differences(CHECKOUT, list(manifests().values())) == []
 
 
+def test_where_the_gateway_runs_is_nobodys_to_say() -> None:
+    """On AWS it is a function: a variable for it could only lead to a service on ECS that nobody makes."""
+    assert of_gateway(CHECKOUT, read_members(CHECKOUT)).runtime == "lambda"
+
+
 def test_a_changed_file_is_caught(copy: Path) -> None:
     file = copy / FOLDER / "order-service.yml"
     file.write_text(file.read_text().replace("      - contracts/**\n", ""))

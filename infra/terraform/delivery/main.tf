@@ -15,6 +15,7 @@ locals {
     { for service in local.inputs.services : service.label => [for function in try(service.functions, {}) : function.name] },
     { gateway = [for function in local.inputs.gateway.functions : function.name] },
   )
+  on_eks = toset([for service in local.inputs.services : service.label if service.runtime == "eks"])
 }
 
 data "aws_partition" "current" {}
@@ -36,6 +37,7 @@ module "deployer" {
   label        = each.key
   functions    = toset(each.value)
   cluster      = local.inputs.project
+  on_eks       = contains(local.on_eks, each.key)
   provider_arn = coalesce(var.provider_arn, one(aws_iam_openid_connect_provider.github[*].arn))
   repository   = var.repository
   branch       = var.branch

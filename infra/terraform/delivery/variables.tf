@@ -19,7 +19,7 @@ variable "inputs_dir" {
 }
 
 variable "repository" {
-  description = "The repository on GitHub: owner/name."
+  description = "The repository on GitHub as its tokens name it: owner/name; owner@id/name@id where it was made, renamed or moved since July 2026."
   type        = string
 }
 

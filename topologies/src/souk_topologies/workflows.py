@@ -53,7 +53,7 @@ jobs:
       label: {label}
       folder: {folder}
       package: {package}
-      runtime: ${{{{ vars.SOUK_RUNTIME_{variable} || 'lambda' }}}}
+      runtime: {runtime}
       aliased: {aliased}
       plain: {plain}
 {more}"""
@@ -61,15 +61,16 @@ jobs:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What is delivered for itself: its names, its folder, and its functions on Lambda by how they are called."""
+    """What is delivered for itself: its label, its folder, where it runs, and its functions by how they are called."""
 
-    name: str
     label: str
     folder: str
     package: str
     paths: Sequence[str]
     aliased: Sequence[str]
     plain: Sequence[str]
+    runtime: str
+    """`lambda`, or the expression of GitHub that says it."""
     more: str = ""
     """Inputs besides, as lines of the workflow."""
 
@@ -86,7 +87,6 @@ def of_service(service: Service, root: Path, members: Mapping[str, Member]) -> D
     member = f"souk-{service.name}"
     others = [Part.CALLS] if service.is_called else []
     return Delivered(
-        name=service.name,
         label=service.label,
         folder=_within(root, members[member].folder),
         package=service.name,
@@ -97,6 +97,7 @@ def of_service(service: Service, root: Path, members: Mapping[str, Member]) -> D
         ],
         aliased=[service.function(Part.HTTP)],
         plain=[service.function(part) for part in (*others, Part.EVENTS)],
+        runtime=f"${{{{ vars.SOUK_RUNTIME_{service.name.upper()} || 'lambda' }}}}",
     )
 
 
@@ -104,13 +105,13 @@ def of_gateway(root: Path, members: Mapping[str, Member]) -> Delivered:
     """How the gateway is delivered: what it serves is made of the pages and of all manifests."""
     member = "souk-topologies"
     return Delivered(
-        name=GATEWAY,
         label=GATEWAY,
         folder=_within(root, members[member].folder),
         package=EDGE,
-        paths=[*_folders(member, root, members), PAGES, f"{OBJECTS}/gateway/**"],
+        paths=[*_folders(member, root, members), PAGES],
         aliased=[AUTHORIZER, GATEWAY],
         plain=[],
+        runtime="lambda",  # on AWS, API Gateway is the gateway of containers too
         # By its image databases and roles are made, wherever the gateway itself runs.
         more="      image: ${{ vars.SOUK_GATEWAY_IMAGE == 'true' }}\n",
     )
@@ -124,7 +125,7 @@ def workflow(delivered: Delivered) -> str:
         label=delivered.label,
         folder=delivered.folder,
         package=delivered.package,
-        variable=delivered.name.upper(),
+        runtime=delivered.runtime,
         paths="\n".join(f"      - {path}" for path in (*paths, '"!**/*.md"')),
         called=CALLED,
         aliased=" ".join(delivered.aliased),

@@ -63,6 +63,20 @@ def test_what_goes_forward_passes() -> None:
         ("CREATE UNIQUE INDEX i ON books (a)", "may refuse"),
         ("ALTER TABLE books SET SCHEMA old", "moves"),
         ("TRUNCATE books", "empties"),
+        ("DELETE FROM books WHERE a > 1", "takes away rows"),
+        ("WITH gone AS (DELETE FROM books RETURNING a) SELECT count(*) FROM gone", "takes away rows"),
+        ("DO $$ BEGIN EXECUTE 'DROP TABLE books'; END $$", "runs a program"),
+        ("CREATE UNIQUE INDEX ON books (a)", "may refuse"),
+        ("CREATE UNIQUE INDEX CONCURRENTLY i ON books (a)", "may refuse"),
+        ("ALTER DOMAIN shelf ADD CHECK (VALUE > 0)", "may refuse"),
+        ("ALTER TABLE books ADD COLUMN a int PRIMARY KEY", "demands a value"),
+        (
+            "ALTER TABLE books ADD COLUMN a int NOT NULL DEFAULT 0 UNIQUE",
+            "gives all rows of the version before one value",
+        ),
+        ("ALTER TABLE books ALTER a ADD GENERATED ALWAYS AS IDENTITY", "refuses a value"),
+        ("ALTER TABLE books DETACH PARTITION old", "takes away rows"),
+        ("ALTER TABLE books ENABLE ROW LEVEL SECURITY", "may hide rows"),
         ("REVOKE SELECT ON books FROM someone", "takes rights away"),
     ],
 )
@@ -84,6 +98,12 @@ def test_what_would_break_the_version_before_is_refused_unless_it_is_said_to_be_
         "CREATE TABLE t (a int); ALTER TABLE t ALTER COLUMN a SET NOT NULL; CREATE UNIQUE INDEX i ON t (a)",
         "ALTER TABLE books ADD COLUMN a int NOT NULL DEFAULT 0",
         "ALTER TABLE books ADD COLUMN a text",
+        "ALTER TABLE books ADD COLUMN a bigserial NOT NULL",
+        "ALTER TABLE books ADD COLUMN a int UNIQUE",
+        "ALTER TABLE books ADD COLUMN a uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE",
+        "ALTER TABLE books ADD COLUMN a int NOT NULL DEFAULT 0 CHECK (a >= 0)",
+        "CREATE TABLE t (a int); DELETE FROM t",
+        "UPDATE books SET a = 1",
         "ALTER TABLE books ADD COLUMN a int NOT NULL GENERATED ALWAYS AS (b) STORED",
         "ALTER TABLE books ALTER COLUMN a DROP NOT NULL",
         "ALTER TABLE books ALTER COLUMN a SET DEFAULT 1, ALTER b SET STORAGE EXTERNAL",
@@ -98,6 +118,12 @@ def test_what_would_break_the_version_before_is_refused_unless_it_is_said_to_be_
 )
 def test_what_lets_it_work_passes(sql: str) -> None:
     assert list(breaking(f"{sql};", Version(0, 1, 0))) == []
+
+
+def test_a_table_that_may_be_there_already_is_not_new() -> None:
+    sql = "CREATE TABLE IF NOT EXISTS books (a int);\nALTER TABLE books DROP COLUMN shelf;"
+    [(line, why)] = breaking(sql, Version(0, 1, 0))
+    assert (line, "drops a column" in why) == (2, True)
 
 
 def test_statements_have_their_lines() -> None:

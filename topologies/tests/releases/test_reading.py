@@ -64,6 +64,30 @@ def test_what_is_said_to_be_read_is_read(writer: Any, reader: Any, data: st.Data
         wire.decode(wire.encode(a_value(data.draw, writer)), reader)
 
 
+@pytest.mark.parametrize(
+    ("omits", "said", "heard", "words"),
+    [
+        (True, 50, 20, ["is left out where it is 50, and is then read as 20"]),
+        (True, 50, 50, []),
+        (False, 50, 20, []),
+    ],
+)
+def test_a_default_that_is_left_out_is_part_of_what_is_said(
+    omits: bool, said: int, heard: int, words: list[str]
+) -> None:
+    writer = struct(Message, "Asked", {"limit": (int, said)}, omit_defaults=omits)
+    reader = struct(Message, "Asked", {"limit": (int, heard)})
+    assert [each.words for each in troubles(form_of(writer), form_of(reader))] == words
+    read = wire.decode(wire.encode(writer()), reader)
+    assert (read.limit == writer().limit) is (not words)
+
+
+def test_a_field_that_is_now_needed_is_said_once() -> None:
+    writer = struct(Message, "Asked", {"limit": (int, 50)}, omit_defaults=True)
+    reader = struct(Message, "Asked", {"limit": int})
+    assert [each.words for each in troubles(form_of(writer), form_of(reader))] == ["may be left out, and is needed"]
+
+
 @settings(max_examples=80, deadline=None)
 @given(before=types(), name=st.sampled_from(["four", "five"]), kind=st.sampled_from(list(VALUES)), data=st.data())
 def test_a_field_more_is_read_by_all_that_are_lenient(before: Any, name: str, kind: Any, data: st.DataObject) -> None:

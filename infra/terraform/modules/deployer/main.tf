@@ -1,11 +1,13 @@
 # Two roles of one service, for the workflows of one repository on GitHub: who builds may push, who deploys may change
-# what runs, and no other service's. Nobody has a key: GitHub says by a signed token which repository asks, and from where.
+# what runs, and no other service's. Nobody has a key: GitHub says by a signed token which repository and which workflow
+# ask, and from where.
 locals {
   arn = {
     ecr        = "arn:${var.place.partition}:ecr:${var.place.region}:${var.place.account}"
     ecs        = "arn:${var.place.partition}:ecs:${var.place.region}:${var.place.account}"
     eks        = "arn:${var.place.partition}:eks:${var.place.region}:${var.place.account}"
     iam        = "arn:${var.place.partition}:iam::${var.place.account}"
+    logs       = "arn:${var.place.partition}:logs:${var.place.region}:${var.place.account}"
     lambda     = "arn:${var.place.partition}:lambda:${var.place.region}:${var.place.account}"
     cloudwatch = "arn:${var.place.partition}:cloudwatch:${var.place.region}:${var.place.account}"
   }
@@ -16,6 +18,12 @@ locals {
   subjects = {
     build  = "repo:${var.repository}:ref:refs/heads/${var.branch}"
     deploy = "repo:${var.repository}:environment:${var.environment}"
+  }
+
+  # The one file that does both, as it stands on the branch: another workflow, or this one on another branch, is refused.
+  # AWS looks at this claim since January 2026, in its commercial regions.
+  asks = var.place.partition != "aws" ? {} : {
+    "${local.issuer}:job_workflow_ref" = "${replace(var.repository, "/@[0-9]+/", "")}/${var.workflow}@refs/heads/${var.branch}"
   }
 
   reads = [
@@ -53,6 +61,12 @@ locals {
       Effect   = "Allow"
       Action   = ["cloudwatch:DescribeAlarms"]
       Resource = [for name in sort(tolist(var.functions)) : "${local.arn.cloudwatch}:alarm:${var.project}-${name}-errors"]
+    },
+    {
+      Sid      = "ReadsTheirLogs"
+      Effect   = "Allow"
+      Action   = ["logs:FilterLogEvents"]
+      Resource = [for name in sort(tolist(var.functions)) : "${local.arn.logs}:log-group:/aws/lambda/${name}:*"]
     },
   ]
 
@@ -108,7 +122,9 @@ resource "aws_iam_role" "this" {
       Effect    = "Allow"
       Principal = { Federated = var.provider_arn }
       Action    = "sts:AssumeRoleWithWebIdentity"
-      Condition = { StringEquals = { "${local.issuer}:aud" = "sts.amazonaws.com", "${local.issuer}:sub" = each.value } }
+      Condition = {
+        StringEquals = merge({ "${local.issuer}:aud" = "sts.amazonaws.com", "${local.issuer}:sub" = each.value }, local.asks)
+      }
     }]
   })
 }
@@ -119,4 +135,13 @@ resource "aws_iam_role_policy" "this" {
   name   = each.key
   role   = aws_iam_role.this[each.key].id
   policy = jsonencode({ Version = "2012-10-17", Statement = each.value })
+}
+
+# AWS's own sign-in lets nobody do anything: what the group may is in infra/kubernetes/overlays/eks/deployers.yaml.
+resource "aws_eks_access_entry" "deploy" {
+  count = var.on_eks ? 1 : 0
+
+  cluster_name      = var.cluster
+  principal_arn     = aws_iam_role.this["deploy"].arn
+  kubernetes_groups = ["${var.project}-deployers"]
 }

@@ -23,18 +23,23 @@ variable "cluster" {
   type        = string
 }
 
+variable "on_eks" {
+  description = "Whether it runs on EKS: the role that deploys is then let into the cluster, as one of <project>-deployers."
+  type        = bool
+}
+
 variable "provider_arn" {
   description = "The account's OpenID Connect provider of GitHub."
   type        = string
 }
 
 variable "repository" {
-  description = "The repository on GitHub whose workflows these roles are for: owner/name."
+  description = "The repository on GitHub whose workflow these roles are for, as its tokens name it: owner/name or owner@id/name@id."
   type        = string
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
-    error_message = "repository is a repository on GitHub, as owner/name: a wildcard would let others in."
+    condition     = can(regex("^([A-Za-z0-9_-]+/[A-Za-z0-9._-]+|[A-Za-z0-9_-]+@[0-9]+/[A-Za-z0-9._-]+@[0-9]+)$", var.repository))
+    error_message = "repository is a repository on GitHub, as owner/name or owner@id/name@id: a wildcard would let others in."
   }
 }
 
@@ -46,6 +51,12 @@ variable "branch" {
     condition     = can(regex("^[A-Za-z0-9._/-]+$", var.branch))
     error_message = "branch is the name of one branch."
   }
+}
+
+variable "workflow" {
+  description = "The file in the repository whose jobs are these roles."
+  type        = string
+  default     = ".github/workflows/service.yml"
 }
 
 variable "environment" {

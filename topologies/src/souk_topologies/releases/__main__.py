@@ -15,10 +15,11 @@ import msgspec
 import souk_contracts
 from souk_chassis.manifest import ManifestError
 from souk_topologies.releases.check import breaks, findings
-from souk_topologies.releases.findings import Sources
+from souk_topologies.releases.findings import Sources, listed
 from souk_topologies.releases.model import Release, Version, load, released_versions
 from souk_topologies.releases.places import shown
 from souk_topologies.releases.present import describe, migrations_of
+from souk_topologies.releases.unfrozen import unfrozen
 from souk_topologies.shop import manifests
 
 ROOT = Path(souk_contracts.__file__).resolve().parents[3]
@@ -53,7 +54,8 @@ def main() -> None:
 
 @main.command()
 @_releases
-def check(folder: Path) -> None:
+@click.option("--frozen", is_flag=True, help="Refuse also what is not in the last release: for who delivers the tree.")
+def check(folder: Path, frozen: bool) -> None:
     """Compare the tree with the last release: what would break a version that is deployed is refused."""
     version = _last(folder)
     if version is None:
@@ -72,6 +74,10 @@ def check(folder: Path) -> None:
     click.echo(f"{wrong} would break what runs of {version}" if wrong else f"fits {version}")
     if wrong:
         sys.exit(1)
+    if frozen and (more := list(unfrozen(old, new))):
+        raise WrongError(
+            f"{listed(more)} of this tree: {version} does not have that. Freeze a release, and deliver that"
+        )
 
 
 @main.command()

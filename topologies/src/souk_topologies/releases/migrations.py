@@ -16,14 +16,18 @@ from souk_topologies.releases.statements import Statement, actions, statements
 _CONTRACT = re.compile(r"contract: since (\d+\.\d+\.\d+) nobody uses it")
 _NAME = r'(?:IF EXISTS |IF NOT EXISTS |ONLY )*(?P<name>[\w."]+)'
 _ALTER = re.compile(rf"ALTER TABLE {_NAME}(?P<actions>.*)", re.IGNORECASE)
-_CREATE = re.compile(rf"CREATE (?:UNLOGGED )?TABLE {_NAME}", re.IGNORECASE)
-_UNIQUE = re.compile(r"CREATE UNIQUE INDEX .*? ON (?:ONLY )?(?P<name>[\w.\"]+)", re.IGNORECASE)
+# A table that is made if it is not there may be there: it is no new one.
+_CREATE = re.compile(r"CREATE (?:UNLOGGED )?TABLE (?!IF NOT EXISTS\b)(?P<name>[\w.\"]+)", re.IGNORECASE)
+_UNIQUE = re.compile(r"CREATE UNIQUE INDEX\b.*? ON (?:ONLY )?(?P<name>[\w.\"]+)", re.IGNORECASE)
+_DELETE = re.compile(r"(?:WITH\b.*\( ?)?DELETE FROM (?:ONLY )?(?P<name>[\w.\"]+)", re.IGNORECASE)
 
 _OF_STATEMENTS = {
     r"DROP (?!INDEX)(?P<what>\w+)": "takes away what the version before may use",
     r"ALTER (?!TABLE\b|INDEX\b)\w+ .*\bRENAME\b": "renames what the version before may use",
     r"ALTER TYPE (?!.*\bADD VALUE\b)": "changes a type that the version before uses",
+    r"ALTER DOMAIN .*\b(ADD|SET NOT NULL)\b": "may refuse what the version before writes",
     r"TRUNCATE\b": "empties what the version before reads",
+    r"DO\b": "runs a program, which is not read here: write it as statements",
     r"REVOKE\b": "takes rights away",
 }
 _OF_ACTIONS = {
@@ -34,7 +38,11 @@ _OF_ACTIONS = {
     r"ALTER (COLUMN )?\S+ SET NOT NULL": "demands a value that the version before may not give",
     r"ALTER (COLUMN )?\S+ DROP DEFAULT": "demands a value that the version before may leave to the default",
     r"ADD (CONSTRAINT|CHECK|UNIQUE|PRIMARY|FOREIGN|EXCLUDE)\b": "may refuse what the version before writes",
-    r"ADD (COLUMN )?(?=.*\bNOT NULL\b)(?!.*\b(DEFAULT|GENERATED)\b)": "demands a value that is not given",
+    r"ADD (?=.*\b(NOT NULL|PRIMARY KEY)\b)(?!.*\b(DEFAULT|GENERATED|\w*SERIAL)\b)": "demands a value that is not given",
+    r"ADD (?=.*\b(UNIQUE|PRIMARY KEY)\b)(?=.*\bDEFAULT (?!\w+\())": "gives all rows of the version before one value",
+    r"ALTER (COLUMN )?\S+ (ADD|SET) GENERATED ALWAYS": "refuses a value that the version before gives",
+    r"DETACH\b": "takes away rows that the version before reads",
+    r"(ENABLE|FORCE) ROW LEVEL SECURITY": "may hide rows from the version before",
 }
 """What is refused, by how a statement or an action of ALTER TABLE begins."""
 
@@ -70,9 +78,10 @@ def _why(statement: Statement, made: set[str]) -> str | None:
     for begin, why in _OF_STATEMENTS.items():
         if re.match(begin, statement.sql, re.IGNORECASE):
             return why
-    unique = _UNIQUE.match(statement.sql)
-    if unique and unique["name"] not in made:
-        return "may refuse what the version before writes"
+    for pattern, why in ((_UNIQUE, "may refuse what the version before writes"), (_DELETE, "takes away rows")):
+        found = pattern.match(statement.sql)
+        if found and found["name"] not in made:
+            return why
     alter = _ALTER.match(statement.sql)
     if alter is None or alter["name"] in made:
         return None

@@ -134,12 +134,20 @@ class _Comparison:
             here = at.member(name, title)
             if name in known:
                 yield from self.any_of(field, known[name], here)
+                if name not in always and "default" in field:
+                    yield from self._default(field["default"], known[name], here)
             elif further is False:
                 yield here.trouble("is not known, and refused", Why.UNKNOWN if name in always else Why.UNKNOWN_IF_USED)
             elif isinstance(further, dict):
                 yield from self.any_of(field, further, here)
         if WRITTEN not in written:
             yield from self._mapping(written, read, at)
+
+    def _default(self, said: Any, read: Form, at: _At) -> Iterator[Trouble]:
+        """What is left out says the writer's default, and the reader takes its own."""
+        heard = read.get("default", said)
+        if heard != said:
+            yield at.trouble(f"is left out where it is {said}, and is then read as {heard}")
 
     def _mapping(self, written: Form, read: Form, at: _At) -> Iterator[Trouble]:
         """What is written has any names: it is no struct."""
