@@ -23,3 +23,13 @@ def test_a_target_stands_in_a_request_line(path: bytes, query: bytes, target: st
 def test_what_connection_names_ends_here() -> None:
     headers = [(b"Connection", b"close, X-A"), (b"x-a", b"1"), (b"X-B", b"2"), (b"x-b", b"3"), (b"TE", b"trailers")]
     assert end_to_end(headers) == [(b"x-b", b"2"), (b"x-b", b"3")]
+
+
+def test_connection_can_not_take_host_and_length_away() -> None:
+    headers = [
+        (b"host", b"a"),
+        (b"content-length", b"3"),
+        (b"connection", b"host, Content-Length, x-a"),
+        (b"x-a", b"1"),
+    ]
+    assert end_to_end(headers) == headers[:2]

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from souk_chassis.http.exchange import Headers
+from souk_chassis.http.problem import EdgeError
 
 HOP_BY_HOP = frozenset(
     {
@@ -19,15 +20,18 @@ HOP_BY_HOP = frozenset(
     }
 )
 """Headers of one connection (RFC 9110, sections 7.6.1 and 11.7): each hop has its own."""
+_FOR_ALL = frozenset({b"host", b"content-length"})
+"""Headers that `Connection` can't make those of one connection: without them a request would be another."""
 _SAFE = "".join(map(chr, range(0x21, 0x7F))).replace("#", "")
 """What a request line may hold as it is: everything else is percent-encoded."""
 
 
 def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """The headers without those of the connection, and without those that `Connection` names. Order is kept."""
+    """The headers without those of the connection, and without those that `Connection` may name. Order is kept."""
     given = [(name.lower(), value) for name, value in headers]
     named = [value for name, value in given if name == b"connection"]
-    dropped = HOP_BY_HOP | {option.strip().lower() for value in named for option in value.split(b",")}
+    options = {option.strip().lower() for value in named for option in value.split(b",")}
+    dropped = HOP_BY_HOP | (options - _FOR_ALL)
     return [(name, value) for name, value in given if name not in dropped]
 
 
@@ -46,6 +50,13 @@ def forwarded(headers: Iterable[tuple[bytes, bytes]], client: str, scheme: str, 
         (b"x-forwarded-host", host),
         (b"traceparent", traceparent.encode()),
     ]
+
+
+def check_host(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Raise EdgeError 400 where a request names several hosts (RFC 9112, section 3.2): which one counts is told
+    differently by every program."""
+    if sum(name == b"host" for name, _ in headers) > 1:
+        raise EdgeError(400, "several_hosts", "The request has more than one Host header.")
 
 
 def _is_made_here(name: bytes) -> bool:

@@ -16,7 +16,7 @@ from souk_chassis.clock import Clock
 from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown, unavailable
 from souk_chassis.http.endpoint import headers_of, respond
 from souk_chassis.http.exchange import MAX_HEADERS, Headers, check_headers, failed
-from souk_chassis.http.forwarding import end_to_end, forwarded, target_of
+from souk_chassis.http.forwarding import check_host, end_to_end, forwarded, target_of
 from souk_chassis.http.upload import MAX_PASSED_BODY, UPLOAD_TIMEOUT_S, Upload
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.spans import CLIENT, recorder
@@ -89,6 +89,7 @@ class Proxy:
         try:
             with span:
                 check_headers(headers)
+                check_host(scope["headers"])
                 await self._guarded(exchange, Upload(receive, headers, self._max_body))
         except Exception as error:  # noqa: BLE001 - the border of the program: the caller gets an answer all the same
             if not exchange.has_begun:
