@@ -27,8 +27,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def test_what_a_function_does_is_granted_and_what_is_granted_it_does(model: Place, function: str) -> None:
     stage = Stage(model, function, days())
     asked = {grant for work in EXERCISES.get(function, ()) for grant in stage.asked(work)}
-    assert differences(function, asked) == []
-    assert unheard(function, stage.heard) == []
+    found = [*unheard(function, stage.heard), *differences(function, asked)]
+    assert not found, f"{function}:\n" + "\n".join(found)
 
 
 def test_a_handler_without_an_exercise_is_caught() -> None:
