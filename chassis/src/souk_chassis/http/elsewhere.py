@@ -60,14 +60,15 @@ class OwnSpellings:
 class _Fronted:
     """An app in this process, which is asked as if it were behind the gateway: the same headers reach it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, hops: int) -> None:
         self._app = app
+        self._hops = hops
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             client = (scope.get("client") or ("",))[0]
             traceparent = headers_of(scope).get("traceparent", "")
-            given = forwarded(scope["headers"], client, scope.get("scheme", "http"), traceparent)
+            given = forwarded(scope["headers"], client, scope.get("scheme", "http"), traceparent, self._hops)
             scope = {**scope, "headers": given}
         await self._app(scope, receive, send)
 
@@ -82,7 +83,7 @@ async def open_elsewhere(
     mounted: dict[str, _Fronted] = {}
 
     def passes_on(name: str, url: str) -> Proxy:
-        proxy = Proxy(name, url, legacy_fault, log)
+        proxy = Proxy(name, url, legacy_fault, log, hops=takeover.trusted_hops)
         stack.push_async_callback(proxy.close)
         return proxy
 
@@ -100,6 +101,6 @@ async def open_elsewhere(
             apps[path] = passes_on(path, urls[target])
             continue
         if target not in mounted:
-            mounted[target] = _Fronted(await open_app(target, Log(target), stack))
+            mounted[target] = _Fronted(await open_app(target, Log(target), stack), takeover.trusted_hops)
         apps[path] = mounted[target]
     return Elsewhere(apps, checks)

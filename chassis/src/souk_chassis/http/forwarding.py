@@ -35,12 +35,17 @@ def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return [(name, value) for name, value in given if name not in dropped]
 
 
-def forwarded(headers: Iterable[tuple[bytes, bytes]], client: str, scheme: str, traceparent: str) -> Headers:
+def forwarded(
+    headers: Iterable[tuple[bytes, bytes]], client: str, scheme: str, traceparent: str, hops: int = 0
+) -> Headers:
     """A request's headers as the program behind gets them.
 
     What the request itself says of where it comes from is not believed: `X-Forwarded-For`, `-Proto` and `-Host` are
     what was seen here. `Host` stays, so that links, redirects and cookies of the program behind lead back here.
+    `hops` proxies stand in front: what these say of the client's address and scheme is believed, and no more.
     """
+    headers = [*headers]
+    client, scheme = _as_seen(headers, client, scheme, hops)
     kept = [(name, value) for name, value in end_to_end(headers) if not _is_made_here(name)]
     host = next((value for name, value in kept if name == b"host"), b"")
     return [
@@ -50,6 +55,23 @@ def forwarded(headers: Iterable[tuple[bytes, bytes]], client: str, scheme: str, 
         (b"x-forwarded-host", host),
         (b"traceparent", traceparent.encode()),
     ]
+
+
+def _as_seen(headers: Headers, client: str, scheme: str, hops: int) -> tuple[str, str]:
+    """The addresses and the scheme as the outermost of so many proxies saw them: each adds its client's address at the
+    end, and the last says the scheme. Where one says nothing, what was seen here."""
+    if not hops:
+        return client, scheme
+    said = _values(headers, b"x-forwarded-for")
+    schemes = _values(headers, b"x-forwarded-proto")
+    if schemes and schemes[-1] in ("http", "https"):
+        scheme = schemes[-1]
+    return ", ".join([*said[-hops:], client]), scheme
+
+
+def _values(headers: Headers, name: bytes) -> list[str]:
+    joined = ",".join(value.decode("latin-1") for each, value in headers if each.lower() == name)
+    return [value.strip() for value in joined.split(",") if value.strip()]
 
 
 def check_host(headers: Iterable[tuple[bytes, bytes]]) -> None:
