@@ -15,6 +15,22 @@ def test_without_a_command_all_are_shown(arguments: tuple[str, ...], shown: str)
 
 
 @pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("workflows", "--runtime", "orders=ecs"), "--runtime goes with openapi or terraform or kubernetes"),
+        (("openapi", "--set", "orders.SOUK_CURRENCY=EUR"), "--set goes with terraform"),
+        (("openapi", "--out", "x"), "--out goes with terraform or kubernetes or workflows"),
+        (("openapi", "--secrets", "x"), "--secrets goes with kubernetes or terraform"),
+        (("terraform", "--set", "carts.SOUK_X=1"), "'carts.SOUK_X=1': there is no service 'carts', only users, "),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(arguments: tuple[str, ...], said: str) -> None:
+    ended = souk("render", *arguments)
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1), ended.err
+    assert ended.err.startswith(f"souk: {said}")
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ("render", "kubernetes", "--out"),
