@@ -55,7 +55,7 @@ def terraform_inputs(
 
 
 def _runtime(service: Service, runtimes: Runtimes) -> Runtime:
-    return runtimes.get(service.name, Runtime.LAMBDA)
+    return Runtime(runtimes.get(service.name, Runtime.LAMBDA))
 
 
 def _service(
