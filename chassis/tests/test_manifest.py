@@ -75,6 +75,10 @@ def test_what_fits_passes() -> None:
             "a does not declare the call of quote, which its part http makes",
         ),
         (
+            [PRODUCTS, ORDERS, service("a", calls=[QUOTE], parts={Part.HTTP: Uses()})],
+            "a calls quote, and none of its parts says that it makes the call",
+        ),
+        (
             [ORDERS, service("products", implements={QUOTE: handle}, consumes={OrderLost: Consumer(handle)})],
             "OrderLost",
         ),

@@ -73,6 +73,17 @@ def differences(function: str, asked: Set[Grant]) -> list[str]:
     return sorted(missing + idle)
 
 
+def unheard(function: str, heard: Set[str]) -> list[str]:
+    """The queues of a function whose handlers no exercise has given an event: what they need is not known. A handler
+    of several events needs one of them."""
+    queues: dict[Any, list[str]] = {}
+    for service in manifests().values():
+        if function == service.function(Part.EVENTS):
+            for event, consumer in service.consumes.items():
+                queues.setdefault(consumer.apply, []).append(service.queue(event))
+    return [f"no exercise hears an event of {' or '.join(names)}" for names in queues.values() if not heard & {*names}]
+
+
 def undeclared(used: Mapping[tuple[str, str], Set[tuple[str, str]]]) -> list[str]:
     """What functions, by service and part, did with tables and are not granted: (table, action[:index]) pairs."""
     services, found = manifests(), []

@@ -20,6 +20,8 @@ from souk_chassis.storage.dynamodb.values import to_item
 
 ADMIN = {"role": Role.ADMIN.value, "userId": "operator"}
 DEADLINE_MS = 10_000
+NO_EVENT = "no event"
+"""The body of a message that nobody can read."""
 
 
 def http(
@@ -79,6 +81,15 @@ def messages(queue: str, *bodies: str, attempt: int = 1) -> dict[str, Any]:
             }
             for body in bodies
         ]
+    }
+
+
+def queues_of(event: Mapping[str, Any]) -> set[str]:
+    """The queues that events are from, where it is a batch that has some."""
+    return {
+        record["eventSourceARN"].rpartition(":")[2]
+        for record in event.get("Records", ())
+        if record["eventSource"] == "aws:sqs" and record["body"] != NO_EVENT
     }
 
 

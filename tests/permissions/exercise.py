@@ -13,7 +13,7 @@ from souk_chassis.manifest import Part, Service
 from souk_chassis.runtimes.lambda_ import ANSWER_RESERVE_S
 from souk_chassis.runtimes.lambda_events import RESERVE_S
 from souk_chassis.storage.dynamodb.client import DynamoClient
-from tests.permissions.events import DONE, answer, http, messages, outbox
+from tests.permissions.events import DONE, NO_EVENT, answer, http, messages, outbox
 from tests.permissions.stage import Stage
 
 Exercise = Callable[[Stage], None]
@@ -87,13 +87,13 @@ def _redriven(service: Service, queue: str) -> None:
 def _unreadable(service: Service, queue: str) -> None:
     @exercise(service.function(Part.EVENTS))
     def buries(stage: Stage) -> None:
-        assert stage.act(messages(queue, "no event")) == DONE
+        assert stage.act(messages(queue, NO_EVENT)) == DONE
 
 
 def _out_of_time(service: Service, queue: str) -> None:
     @exercise(service.function(Part.EVENTS))
     def puts_off(stage: Stage) -> None:
-        event = messages(queue, "no event")
+        event = messages(queue, NO_EVENT)
         assert stage.act(event, remaining_s=ANSWER_RESERVE_S + RESERVE_S) != DONE
 
 
@@ -101,6 +101,6 @@ def _die(stage: Stage, queue: str) -> None:
     """Put a dead letter into a queue's dead letters."""
 
     async def send(aws: AwsClient, _: DynamoClient) -> None:
-        assert not await Queues(aws).send(queue + DEAD_LETTERS, [Attributed("no event", {"count": 1})])
+        assert not await Queues(aws).send(queue + DEAD_LETTERS, [Attributed(NO_EVENT, {"count": 1})])
 
     stage.as_owner(send)

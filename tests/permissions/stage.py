@@ -24,6 +24,7 @@ from souk_topologies.aws_local.tools import CHECKOUT
 from souk_topologies.edge import edge_files
 from souk_topologies.shop import manifests
 from tests.permissions.actions import Grant
+from tests.permissions.events import queues_of
 
 Event = Mapping[str, Any]
 
@@ -108,6 +109,8 @@ class Stage:
     def __init__(self, place: Place, function: str, days: Iterator[int]) -> None:
         self.place = place
         self.function = function
+        self.heard: set[str] = set()
+        """The queues from which the function was given an event as itself."""
         self._days = days
 
     def act(self, event: Event, *, remaining_s: float = REMAINING_S) -> dict[str, Any]:
@@ -115,6 +118,7 @@ class Stage:
         the function raises."""
         record = recording.get()
         assert record is not None
+        self.heard.update(queues_of(event))
         try:
             return self._handle(self.function, event, self.place.credentials(self.function), remaining_s)
         finally:

@@ -7,7 +7,7 @@ import pytest
 from souk_chassis.auth.keys import load_or_create_keys
 from souk_chassis.manifest import Part
 from souk_topologies.shop import ISSUERS
-from tests.permissions.declared import differences, granted, undeclared
+from tests.permissions.declared import differences, granted, undeclared, unheard
 from tests.permissions.exercise import days
 from tests.permissions.exercises import EXERCISES
 from tests.permissions.model import ModelOfAws
@@ -27,7 +27,15 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def test_what_a_function_does_is_granted_and_what_is_granted_it_does(model: Place, function: str) -> None:
     stage = Stage(model, function, days())
     asked = {grant for work in EXERCISES.get(function, ()) for grant in stage.asked(work)}
-    assert differences(function, asked) == []
+    found = [*unheard(function, stage.heard), *differences(function, asked)]
+    assert not found, f"{function}:\n" + "\n".join(found)
+
+
+def test_a_handler_without_an_exercise_is_caught() -> None:
+    heard = {"orders-stock-reserved", "orders-stock-rejected", "orders-payment-declined"}
+    assert unheard("order-service-events", heard) == ["no exercise hears an event of orders-payment-captured"]
+    assert unheard("notification-service-events", {"notifications-order-shipped"}) == []
+    assert unheard("order-service", set()) == []
 
 
 def test_a_planted_difference_is_caught() -> None:

@@ -146,11 +146,6 @@ def test_what_makes_databases_knows_the_services_in_containers(services: dict[st
     assert json.loads(made["environment"]["SOUK_PROCESSES"]) == {"products": 10, "orders": 10}
 
 
-def test_a_runtime_that_is_none_is_refused(services: dict[str, Service]) -> None:
-    with pytest.raises(ValueError, match="moon"):
-        terraform_inputs(list(services.values()), {}, None, {"orders": "moon"})
-
-
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_task_of_fargate_has_the_services_size(services: dict[str, Service], name: str) -> None:
     assert fargate_size(size_of(name)) == (256, 512)

@@ -83,13 +83,22 @@ async def test_souks_own_routes_win_and_the_rest_goes_on(gateway: Open) -> None:
     made = gateway()
     assert await statuses(made, OWN + PAGES) == {200}
     assert await statuses(made, ["/users/u1", "/books/stock"]) == {401}
-    assert await statuses(made, ["/nowhere", "/orders/", "/static/shop.css", "/static/swagger/none"]) == {299}
+    assert await statuses(made, ["/nowhere", "/orders/o1/invoice", "/static/shop.css", "/static/swagger/none"]) == {299}
     assert (await ask(made, "GET", "/static/shop.css")).body == b"/static/shop.css"
     assert await statuses(made, ["/nowhere", "/static/shop.css"], "POST") == {299, 405}
 
 
 async def test_a_path_that_is_souks_is_souks_by_every_method(gateway: Open) -> None:
     assert await statuses(gateway(), ["/orders", "/users/u1", "/health", "/"], "DELETE") == {405}
+
+
+SPELT = ["//orders", "/orders/", "/x/../orders", "/./orders", "/Orders/o1", "/orders;v=1", "/x\\..\\orders"]
+
+
+async def test_another_spelling_of_a_path_that_is_souks_reaches_nobody(gateway: Open) -> None:
+    assert await statuses(gateway(), SPELT) == {404}
+    assert await statuses(gateway(SOUK_TAKEN_OVER="/orders"), SPELT, "POST") == {404}
+    assert await statuses(gateway(SOUK_TAKEN_OVER="/users"), [*SPELT, "/Health", "/docs/"]) == {299}
 
 
 async def test_an_application_that_is_away_is_shown_and_harms_nothing(gateway: Open) -> None:

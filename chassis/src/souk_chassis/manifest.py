@@ -165,7 +165,12 @@ def check_wiring(services: Sequence[Service]) -> None:
 
 
 def _check_parts(service: Service) -> None:
-    """A part can use no more than the service has."""
+    """A part can use no more than the service has, and each call is made by some part: as a function, no other may."""
+    made = [operation for uses in service.parts.values() for operation in uses.calls]
+    for operation in service.calls if service.parts else ():
+        if operation not in made:
+            why = f"{service.name} calls {operation.name}, and none of its parts says that it makes the call"
+            raise ManifestError(service.name, operation, why)
     for part, uses in service.parts.items():
         for table in uses.tables:
             if table not in service.owns:

@@ -1,5 +1,6 @@
 """Which application answers a path, and what reaches one that is in this process."""
 
+import asyncio
 import socket
 import sys
 from collections.abc import Awaitable, Callable
@@ -33,6 +34,14 @@ async def test_the_longest_path_wins() -> None:
     assert found == {"/a": b"/a", "/a/x": b"/a", "/a/b": b"/a/b", "/a/b/c": b"/a/b", "/c": b"/c"}
     assert (await ask(elsewhere, "GET", "/ab")).json["code"] == "no_such_route"
     assert (await ask(Elsewhere({"/": answering(b"all")}, {}), "GET", "/ab")).body == b"all"
+
+
+async def test_an_upgrade_to_websocket_is_refused() -> None:
+    elsewhere = Elsewhere({"/": answering(b"all")}, {})
+    refused = await ask(elsewhere, "GET", "/ws", headers={"upgrade": "WebSocket", "connection": "Upgrade"})
+    assert (refused.status, refused.json["code"]) == (501, "no_websockets")
+    passed = await ask(elsewhere, "GET", "/x", headers={"upgrade": "h2c", "connection": "Upgrade"})
+    assert passed.body == b"all"
 
 
 @pytest.fixture
@@ -88,3 +97,21 @@ async def test_what_is_at_an_address_of_the_settings_can_be_asked_after(
             for path in ("/", "/a", "/b"):
                 async with client.get(url + path) as got:
                     assert (await got.json())["code"] == "legacy_unavailable"
+
+
+async def test_several_hosts_are_refused(serve: Callable[..., Awaitable[str]], lines: RecordedLines) -> None:
+    seen: list[Scope] = []
+
+    async def app(scope: Scope, _: Receive, send: Send) -> None:
+        seen.append(scope)
+        await respond(send, 200, [], b"")
+
+    async with AsyncExitStack() as stack:
+        takeover = read_takeover({"SOUK_LEGACY_URL": await serve(app)})
+        host, _, port = (await serve(await open_elsewhere(takeover, lines.log(), stack)))[7:].partition(":")
+        for hosts, status in ((1, b"200"), (2, b"400")):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"GET /x HTTP/1.1\r\n" + b"Host: a\r\n" * hosts + b"\r\n")
+            assert (await reader.readline()).split()[1] == status
+            writer.close()
+    assert len(seen) == 1

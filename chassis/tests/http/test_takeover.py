@@ -91,6 +91,12 @@ def test_what_is_no_application_is_named(apps: str, said: str) -> None:
         read_takeover({"SOUK_APPS": apps})
 
 
+def test_proxies_in_front_are_counted() -> None:
+    assert read_takeover({"SOUK_TRUSTED_HOPS": "1"}).trusted_hops == 1
+    with pytest.raises(ConfigError, match=r"^SOUK_TRUSTED_HOPS: "):
+        read_takeover({"SOUK_TRUSTED_HOPS": "9"})
+
+
 def test_two_can_not_have_the_rest() -> None:
     with pytest.raises(ConfigError, match="names another for the same"):
         read_takeover(LEGACY | {"SOUK_APPS": "/=a:b"})

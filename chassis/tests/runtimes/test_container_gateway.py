@@ -14,9 +14,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from yarl import URL
 
 from souk_chassis.config import ConfigError
 from souk_chassis.runtimes.container_gateway import build_gateway
+from souk_chassis.testing.contexts import TRACEPARENT
 
 Serve = Callable[..., Awaitable[str]]
 Open = Callable[..., Awaitable[str]]
@@ -158,6 +160,17 @@ async def test_what_is_nobodys_goes_to_the_legacy_application(
             assert (await got.json())["by"] == by
     async with client.put(url + "/orders") as got:
         assert got.status == 405
+
+
+async def test_another_spelling_of_a_services_path_is_nobodys(
+    gateway: Open, serve: Serve, client: aiohttp.ClientSession
+) -> None:
+    url = await gateway(SOUK_LEGACY_URL=await serve(answering("legacy")), SOUK_TAKEN_OVER="/orders")
+    for path, status in (("//orders", 404), ("/orders/", 404), ("/Orders", 404), ("/users/", 200), ("/health/", 200)):
+        async with client.get(URL(url + path, encoded=True), headers={"traceparent": TRACEPARENT}) as got:
+            assert got.status == status, path
+            if status == 404:
+                assert (await got.json(content_type=None))["traceId"] == TRACEPARENT[3:35]
 
 
 async def test_what_is_not_taken_over_is_the_legacy_applications(

@@ -140,6 +140,7 @@ async def test_the_gateways_function_passes_on_what_is_nowhere(
 
     assert json.loads((await gateway(event("/nowhere"), Deadline.after(5.0)))["body"])["target"] == ["/nowhere", ""]
     assert [await status("/"), await status("/orders"), await status("/cookies")] == [200, 405, 302]
+    assert [await status(path) for path in ("//orders", "/orders/", "/%6frders", "/ORDERS")] == [404] * 4
     ready = json.loads((await gateway(event("/ready"), Deadline.after(5.0)))["body"])
     assert ready == {"status": "ready", "missing": {}}
     for _ in range(3):

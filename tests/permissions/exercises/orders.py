@@ -6,7 +6,7 @@ from souk_chassis.ids import uuid7
 from souk_chassis.manifest import Part
 from souk_contracts.order_books import OrderStatesQuery
 from souk_contracts.orders import FindOrderStates
-from souk_contracts.payments import PaymentCaptured
+from souk_contracts.payments import PaymentCaptured, PaymentDeclined
 from souk_contracts.products import ShortItem, StockRejected, StockReserved
 from souk_orders.manifest import service
 from tests.permissions.events import DONE, answer, batch, call, http, with_key
@@ -110,6 +110,18 @@ def finds_states(stage: Stage) -> None:
 def hears_that_stock_is_reserved(stage: Stage) -> None:
     event = StockReserved(order_id=placed(stage), total_minor=250, currency="GBP", payment_method="tok_ok")
     assert stage.act(batch("orders-stock-reserved", event)) == DONE
+
+
+@exercise(EVENTS)
+def hears_that_it_is_paid(stage: Stage) -> None:
+    event = PaymentCaptured(order_id=placed(stage), payment_id="1", amount_minor=250)
+    assert stage.act(batch("orders-payment-captured", event)) == DONE
+
+
+@exercise(EVENTS)
+def hears_that_it_is_not_paid(stage: Stage) -> None:
+    event = PaymentDeclined(order_id=placed(stage), reason="card_declined")
+    assert stage.act(batch("orders-payment-declined", event)) == DONE
 
 
 @exercise(EVENTS)

@@ -17,7 +17,7 @@ from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.clock import Clock
 from souk_chassis.context import Dispatcher
 from souk_chassis.http.binding import Binding
-from souk_chassis.http.elsewhere import Elsewhere
+from souk_chassis.http.elsewhere import Elsewhere, OwnSpellings
 from souk_chassis.http.endpoint import NotFoundEndpoint, PublicEndpoint, Throttled, headers_of, respond
 from souk_chassis.http.problem import EdgeError, render
 from souk_chassis.http.routing import Entry, entries
@@ -154,12 +154,13 @@ def gateway_app(
     elsewhere: Elsewhere | None = None,
 ) -> Router:
     """The gateway's app. The document says what is where, who may ask for it, and how often; the pages stand beside it.
-    What `takeover` does not claim, and what is nowhere, goes to `elsewhere`, if there is such.
+    What `takeover` does not claim, and what is nowhere, goes to `elsewhere`, if there is such: `//orders` does not.
 
     Raises ValueError where the document is not of these services.
     """
     document = takeover.restrict(document, GATEWAY)
-    otherwise = elsewhere or NotFoundEndpoint()
+    own_paths = [entry.path for entry in entries(document) if entry.tag != GATEWAY]
+    otherwise = OwnSpellings(own_paths, elsewhere) if elsewhere else NotFoundEndpoint()
 
     def endpoint(operation: AnyOperation, entry: Entry) -> ASGIApp:
         return PublicEndpoint(Binding(operation), dispatcher, verifier, clock, log, needs_token=entry.needs_token)

@@ -84,7 +84,7 @@ class Settings:
 
     @property
     def takeover(self) -> Takeover:
-        """`SOUK_LEGACY_URL`, `SOUK_TAKEN_OVER` and `SOUK_APPS`. Raises ConfigError."""
+        """`SOUK_LEGACY_URL`, `SOUK_TAKEN_OVER`, `SOUK_APPS` and `SOUK_TRUSTED_HOPS`. Raises ConfigError."""
         return read_takeover(self.environment)
 
     @property

@@ -1,6 +1,8 @@
 """A service is made whole or not at all."""
 
 import errno
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,16 @@ def test_another_can_follow(checkout: Path, quick: None) -> None:
     assert all(listed(checkout, FREE) + listed(checkout, f"{ONE}ies"))
     with pytest.raises(ScaffoldError, match=f"there is a service {FREE} already"):
         new_service(checkout, FREE, None)
+
+
+def test_a_shops_data_in_the_checkout_is_left_alone(checkout: Path, quick: None) -> None:
+    (checkout / "shop/keys").mkdir(parents=True)
+    (checkout / "shop/postgres").mkdir()
+    os.mkfifo(checkout / "shop/postgres/pipe")  # what could not be copied
+    try:
+        assert new_service(checkout, FREE, None).new
+    finally:
+        shutil.rmtree(checkout / "shop")
 
 
 @pytest.mark.parametrize("name", ["as" * 10, "abcdefghijklmnopqrss", "xs", "items"])

@@ -41,6 +41,8 @@ def test_the_singular_may_be_said() -> None:
         ("reviews", "Review", "lower-case letters"),
         ("children", None, "--singular"),
         ("glass", None, "--singular"),
+        ("status", None, "--singular"),
+        ("analysis", None, "--singular"),
         ("s", None, "--singular"),
         ("sheep", "sheep", "the plural"),
         ("pass", "pas", "keyword of Python"),

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from souk_chassis.http.exchange import Headers
+from souk_chassis.http.problem import EdgeError
 
 HOP_BY_HOP = frozenset(
     {
@@ -19,24 +20,32 @@ HOP_BY_HOP = frozenset(
     }
 )
 """Headers of one connection (RFC 9110, sections 7.6.1 and 11.7): each hop has its own."""
+_FOR_ALL = frozenset({b"host", b"content-length"})
+"""Headers that `Connection` can't make those of one connection: without them a request would be another."""
 _SAFE = "".join(map(chr, range(0x21, 0x7F))).replace("#", "")
 """What a request line may hold as it is: everything else is percent-encoded."""
 
 
 def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """The headers without those of the connection, and without those that `Connection` names. Order is kept."""
+    """The headers without those of the connection, and without those that `Connection` may name. Order is kept."""
     given = [(name.lower(), value) for name, value in headers]
     named = [value for name, value in given if name == b"connection"]
-    dropped = HOP_BY_HOP | {option.strip().lower() for value in named for option in value.split(b",")}
+    options = {option.strip().lower() for value in named for option in value.split(b",")}
+    dropped = HOP_BY_HOP | (options - _FOR_ALL)
     return [(name, value) for name, value in given if name not in dropped]
 
 
-def forwarded(headers: Iterable[tuple[bytes, bytes]], client: str, scheme: str, traceparent: str) -> Headers:
+def forwarded(
+    headers: Iterable[tuple[bytes, bytes]], client: str, scheme: str, traceparent: str, hops: int = 0
+) -> Headers:
     """A request's headers as the program behind gets them.
 
     What the request itself says of where it comes from is not believed: `X-Forwarded-For`, `-Proto` and `-Host` are
     what was seen here. `Host` stays, so that links, redirects and cookies of the program behind lead back here.
+    `hops` proxies stand in front: what these say of the client's address and scheme is believed, and no more.
     """
+    headers = [*headers]
+    client, scheme = _as_seen(headers, client, scheme, hops)
     kept = [(name, value) for name, value in end_to_end(headers) if not _is_made_here(name)]
     host = next((value for name, value in kept if name == b"host"), b"")
     return [
@@ -46,6 +55,30 @@ def forwarded(headers: Iterable[tuple[bytes, bytes]], client: str, scheme: str, 
         (b"x-forwarded-host", host),
         (b"traceparent", traceparent.encode()),
     ]
+
+
+def _as_seen(headers: Headers, client: str, scheme: str, hops: int) -> tuple[str, str]:
+    """The addresses and the scheme as the outermost of so many proxies saw them: each adds its client's address at the
+    end, and the last says the scheme. Where one says nothing, what was seen here."""
+    if not hops:
+        return client, scheme
+    said = _values(headers, b"x-forwarded-for")
+    schemes = _values(headers, b"x-forwarded-proto")
+    if schemes and schemes[-1] in ("http", "https"):
+        scheme = schemes[-1]
+    return ", ".join([*said[-hops:], client]), scheme
+
+
+def _values(headers: Headers, name: bytes) -> list[str]:
+    joined = ",".join(value.decode("latin-1") for each, value in headers if each.lower() == name)
+    return [value.strip() for value in joined.split(",") if value.strip()]
+
+
+def check_host(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Raise EdgeError 400 where a request names several hosts (RFC 9112, section 3.2): which one counts is told
+    differently by every program."""
+    if sum(name == b"host" for name, _ in headers) > 1:
+        raise EdgeError(400, "several_hosts", "The request has more than one Host header.")
 
 
 def _is_made_here(name: bytes) -> bool:

@@ -16,7 +16,7 @@ from souk_chassis.clock import Clock
 from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown, unavailable
 from souk_chassis.http.endpoint import headers_of, respond
 from souk_chassis.http.exchange import MAX_HEADERS, Headers, check_headers, failed
-from souk_chassis.http.forwarding import end_to_end, forwarded, target_of
+from souk_chassis.http.forwarding import check_host, end_to_end, forwarded, target_of
 from souk_chassis.http.upload import MAX_PASSED_BODY, UPLOAD_TIMEOUT_S, Upload
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.spans import CLIENT, recorder
@@ -69,8 +69,11 @@ class Proxy:
         clock: Clock = SYSTEM_CLOCK,
         *,
         max_body: int = MAX_PASSED_BODY,
+        hops: int = 0,
     ) -> None:
+        """`max_body` in bytes. `hops` as in `forwarded`."""
         self.name = name
+        self._hops = hops
         self._target = target
         self._fault = fault
         self._log = log
@@ -85,10 +88,11 @@ class Proxy:
         headers = headers_of(scope)
         parent = incoming_traceparent(headers.get("traceparent"))
         span = recorder.span(f"{scope['method']} {self.name}", self._log.service, CLIENT, parent)
-        exchange = _Exchange(scope, send, span.traceparent)
+        exchange = _Exchange(scope, send, span.traceparent, self._hops)
         try:
             with span:
                 check_headers(headers)
+                check_host(scope["headers"])
                 await self._guarded(exchange, Upload(receive, headers, self._max_body))
         except Exception as error:  # noqa: BLE001 - the border of the program: the caller gets an answer all the same
             if not exchange.has_begun:
@@ -211,7 +215,7 @@ class _FailedAnswerError(SoukError):
 class _Exchange:
     """One request, and the answer to it."""
 
-    def __init__(self, scope: Scope, send: Send, traceparent: str) -> None:
+    def __init__(self, scope: Scope, send: Send, traceparent: str, hops: int) -> None:
         self.method: str = scope["method"]
         self.target = target_of(scope.get("raw_path") or scope["path"].encode(), scope["query_string"])
         self.response: aiohttp.ClientResponse | None = None
@@ -219,11 +223,13 @@ class _Exchange:
         self._scope = scope
         self._send = send
         self._traceparent = traceparent
+        self._hops = hops
 
     def request_headers(self) -> CIMultiDict[str]:
         """What the server behind gets."""
         client = (self._scope.get("client") or ("",))[0]
-        given = forwarded(self._scope["headers"], client, self._scope.get("scheme", "http"), self._traceparent)
+        scheme = self._scope.get("scheme", "http")
+        given = forwarded(self._scope["headers"], client, scheme, self._traceparent, self._hops)
         return CIMultiDict((name.decode("latin-1"), _text(value)) for name, value in given)
 
     async def answer(self) -> None:

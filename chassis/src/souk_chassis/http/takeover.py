@@ -4,7 +4,7 @@ A team that takes a monolith apart moves one path after another: what is not tak
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -23,6 +23,8 @@ LEGACY_AWAY = ErrorType(
 LEGACY_SILENT = ErrorType(
     ErrorKind.TIMEOUT_UNKNOWN, "legacy_no_answer", "The application behind this path gave no whole answer."
 )
+MAX_HOPS = 8
+"""The most proxies in front of the gateway that can be believed."""
 SOONEST_RETRY_S = 1.0
 """What `Retry-After` says, in seconds, where nothing longer is known."""
 
@@ -33,6 +35,7 @@ class TakeoverConfig(msgspec.Struct, frozen=True):
     legacy_url: str = ""
     taken_over: str = ""
     apps: str = ""
+    trusted_hops: Annotated[int, msgspec.Meta(ge=0, le=MAX_HOPS)] = 0
 
 
 class Takeover(msgspec.Struct, frozen=True):
@@ -44,6 +47,8 @@ class Takeover(msgspec.Struct, frozen=True):
     """The paths that Souk answers, each with all below it, and `/` for the page there alone; None: all that it has."""
     apps: Mapping[str, str] = {}
     """Applications by the path that each answers, with all below it: `module:attribute`, or a URL."""
+    trusted_hops: int = 0
+    """How many proxies in front of the gateway are believed in what they say of clients."""
 
     @property
     def is_needed(self) -> bool:
@@ -86,7 +91,8 @@ def legacy_fault(error: SoukError) -> SoukError:
 
 
 def read_takeover(environment: Mapping[str, str]) -> Takeover:
-    """`SOUK_LEGACY_URL`, `SOUK_TAKEN_OVER` and `SOUK_APPS`. Raises ConfigError that says what is wrong."""
+    """`SOUK_LEGACY_URL`, `SOUK_TAKEN_OVER`, `SOUK_APPS` and `SOUK_TRUSTED_HOPS`. Raises ConfigError that says what is
+    wrong."""
     config = read_config(TakeoverConfig, environment)
     legacy_url = _address("SOUK_LEGACY_URL", config.legacy_url) if config.legacy_url else None
     apps = _apps(config.apps)
@@ -95,7 +101,7 @@ def read_takeover(environment: Mapping[str, str]) -> Takeover:
     taken_over = _paths(config.taken_over) if config.taken_over else None
     if taken_over is not None and legacy_url is None and not apps:
         raise ConfigError("SOUK_TAKEN_OVER is set, and neither SOUK_LEGACY_URL nor SOUK_APPS: nobody has the rest")
-    return Takeover(legacy_url, taken_over, apps)
+    return Takeover(legacy_url, taken_over, apps, config.trusted_hops)
 
 
 def _paths(text: str) -> tuple[str, ...]:

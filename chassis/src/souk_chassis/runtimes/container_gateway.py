@@ -18,12 +18,13 @@ from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown, unavailab
 from souk_chassis.http.binding import MAX_BODY
 from souk_chassis.http.calls import read_urls
 from souk_chassis.http.elsewhere import open_elsewhere
-from souk_chassis.http.endpoint import Throttled, respond
+from souk_chassis.http.endpoint import Throttled, headers_of, respond
 from souk_chassis.http.proxy import Fault, Proxy
 from souk_chassis.http.routing import entries
 from souk_chassis.http.takeover import read_takeover
 from souk_chassis.http.throttle import Bucket
 from souk_chassis.observability.logs import Log
+from souk_chassis.observability.trace import accept_traceparent
 from souk_chassis.runtimes.asgi import CHECK_TIMEOUT_S, JSON, Check, Readiness, Ready, path_route, router
 from souk_chassis.runtimes.edge import GATEWAY, Edge, Page
 
@@ -127,8 +128,9 @@ class _Rest:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self._edge.knows_nothing_of(scope["path"], scope["method"]):
             await self._otherwise(scope, receive, send)
-        else:
-            await respond(send, *self._edge.refuse(scope["path"], scope["method"]))
+            return
+        traceparent = accept_traceparent(headers_of(scope).get("traceparent"))
+        await respond(send, *self._edge.refuse(scope["path"], scope["method"], traceparent))
 
 
 __all__ = ["build_gateway"]

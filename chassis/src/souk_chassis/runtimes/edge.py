@@ -10,8 +10,8 @@ import msgspec
 from souk_chassis import wire
 from souk_chassis.http.exchange import Answer
 from souk_chassis.http.problem import EdgeError, render
+from souk_chassis.http.spelling import Spellings, path_pattern
 from souk_chassis.http.takeover import Takeover
-from souk_chassis.observability.trace import new_traceparent
 
 GATEWAY = "gateway"
 """The tag of what the gateway answers itself."""
@@ -46,30 +46,29 @@ class Edge:
         self._has_files = takeover.claims(FILES.rstrip("/"))
         self._folder = folder
         paths = self.document["paths"]
-        self._allowed = [(re.compile(_pattern(path)), [method.upper() for method in paths[path]]) for path in paths]
+        self._allowed = [(re.compile(path_pattern(path)), [each.upper() for each in paths[path]]) for path in paths]
+        self._spellings = Spellings(
+            path for path in paths if not any(GATEWAY in each.get("tags", ()) for each in paths[path].values())
+        )
 
     def read(self, page: Page) -> bytes:
         """A page's content."""
         return (self._folder / page.file).read_bytes()
 
     def knows_nothing_of(self, path: str, method: str) -> bool:
-        """Whether there is nothing at this path, by whatever method."""
-        return not self._methods(path, method)
+        """Whether there is nothing at this path, by whatever method, and it is no other spelling of a service's."""
+        return not self._methods(path, method) and not self._spellings.have(path)
 
-    def refuse(self, path: str, method: str) -> Answer:
+    def refuse(self, path: str, method: str, traceparent: str) -> Answer:
         """What answers where no route fits: 405 where another method would, else 404."""
         methods = self._methods(path, method)
         if not methods:
-            raise EdgeError(404, "no_such_route", "There is nothing here.")
+            return render(EdgeError(404, "no_such_route", "There is nothing here."), traceparent)
         error = EdgeError(405, "method_not_allowed", f"{method} is not possible here.")
-        status, headers, body = render(error, new_traceparent())
+        status, headers, body = render(error, traceparent)
         return status, [*headers, (b"allow", ", ".join(sorted(methods)).encode())], body
 
     def _methods(self, path: str, method: str) -> set[str]:
         is_file = self._has_files and path.startswith(FILES) and method not in READING
         methods = READING if is_file or path in self.pages or path in {*self.fixed, "/ready"} else frozenset()
         return {*methods, *(each for pattern, found in self._allowed if pattern.fullmatch(path) for each in found)}
-
-
-def _pattern(path: str) -> str:
-    return "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{\w+\})", path))

@@ -93,7 +93,8 @@ class GatewayFunction:
                 answer["degraded"] = {"legacy": trouble}
             body = wire.encode(answer)
             return 503 if missing else 200, headers, body
-        return self._edge.refuse(incoming.path, incoming.method)
+        traceparent = accept_traceparent(incoming.headers.get("traceparent"))
+        return self._edge.refuse(incoming.path, incoming.method, traceparent)
 
     async def _missing(self, timeout_s: float) -> dict[str, str]:
         names = list(self._services)

@@ -47,11 +47,20 @@ def main() -> None:
     """The console script."""
     try:
         souk(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        click.echo("souk: a command is missing", err=True)
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         click.echo(f"souk: {' '.join(error.format_message().split())}", err=True)
         sys.exit(error.exit_code)
     except ManifestError as error:
         click.echo(f"souk: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        if error.filename is None:
+            raise  # a fault of ours: whoever names a file or a folder has it named
+        click.echo(f"souk: {error.filename}: {error.strerror}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("souk: interrupted", err=True)

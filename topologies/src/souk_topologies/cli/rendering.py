@@ -22,6 +22,14 @@ from souk_topologies.shop import ISSUERS, SERVICES, manifests
 from souk_topologies.takeover import deployed_document, deployed_inputs, read_settled
 from souk_topologies.workflows import workflows
 
+_GOES_WITH = {
+    "--runtime": ("openapi", "terraform", "kubernetes"),
+    "--set": ("terraform",),
+    "--out": ("terraform", "kubernetes", "workflows"),
+    "--secrets": ("kubernetes", "terraform"),
+}
+"""What each option changes: with anything else it would be passed over in silence."""
+
 
 @click.command()
 @click.argument("what", type=click.Choice(["openapi", "terraform", "kubernetes", "workflows"]))
@@ -81,13 +89,14 @@ def render(
     The inputs hold the public keys of the shop, whose private halves are in the data directory: they are made there
     where there are none.
     """
-    if secrets is not None and what not in ("kubernetes", "terraform"):
-        raise UsedWronglyError("--secrets goes with kubernetes or terraform")
+    for option, given in (("--runtime", runtime), ("--set", settings), ("--out", out), ("--secrets", secrets)):
+        if given and what not in _GOES_WITH[option]:
+            raise UsedWronglyError(f"{option} goes with {' or '.join(_GOES_WITH[option])}")
     if bool(hosts) != (secrets is not None and what == "terraform"):
         raise UsedWronglyError("--database-host goes with --secrets for terraform, and that with it")
     try:
         places = place_of(runtime, SERVICES)
-        given = read_settings(settings)
+        variables = read_settings(settings)
     except ValueError as error:
         raise UsedWronglyError(str(error)) from None
     services = list(manifests().values())
@@ -110,7 +119,7 @@ def render(
         click.echo(document, nl=False)
         return
     public = jwks(load_or_create_keys(DataDir(data_dir).keys, ISSUERS).values())
-    inputs = in_json(deployed_inputs(terraform_inputs(services, public, given, places), takeover))
+    inputs = in_json(deployed_inputs(terraform_inputs(services, public, variables, places), takeover))
     if out is None:
         click.echo(inputs, nl=False)
         return
@@ -172,7 +181,9 @@ def read_settings(entries: tuple[str, ...]) -> dict[str, dict[str, str]]:
     for entry in entries:
         name, is_given, value = entry.partition("=")
         service, _, variable = name.partition(".")
-        if service not in SERVICES or not variable.startswith("SOUK_") or not is_given:
+        if variable and service not in SERVICES:
+            raise ValueError(f"{entry!r}: there is no service {service!r}, only {', '.join(SERVICES)}")
+        if not variable.startswith("SOUK_") or not is_given:
             raise ValueError(f"{entry!r} is no setting such as orders.SOUK_CURRENCY=EUR")
         settings.setdefault(service, {})[variable] = value
     return settings

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from souk_topologies.places import DataDir
 from souk_topologies.scaffold.additions import ADDITIONS
 from souk_topologies.scaffold.faults import ScaffoldError
 from souk_topologies.scaffold.generators import regenerate, tidy
@@ -96,12 +97,19 @@ def _add_to_lists(staged: Path, words: Words) -> None:
 
 
 def _copy(root: Path, to: Path) -> None:
-    """A copy of the sources, without what was installed or built."""
+    """A copy of the sources, without what was installed or built, and without a shop's data: that may be large, and
+    has secrets."""
 
-    def left_out(_: str, names: list[str]) -> set[str]:
-        return {name for name in names if name in _LEFT_OUT or (name.startswith(".") and name not in _KEPT_HIDDEN)}
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        hidden = {name for name in names if name.startswith(".") and name not in _KEPT_HIDDEN}
+        return {name for name in names if name in _LEFT_OUT or _is_shop(Path(folder, name))} | hidden
 
     shutil.copytree(root, to, ignore=left_out, symlinks=True)
+
+
+def _is_shop(folder: Path) -> bool:
+    data = DataDir(folder)
+    return data.postgres.is_dir() and data.keys.is_dir()
 
 
 def _files(folder: Path) -> dict[str, bytes]:

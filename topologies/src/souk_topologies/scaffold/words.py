@@ -30,6 +30,8 @@ symmetric system_user table then to trailing true union unique user using variad
 """
 SQL_WORDS = frozenset(_SQL.split())
 """What PostgreSQL takes for a word of its own where a table's name is due (its manual, appendix C)."""
+_NO_PLURALS = ("ss", "us", "is")
+"""How singulars end that might be taken for plurals: glass, status, analysis."""
 SAMPLE = re.compile(r"[Ww]idgets?|WIDGETS?")
 """The name that the templates are written with, in its forms."""
 
@@ -82,7 +84,7 @@ def words_of(name: str, singular: str | None) -> Words:
 def _singular(name: str) -> str:
     """The singular of a regular plural. Raises ScaffoldError for another."""
     for end, instead in (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"), ("s", "")):
-        if name.endswith(end) and len(name) > len(end) and not name.endswith("ss"):
+        if name.endswith(end) and len(name) > len(end) and not name.endswith(_NO_PLURALS):
             return name.removesuffix(end) + instead
     raise ScaffoldError(f"{name} is no regular plural such as reviews: say what one of them is by --singular")
 
