@@ -17,8 +17,8 @@ def test_what_the_shop_has(shipped: tuple[str, ...]) -> None:
     assert (shape.functions, shape.published) == (15, 7)
     assert (shape.tables, shape.queues, shape.relays, shape.secrets) == (17, 20, 5, 5)
     assert shape.scheduled == shipped
-    # Errors of 15 functions, throttles, ages and dead letters of 20 queues, 5 queues of what was not relayed.
-    assert shape.alarms == 61
+    # Errors of 15 functions, throttles, 5xx, ages and dead letters of 20 queues, 5 queues of what was not relayed.
+    assert shape.alarms == 62
 
 
 def test_keys_are_those_of_terraform() -> None:
@@ -34,7 +34,7 @@ def test_alarms_are_those_of_terraform() -> None:
     alarms = (MODULES / "alarms/main.tf").read_text("utf-8")
     kinds = re.search(r"for_each = merge\(\n    (.*?),\n    (.*?),\n  \)", alarms)
     assert kinds
-    assert kinds[1].split(", ") == ["local.errors", "local.throttles", "local.ages", "local.letters"]
+    assert kinds[1].split(", ") == ["local.errors", "local.throttles", "local.answers", "local.ages", "local.letters"]
     # Of services in containers: none where there are none.
     assert kinds[2].split(", ") == [
         "local.faults",

@@ -23,6 +23,12 @@ locals {
     namespace = "AWS/Lambda", metric = "Throttles", dimensions = {}
     statistic = "Sum", above = 0, periods = 3
   } }
+  # A function that answers with 5xx has done well by Lambda's count.
+  answers = { "api-errors" = {
+    says      = "The API answered with 5xx. Logs have each with its code: `{ $.status >= 500 }`."
+    namespace = "AWS/ApiGateway", metric = "5xx", dimensions = { ApiId = var.api_id }
+    statistic = "Sum", above = 0, periods = 1
+  } }
   ages = { for name in var.queues : "${name}-age" => {
     says      = "The oldest message in ${name} waits for more than ${var.oldest_s} s: its consumer fails or is too slow."
     namespace = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = name }
@@ -66,7 +72,7 @@ locals {
 
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = merge(
-    local.errors, local.throttles, local.ages, local.letters,
+    local.errors, local.throttles, local.answers, local.ages, local.letters,
     local.faults, local.unready, local.balancer, local.processors, local.storage,
   )
 

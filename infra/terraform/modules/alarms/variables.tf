@@ -8,6 +8,11 @@ variable "functions" {
   type        = set(string)
 }
 
+variable "api_id" {
+  description = "The API of API Gateway whose answers with 5xx are counted."
+  type        = string
+}
+
 variable "queues" {
   description = "Names of the queues in which no message may grow old."
   type        = set(string)

@@ -175,6 +175,7 @@ module "alarms" {
 
   project      = var.inputs.project
   functions    = toset(keys(local.functions))
+  api_id       = module.api.id
   queues       = toset(keys(local.queues))
   dead_letters = toset(concat([for name in keys(local.queues) : "${name}-dlq"], [for service, tables in local.relays : "${service}-unrelayed" if length(tables) > 0]))
   oldest_s     = var.oldest_message_s

@@ -29,9 +29,9 @@ class Shape:
 
     @property
     def alarms(self) -> int:
-        """As `infra/terraform/modules/alarms` makes them: errors of each function, throttles once, the age of each
+        """As `infra/terraform/modules/alarms` makes them: errors of each function, throttles once, 5xx once, the age of each
         queue's oldest message, and what lies in each dead-letter queue and in each queue of what was not relayed."""
-        return self.functions + 1 + self.queues + self.queues + self.relays
+        return self.functions + 2 + self.queues + self.queues + self.relays
 
 
 def read_shape(services: Sequence[Service]) -> Shape:

@@ -27,8 +27,8 @@ run "the_whole_shop" {
     error_message = "Each service has a secret of its own."
   }
   assert {
-    condition     = length(setsubtract(["souk-throttles", "souk-order-service-errors", "souk-orders-stock-reserved-age", "souk-orders-stock-reserved-dlq-messages", "souk-orders-unrelayed-messages"], module.alarms.names)) == 0
-    error_message = "Errors, throttles, old messages, dead letters and what could not be relayed raise an alarm."
+    condition     = length(setsubtract(["souk-throttles", "souk-api-errors", "souk-order-service-errors", "souk-orders-stock-reserved-age", "souk-orders-stock-reserved-dlq-messages", "souk-orders-unrelayed-messages"], module.alarms.names)) == 0
+    error_message = "Errors, throttles, answers with 5xx, old messages, dead letters and what could not be relayed raise an alarm."
   }
 }
 
