@@ -28,6 +28,8 @@ pytest.register_assert_rewrite(*(f"tests.topology.{module}" for module in MODULE
 from tests.topology.conftest import ada, bob, shop  # noqa: E402, F401 - fixtures of those tests
 from tests.topology.test_documents import rendered  # noqa: E402, F401 - as above
 
+AT_REST_S = 120.0
+"""How long events may take to come to rest, in seconds: a call of a function for each batch."""
 NOT_HERE = {
     "test_every_wrong_request_of_every_route_is_refused_without_a_trace": "1,560 requests, of 100 ms each here",
     "test_a_bad_token_is_refused_everywhere_before_anything_is_read": "600 requests, as above",
@@ -84,7 +86,7 @@ class OnEmulator:
 
     async def row_counts(self) -> dict[str, int]:
         """The number of items of every table, once no event is under way any more. What expires is not counted."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + AT_REST_S
         before: dict[str, int] = {}
         aws = emulated_client(self.endpoint)
         try:
@@ -100,7 +102,7 @@ class OnEmulator:
 
     def audit(self) -> None:
         """Assert that all books agree, once the last events have come to rest."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + AT_REST_S
         while True:
             ended = souk("audit", "--json", "--url", self.url, environment={"SOUK_TOKEN": self.admin})
             assert ended.out, ended.err

@@ -30,7 +30,7 @@ class Shape:
     @property
     def alarms(self) -> int:
         """As `infra/terraform/modules/alarms` makes them: errors of each function, throttles once, 5xx once, the age of
-        each queue's oldest message, and what lies in each dead-letter queue and in each queue of what was not relayed."""
+        each queue's oldest message, what lies in each dead-letter queue and in each queue of what was not relayed."""
         return self.functions + 2 + self.queues + self.queues + self.relays
 
 
