@@ -95,6 +95,3 @@ def target_of(path: bytes, query: bytes) -> str:
     target = quote(path, safe=_SAFE.replace("?", ""))
     target = target if target.startswith("/") else f"/{target}"
     return f"{target}?{quote(query, safe=_SAFE)}" if query else target
-
-
-__all__ = ["HOP_BY_HOP", "end_to_end", "forwarded", "target_of"]

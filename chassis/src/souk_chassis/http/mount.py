@@ -120,6 +120,3 @@ class _Answer:
         for message in held:
             self.has_begun = True
             await self._send(message)
-
-
-__all__ = ["Mounted", "open_app"]

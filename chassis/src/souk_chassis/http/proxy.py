@@ -271,6 +271,3 @@ def _text(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
-
-
-__all__ = ["POLICY", "Fault", "Proxy"]

@@ -34,6 +34,3 @@ class Spellings:
     def have(self, path: str) -> bool:
         """Whether some server takes this path for one of them."""
         return self._pattern.fullmatch(plain_path(path)) is not None
-
-
-__all__ = ["Spellings", "path_pattern", "plain_path"]

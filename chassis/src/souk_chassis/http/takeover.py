@@ -154,6 +154,3 @@ def _address(variable: str, url: str) -> str:
     if not fits or address.path not in ("", "/") or address.query or address.fragment or "@" in address.netloc:
         raise ConfigError(f"{variable}: it is no address such as http://legacy.internal:8000, without a path")
     return url.rstrip("/")
-
-
-__all__ = ["Takeover", "check_module", "covers", "legacy_fault", "read_takeover"]

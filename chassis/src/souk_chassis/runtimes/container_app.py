@@ -24,6 +24,3 @@ async def build_app(environment: Mapping[str, str], stack: AsyncExitStack) -> AS
     """The application, to be served: it is started, and ended with the stack. Raises ConfigError."""
     target = check_module("SOUK_APP", read_config(AppConfig, environment).app)
     return app([], {}, await open_app(target, Log(target), stack))
-
-
-__all__ = ["build_app"]

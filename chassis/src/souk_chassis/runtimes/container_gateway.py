@@ -131,6 +131,3 @@ class _Rest:
             return
         traceparent = accept_traceparent(headers_of(scope).get("traceparent"))
         await respond(send, *self._edge.refuse(scope["path"], scope["method"], traceparent))
-
-
-__all__ = ["build_gateway"]
