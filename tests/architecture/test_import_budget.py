@@ -13,15 +13,15 @@ urllib and whatever else we need of the standard library is ours to pay for.
 import subprocess
 import sys
 from pathlib import Path
-from statistics import median
 
 import msgspec
 import pytest
 
 from tests.architecture.tree import ROOT
 
-BUDGET_MS = 40.0
-"""What the order function may cost over a bare handler, in milliseconds."""
+BUDGET = 1.2
+"""What the order function may cost over a bare handler, as a part of what that costs: machines differ in milliseconds.
+It is 0.83, and 0.93 on a machine that is busy."""
 MODULES = 150
 """How many modules it may import besides: there are 130, and more of them is more to read from the disk."""
 ROUNDS = 60
@@ -110,9 +110,21 @@ def test_the_budget_of_time(cache: Path, capsys: pytest.CaptureFixture[str]) -> 
     for _ in range(ROUNDS):
         bare.append(start(BARE, cache).took_ms)
         orders.append(start(BARE + ORDERS, cache).took_ms)
-        if len(bare) >= 5 and min(orders) - min(bare) <= BUDGET_MS:
+        if len(bare) >= 5 and added_part(bare, orders) <= BUDGET:
             break
-    told = {"best": round(min(orders) - min(bare), 1), "median": round(median(orders) - median(bare), 1)}
+    told = f"{min(orders) - min(bare):.1f} ms over a bare handler of {min(bare):.1f} ms"
     with capsys.disabled():  # the figure is worth reading where it is kept, too
-        print(f"\norder function over a bare handler of {min(bare):.1f} ms: {told}")  # noqa: T201
-    assert told["best"] <= BUDGET_MS, told
+        print(f"\norder function: {told}")  # noqa: T201
+    assert added_part(bare, orders) <= BUDGET, told
+
+
+def test_a_dearer_start_would_be_seen(cache: Path) -> None:
+    """One that imports what the function does without."""
+    dearer = f"{BARE + ORDERS}del sys.modules['typing_extensions']\nimport jwt, aiohttp"
+    bare, dear = ([start(program, cache).took_ms for _ in range(3)] for program in (BARE, dearer))
+    assert added_part(bare, dear) > BUDGET
+
+
+def added_part(bare: list[float], whole: list[float]) -> float:
+    """What the best of `whole` takes more than the best of `bare`, as a part of the latter."""
+    return (min(whole) - min(bare)) / min(bare)
