@@ -19,7 +19,7 @@ from souk_chassis.aws.services import DYNAMODB
 from souk_chassis.manifest import Service
 from souk_topologies.aws_local.shop import emulated_client
 from souk_topologies.shop import manifests
-from tests.topology.client import SETTLE_S, Client, Customer
+from tests.topology.client import Client, Customer
 from tests.topology.running import souk
 
 FOLDER = Path(__file__).resolve().parents[1] / "topology"
@@ -70,6 +70,8 @@ class OnEmulator:
 
     has_authorizer = True
     """As `Shop.has_authorizer`."""
+    settle_s = AT_REST_S
+    """As `Client.settle_s`."""
 
     def __init__(self, folder: Path, url: str, endpoint: str) -> None:
         self.folder = folder
@@ -134,7 +136,7 @@ async def test_a_confirmed_order_is_mailed_by_ses(shop: Client, emulated_shop: A
     mug = await shop.new_product("2.50", 10)
     address = f"{mug}@example.org"
     order = await shop.confirmed({"email": address, "items": [{"productId": mug, "quantity": 2}]})
-    deadline = time.monotonic() + SETTLE_S
+    deadline = time.monotonic() + shop.settle_s
     while True:
         async with shop.session.get(f"{emulated_shop.endpoint}/_ministack/ses/messages") as answer:
             mails = [mail for account in (await answer.json())["messages"].values() for mail in account]

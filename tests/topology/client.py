@@ -13,7 +13,7 @@ import aiohttp
 from yarl import URL
 
 SETTLE_S = 20.0
-"""How long an order may take to get where a test expects it."""
+"""How long an order may take to get where a test expects it, in seconds, where nothing else is said."""
 ANONYMOUS = ""
 
 
@@ -65,12 +65,16 @@ class Customer:
 
 
 class Client:
-    """Requests to one shop. `token` is a bearer token; `ANONYMOUS` sends none; by default it is the administrator's."""
+    """Requests to one shop. `token` is a bearer token; `ANONYMOUS` sends none; by default it is the administrator's.
 
-    def __init__(self, url: str, admin: str, session: aiohttp.ClientSession) -> None:
+    `settle_s` is how long an order may take to get where a test expects it, in seconds.
+    """
+
+    def __init__(self, url: str, admin: str, session: aiohttp.ClientSession, settle_s: float = SETTLE_S) -> None:
         self.url = url
         self.admin = admin
         self.session = session
+        self.settle_s = settle_s
 
     async def ask(
         self,
@@ -130,7 +134,7 @@ class Client:
 
     async def until(self, order_id: str, *statuses: str) -> dict[str, Any]:
         """The order, once it is in one of these states."""
-        deadline = time.monotonic() + SETTLE_S
+        deadline = time.monotonic() + self.settle_s
         while True:
             order: dict[str, Any] = (await self.ask("GET", f"/orders/{order_id}")).expect(200)
             if order["status"] in statuses:
@@ -156,7 +160,7 @@ class Client:
 
     async def mails(self, order_id: str, *subjects: str) -> list[dict[str, Any]]:
         """The mails of an order, once there is one for each of these words in their subjects."""
-        deadline = time.monotonic() + SETTLE_S
+        deadline = time.monotonic() + self.settle_s
         while True:
             mails = await self.items("/mails", {"orderId": order_id})
             if all(any(word in mail["subject"] for mail in mails) for word in subjects):
@@ -171,7 +175,7 @@ class Client:
 
     async def money_settles(self, order_id: str, captured_minor: int, refunded_minor: int) -> dict[str, Any]:
         """The payment's book, once this much was taken and given back, by both sides' word."""
-        deadline = time.monotonic() + SETTLE_S
+        deadline = time.monotonic() + self.settle_s
         due = (captured_minor, refunded_minor)
         while True:
             book = await self.payment(order_id)
@@ -182,7 +186,7 @@ class Client:
 
     async def stock_settles(self, product_id: str, units: int) -> None:
         """Return once this many units are for sale."""
-        deadline = time.monotonic() + SETTLE_S
+        deadline = time.monotonic() + self.settle_s
         while (now := await self.stock(product_id)) != units:
             assert time.monotonic() < deadline, f"{now} in stock, and {units} are due"
             await asyncio.sleep(0.02)

@@ -40,7 +40,7 @@ async def shop(every_topology: Shop) -> AsyncIterator[Client]:
     connector = aiohttp.TCPConnector(limit=64)
     timeout = aiohttp.ClientTimeout(total=60)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        yield Client(every_topology.url, every_topology.admin, session)
+        yield Client(every_topology.url, every_topology.admin, session, every_topology.settle_s)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import psutil
 from souk_topologies.places import DataDir
 from souk_topologies.postgres import EmbeddedPostgres
 from souk_topologies.shop import SERVICES
-from tests.topology.client import Customer
+from tests.topology.client import SETTLE_S, Customer
 
 SOUK = Path(sys.executable).with_name("souk")
 """The console script beside the interpreter."""
@@ -100,6 +100,8 @@ class Shop:
     has_authorizer = False
     """Whether API Gateway's authorizer stands before it, which is not asked for a public route: no token is looked at
     there. The shop's own gateway refuses a bad one everywhere."""
+    settle_s = SETTLE_S
+    """As `Client.settle_s`."""
 
     def __init__(self, folder: Path, topology: str = "process", *options: str, serialised: bool = False) -> None:
         self.folder = folder

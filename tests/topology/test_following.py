@@ -1,20 +1,32 @@
 """Server-sent events of an order, from its placing to its end."""
 
-import asyncio
 import json
+import time
 from typing import Any
 
+from souk_chassis.runtimes.lambda_http import STREAM_S
 from tests.topology.client import ANONYMOUS, Client, guest_order
+
+ENDED = {"CONFIRMED", "REJECTED", "CANCELLED"}
 
 
 async def follow(shop: Client, order_id: str, token: str) -> list[dict[str, Any]]:
-    """The events until the shop closes the stream."""
-    answer = await asyncio.wait_for(shop.ask("GET", f"/orders/{order_id}/events", token=token), 20)
-    assert answer.status == 200, answer.body
-    assert answer.headers["content-type"] == "text/event-stream"
-    blocks = [block for block in answer.body.decode().split("\n\n") if block]
-    assert all(block.startswith("data: ") for block in blocks), blocks
-    return [json.loads(block.removeprefix("data: ")) for block in blocks]
+    """The events until the order has ended. A function ends its answer before, where that takes long: then this asks
+    again, as browsers do."""
+    deadline = time.monotonic() + shop.settle_s
+    while True:
+        asked = time.monotonic()
+        answer = await shop.ask("GET", f"/orders/{order_id}/events", token=token)
+        assert answer.status == 200, answer.body
+        assert answer.headers["content-type"] == "text/event-stream"
+        blocks = [block for block in answer.body.decode().split("\n\n") if block]
+        assert all(block.startswith("data: ") for block in blocks), blocks
+        events = [json.loads(block.removeprefix("data: ")) for block in blocks]
+        now = time.monotonic()
+        if events[-1]["status"] in ENDED:
+            return events
+        assert now - asked > STREAM_S - 1, f"the stream ended before the order did: {events}"
+        assert now < deadline, f"the order did not end: {events}"
 
 
 async def test_a_guest_follows_the_order_to_its_end(shop: Client) -> None:
