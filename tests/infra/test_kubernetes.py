@@ -279,12 +279,17 @@ OPTIONAL = {
     "charge-with-stripe": ("payment-service", "SOUK_STRIPE_KEY", "payment-provider"),
     "mail-by-smtp": ("notification-service", "SOUK_SMTP_URL", "mail-server"),
     "legacy-application": ("gateway", "SOUK_LEGACY_URL", "legacy-application"),
+    "aws-over-the-internet": ("order-service", "AWS_REGION", "aws-over-the-internet"),
 }
 """Components that people add: whom each tells what, and the policy that it brings."""
 
 
 @pytest.mark.parametrize(
-    ("overlay", "components"), [("kind", [*OPTIONAL]), ("eks", ["charge-with-stripe", "mail-by-smtp"])]
+    ("overlay", "components"),
+    [
+        ("kind", ["charge-with-stripe", "mail-by-smtp", "legacy-application"]),
+        ("eks", ["charge-with-stripe", "mail-by-smtp", "aws-over-the-internet"]),
+    ],
 )
 def test_components_are_added_by_an_overlay_of_ones_own(tmp_path: Path, overlay: str, components: list[str]) -> None:
     mine = copy_with_secrets(tmp_path) / "overlays/mine"
