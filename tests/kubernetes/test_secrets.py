@@ -87,6 +87,7 @@ def test_a_repeat_gives_the_same_and_nobody_else_reads_it(tmp_path: Path) -> Non
         (["terraform", "--secrets", "folder", "--database-host", "db"], "no service is in containers"),
         (["kubernetes", "--runtime", "orders=fargate"], "orders runs on one of lambda, ecs, eks"),
         (["kubernetes", "--runtime", "carts=eks"], "there is no service 'carts'"),
+        (["kubernetes", *(f"--runtime={name}=ecs" for name in manifests())], "no service is on eks"),
     ],
 )
 def test_what_is_asked_wrongly_is_told_in_a_line(tmp_path: Path, options: list[str], told: str) -> None:
