@@ -11,6 +11,10 @@ OWN = r'\["/srv/souk/bin/python", "-I", "-m", "souk_chassis\.'
 """The image's own interpreter, isolated."""
 
 SAID = {
+    "RUN": (
+        r".*\bpip uninstall\b.* python -m compileall .*unchecked-hash /usr/local/lib/python3\.\*",
+        "leaves an installer, or Python's own modules without byte code",
+    ),
     "USER": (r"[1-9]\d*:[1-9]\d*", "is no number other than 0"),
     "ENTRYPOINT": (rf"{OWN}.*", "does not start the image's own interpreter, isolated"),
     "HEALTHCHECK": (rf".*CMD {OWN}.*", "does not start the image's own interpreter, isolated"),

@@ -3,6 +3,11 @@
 import importlib.metadata
 import marshal
 import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
@@ -82,6 +87,19 @@ def test_an_image_is_read_only_and_compiled(images: Images, dockerfile: str) -> 
     assert code.co_filename.startswith("/srv/souk/lib/")
 
 
+def test_python_s_own_modules_are_compiled_as_well(tmp_path: Path) -> None:
+    """The base image has them without byte code: what the last stage does to them, done to two of them."""
+    library = tmp_path / "python3.99"
+    for name in ("http/__init__.py", "socket.py"):
+        (library / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(sysconfig.get_path("stdlib"), name), library / name)
+    [run] = [step.rest for step in read(ROOT / "services/orders/Dockerfile")[-1].steps if step.word == "RUN"]
+    compiles = run.rpartition(" && python ")[2].replace("/usr/local/lib", str(tmp_path))
+    subprocess.run(["sh", "-c", f"{shlex.quote(sys.executable)} {compiles}"], check=True)
+    compiled = [path.read_bytes()[4:8] for path in library.rglob("__pycache__/*.pyc")]
+    assert compiled == [b"\x01\x00\x00\x00"] * 2, "they are compared with their sources"
+
+
 def test_the_same_sources_give_the_same_bytes(images: Images, tmp_path: Path) -> None:
     first, second = images("services/orders/Dockerfile"), build("services/orders/Dockerfile", tmp_path)
     assert dict(contents(first)) == dict(contents(second))
@@ -116,6 +134,8 @@ def test_a_dockerfile_keeps_the_rules(dockerfile: str) -> None:
         ("STOPSIGNAL SIGTERM", "STOPSIGNAL SIGKILL", "STOPSIGNAL"),
         ("EXPOSE 8080", "EXPOSE 80", "EXPOSE"),
         ("image.licenses", "image.vendor", "licenses"),
+        ("&& python -m compileall", "&& python -m this", "byte code"),
+        ("pip uninstall", "pip check", "installer"),
         ("COPY chassis chassis", "ADD chassis chassis", "ADD"),
         ("COPY chassis chassis", "COPY chassis chassis\nRUN apt-get install gcc", "more than Python"),
         (" --require-hashes", "", "without hashes"),

@@ -19,7 +19,7 @@ def kubectl() -> str:
     """The `kubectl` to use: SOUK_KUBECTL, else the one in the path."""
     found = os.environ.get("SOUK_KUBECTL") or shutil.which("kubectl")
     if not found:
-        pytest.fail("There is no kubectl in the path: install 1.27 or newer, or name it by SOUK_KUBECTL.")
+        pytest.fail("There is no kubectl in the path: install 1.31 or newer, or name it by SOUK_KUBECTL.")
     return found
 
 

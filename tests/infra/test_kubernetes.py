@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from souk_topologies.cli.main import souk
 from souk_topologies.containers import NAMESPACE, Place, secret_names
 from souk_topologies.kubernetes.workloads import DRAIN_S, TERMINATION_GRACE_S
 from souk_topologies.shop import manifests
@@ -279,12 +281,17 @@ OPTIONAL = {
     "charge-with-stripe": ("payment-service", "SOUK_STRIPE_KEY", "payment-provider"),
     "mail-by-smtp": ("notification-service", "SOUK_SMTP_URL", "mail-server"),
     "legacy-application": ("gateway", "SOUK_LEGACY_URL", "legacy-application"),
+    "aws-over-the-internet": ("order-service", "AWS_REGION", "aws-over-the-internet"),
 }
 """Components that people add: whom each tells what, and the policy that it brings."""
 
 
 @pytest.mark.parametrize(
-    ("overlay", "components"), [("kind", [*OPTIONAL]), ("eks", ["charge-with-stripe", "mail-by-smtp"])]
+    ("overlay", "components"),
+    [
+        ("kind", ["charge-with-stripe", "mail-by-smtp", "legacy-application"]),
+        ("eks", ["charge-with-stripe", "mail-by-smtp", "aws-over-the-internet"]),
+    ],
 )
 def test_components_are_added_by_an_overlay_of_ones_own(tmp_path: Path, overlay: str, components: list[str]) -> None:
     mine = copy_with_secrets(tmp_path) / "overlays/mine"
@@ -296,6 +303,16 @@ def test_components_are_added_by_an_overlay_of_ones_own(tmp_path: Path, overlay:
     for name, variable, policy in (OPTIONAL[component] for component in components):
         assert {variable, "PORT"} <= {each["name"] for each in told[name]}
         assert policy in of_kind(objects, "NetworkPolicy")
+
+
+def test_a_service_that_runs_elsewhere_leaves_nothing_on_eks(tmp_path: Path) -> None:
+    sources = copy_without_secrets(tmp_path)
+    options = ["--runtime=users=lambda", "--runtime=orders=ecs", "--out", str(sources), "--data-dir", str(tmp_path)]
+    assert CliRunner().invoke(souk, ["render", "kubernetes", *options]).exit_code == 0
+    objects = objects_of(sources, "eks")
+    names = {each["metadata"]["name"] for each in objects}
+    assert names & LABELS == LABELS - {"user-service", "order-service"}
+    assert of_kind(objects, "Deployment").keys() == of_kind(objects, "ExternalSecret").keys() == names & LABELS
 
 
 def test_every_component_is_tried() -> None:

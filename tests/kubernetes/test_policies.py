@@ -8,7 +8,7 @@ import pytest
 
 from tests.kubernetes.objects import Object, from_files
 from tests.kubernetes.policies import EGRESS, Endpoint, openings
-from tests.kubernetes.world import declared_in_cluster, in_cluster, let_through, policies_of
+from tests.kubernetes.world import SERVICES, declared_in_cluster, in_cluster, let_through, policies_of
 
 OUTSIDE = ("charge-with-stripe", "mail-by-smtp", "legacy-application")
 KIND = ("base/*.yaml", "base/*/*.yaml", "overlays/kind/*.yaml")
@@ -44,6 +44,13 @@ def test_the_components_for_servers_outside_let_services_go_there(objects: list[
         *(("notification-service", "outside", "TCP", port) for port in (25, 465, 587)),
         *(("gateway", "outside", "TCP", port) for port in (80, 443)),
     }
+
+
+def test_without_endpoints_services_ask_aws_on_the_internet(objects: list[Object]) -> None:
+    besides = policies_of(from_files("components/aws-over-the-internet/network.yaml"))
+    around = in_cluster(objects)
+    found = let_through([*policies_of(objects), *besides], around)
+    assert found - declared_in_cluster(around) == {(each.label, "outside", "TCP", 443) for each in SERVICES}
 
 
 def named(policies: Sequence[Object], name: str) -> Object:

@@ -1,7 +1,9 @@
 """The secrets of a cluster of one's own: each part gets what it asks for, and nobody else's."""
 
 import json
+import re
 import stat
+import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +15,8 @@ from souk_topologies.cli.main import souk
 from souk_topologies.containers import Place, secret_names, subscribers
 from souk_topologies.shop import manifests
 from tests.kubernetes.objects import SOURCES, read
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def write(folder: Path, data_dir: Path) -> dict[str, str]:
@@ -75,6 +79,15 @@ def test_a_repeat_gives_the_same_and_nobody_else_reads_it(tmp_path: Path) -> Non
     assert modes == {0o600}
 
 
+def test_git_ignores_what_the_how_to_makes() -> None:
+    told = (ROOT / "docs/how-to/run-on-kubernetes.md").read_text()
+    made = {*re.findall(r"--data-dir ([\w./-]+)", told), *re.findall(r"--secrets ([\w./-]+)", told)}
+    secrets = [f"{folder}/keys/SOUK_JWKS" for folder in (*made, "deploy/overlays/kind/secrets")]
+    done = subprocess.run(["git", "check-ignore", *secrets], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert sorted(done.stdout.splitlines()) == sorted(secrets)
+    assert len(secrets) == 3
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -87,6 +100,7 @@ def test_a_repeat_gives_the_same_and_nobody_else_reads_it(tmp_path: Path) -> Non
         (["terraform", "--secrets", "folder", "--database-host", "db"], "no service is in containers"),
         (["kubernetes", "--runtime", "orders=fargate"], "orders runs on one of lambda, ecs, eks"),
         (["kubernetes", "--runtime", "carts=eks"], "there is no service 'carts'"),
+        (["kubernetes", *(f"--runtime={name}=ecs" for name in manifests())], "no service is on eks"),
     ],
 )
 def test_what_is_asked_wrongly_is_told_in_a_line(tmp_path: Path, options: list[str], told: str) -> None:

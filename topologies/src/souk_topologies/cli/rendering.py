@@ -131,7 +131,8 @@ def render(
 def render_kubernetes(
     services: list[Service], places: Mapping[str, Runtime], out: Path | None, secrets: Path | None, data_dir: DataDir
 ) -> None:
-    """Print Kubernetes' files, write them below `out`, or write a cluster's secrets below `secrets` alone."""
+    """Print Kubernetes' files, write them below `out`, or write a cluster's secrets below `secrets` alone. Raises
+    UsedWronglyError."""
     if secrets is not None:
         keys = load_or_create_keys(data_dir.keys, ISSUERS)
         passwords = load_or_create_secrets(data_dir.secrets, passwords_needed(services))
@@ -142,6 +143,8 @@ def render_kubernetes(
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_private(path, value)
         return
+    if all(places.get(service.name, Runtime.EKS) is not Runtime.EKS for service in services):
+        raise UsedWronglyError("no service is on eks, which components/aws is for: name one, or leave out --runtime")
     _write(files(services, places), out)
 
 
