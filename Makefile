@@ -56,7 +56,7 @@ test-infra: install test-infra-tools ## try the adapters on DynamoDB Local, Terr
 # an environment of its own. Network namespaces need root, and Debian's iproute2 and nftables.
 test-infra-tools: aws-local-tools build/checkov/.installed build/hadolint/.installed build/kubernetes-validate/.installed build/workflows/.installed ## install what make test-infra needs besides Java, Terraform and kubectl
 	@test -n "$(SOUK_KUBECTL)" || command -v kubectl >/dev/null || { \
-		echo "There is no kubectl in the path: install 1.27 or newer, or name it by SOUK_KUBECTL." >&2; exit 1; }
+		echo "There is no kubectl in the path: install 1.31 or newer, or name it by SOUK_KUBECTL." >&2; exit 1; }
 	@{ command -v ip && command -v nft; } >/dev/null || { apt-get update -qq && apt-get install -y -qq iproute2 nftables >/dev/null; }
 	@test -d build/dynamodb-local/node_modules || npm install --silent --ignore-scripts --no-audit --no-fund \
 		--prefix build/dynamodb-local amplify-dynamodb-simulator@2.9.30
