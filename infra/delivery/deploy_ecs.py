@@ -42,15 +42,25 @@ def deploy(cluster: str, service: str, image: str, timeout_s: float, poll_s: flo
     new = _register(service, image)
     say(f"{service}: {new} has {image}")
     aws("ecs", "update-service", "--cluster", cluster, "--service", service, "--task-definition", new)
-    until = time.monotonic() + timeout_s
     try:
-        while not _is_done(_service(cluster, service), new):
-            if time.monotonic() > until:
-                raise DeployError(f"{service} was not stable within {timeout_s:g} s")
-            time.sleep(poll_s)
+        _wait(cluster, service, new, timeout_s, poll_s)
     except DeployError:
         _go_back(cluster, service, new, before)
         raise
+
+
+def _wait(cluster: str, service: str, new: str, timeout_s: float, poll_s: float) -> None:
+    """Until the new tasks are all that runs. Raises DeployError where they will not be, or not in time."""
+    until = time.monotonic() + timeout_s
+    begun = False  # ECS may show for a moment what was before it was told
+    while True:
+        standing = _service(cluster, service)
+        begun = begun or any(each["taskDefinition"] == new for each in standing["deployments"])
+        if begun and _is_done(standing, new):
+            return
+        if time.monotonic() > until:
+            raise DeployError(f"{service} was not stable within {timeout_s:g} s")
+        time.sleep(poll_s)
 
 
 def _go_back(cluster: str, service: str, new: str, before: str) -> None:
