@@ -19,7 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cli import DeployError, aws, complain, say
+from aws_cli import DeployError, aws, complain, say, seconds
 
 TIMEOUT_S = 900.0
 """How long new tasks may take to replace the old ones, in seconds."""
@@ -124,8 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cluster", default="souk")
     parser.add_argument("--service", required=True, metavar="LABEL", help="also its task definition's and container's")
     parser.add_argument("--image", required=True, type=_image, metavar="IMAGE@DIGEST")
-    parser.add_argument("--timeout-s", type=float, default=TIMEOUT_S, metavar="SECONDS")
-    parser.add_argument("--poll-s", type=float, default=POLL_S, metavar="SECONDS")
+    parser.add_argument("--timeout-s", type=seconds, default=TIMEOUT_S, metavar="SECONDS")
+    parser.add_argument("--poll-s", type=seconds, default=POLL_S, metavar="SECONDS")
     given = parser.parse_args(arguments)
     try:
         deploy(given.cluster, given.service, given.image, given.timeout_s, given.poll_s)

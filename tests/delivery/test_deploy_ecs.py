@@ -137,3 +137,9 @@ def test_an_image_without_its_digest(shop: Cloud, image: str) -> None:
     done = deploy(shop, "--image", image)
     assert (done.status, shop.calls()) == (2, [])
     assert "is no image by its digest" in done.err
+
+
+def test_a_time_that_nobody_can_wait_for(shop: Cloud) -> None:
+    done = deploy(shop, "--timeout-s", "-5")
+    assert (done.status, shop.calls()) == (2, [])
+    assert "-5 is no number of seconds from 0 on" in done.err
