@@ -1,6 +1,8 @@
 """Asks AWS by its own command line, version 2, which the runners have: a deployment needs no package besides."""
 
+import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -43,3 +45,11 @@ def say(text: str) -> None:
 def complain(text: str) -> None:
     """One line on stderr: why it ends."""
     print(f"deploy: {text}", file=sys.stderr, flush=True)
+
+
+def seconds(text: str) -> float:
+    """An option's value in seconds. Raises ValueError, or ArgumentTypeError, where nobody can wait for that."""
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds from 0 on")
+    return value

@@ -19,7 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cli import DeployError, aws, complain, say
+from aws_cli import DeployError, aws, complain, say, seconds
 
 TIMEOUT_S = 900.0
 """How long new tasks may take to replace the old ones, in seconds."""
@@ -42,15 +42,25 @@ def deploy(cluster: str, service: str, image: str, timeout_s: float, poll_s: flo
     new = _register(service, image)
     say(f"{service}: {new} has {image}")
     aws("ecs", "update-service", "--cluster", cluster, "--service", service, "--task-definition", new)
-    until = time.monotonic() + timeout_s
     try:
-        while not _is_done(_service(cluster, service), new):
-            if time.monotonic() > until:
-                raise DeployError(f"{service} was not stable within {timeout_s:g} s")
-            time.sleep(poll_s)
+        _wait(cluster, service, new, timeout_s, poll_s)
     except DeployError:
         _go_back(cluster, service, new, before)
         raise
+
+
+def _wait(cluster: str, service: str, new: str, timeout_s: float, poll_s: float) -> None:
+    """Until the new tasks are all that runs. Raises DeployError where they will not be, or not in time."""
+    until = time.monotonic() + timeout_s
+    begun = False  # ECS may show for a moment what was before it was told
+    while True:
+        standing = _service(cluster, service)
+        begun = begun or any(each["taskDefinition"] == new for each in standing["deployments"])
+        if begun and _is_done(standing, new):
+            return
+        if time.monotonic() > until:
+            raise DeployError(f"{service} was not stable within {timeout_s:g} s")
+        time.sleep(poll_s)
 
 
 def _go_back(cluster: str, service: str, new: str, before: str) -> None:
@@ -114,8 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cluster", default="souk")
     parser.add_argument("--service", required=True, metavar="LABEL", help="also its task definition's and container's")
     parser.add_argument("--image", required=True, type=_image, metavar="IMAGE@DIGEST")
-    parser.add_argument("--timeout-s", type=float, default=TIMEOUT_S, metavar="SECONDS")
-    parser.add_argument("--poll-s", type=float, default=POLL_S, metavar="SECONDS")
+    parser.add_argument("--timeout-s", type=seconds, default=TIMEOUT_S, metavar="SECONDS")
+    parser.add_argument("--poll-s", type=seconds, default=POLL_S, metavar="SECONDS")
     given = parser.parse_args(arguments)
     try:
         deploy(given.cluster, given.service, given.image, given.timeout_s, given.poll_s)

@@ -18,10 +18,17 @@ if ! grep -qF "image: $image" <<<"$objects"; then
   echo "deploy_eks.sh: no container in $overlay has the image souk/$label" >&2
   exit 1
 fi
-"${kubectl[@]}" apply --selector "app.kubernetes.io/name=$label" -f - <<<"$objects"
-if ! "${kubectl[@]}" rollout status "deployment/$label" --timeout "${SOUK_ROLLOUT_TIMEOUT_S:-600}s"; then
+# What runs now: without its number, an undo would go one further back where the same pods are applied again.
+before=$("${kubectl[@]}" get "deployment/$label" --ignore-not-found \
+  --output 'jsonpath={.metadata.annotations.deployment\.kubernetes\.io/revision}')
+if ! { "${kubectl[@]}" apply --selector "app.kubernetes.io/name=$label" -f - <<<"$objects" &&
+  "${kubectl[@]}" rollout status "deployment/$label" --timeout "${SOUK_ROLLOUT_TIMEOUT_S:-600}s"; }; then
+  if [[ -z $before ]]; then
+    echo "deploy_eks.sh: the pods of $label are not ready, and there were none before" >&2
+    exit 1
+  fi
   echo "deploy_eks.sh: the new pods of $label are not ready; the ones from before come back" >&2
-  "${kubectl[@]}" rollout undo "deployment/$label"
+  "${kubectl[@]}" rollout undo "deployment/$label" --to-revision "$before"
   "${kubectl[@]}" rollout status "deployment/$label" --timeout "${SOUK_ROLLOUT_TIMEOUT_S:-600}s"
   exit 1
 fi

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from aws_cli import DeployError, complain, say
+from aws_cli import DeployError, complain, say, seconds
 from functions import Aliased, Code, Plain
 from watching import Changed, alarming, failing
 
@@ -139,8 +139,8 @@ def read_plan(arguments: Sequence[str] | None = None) -> Plan:
     parser.add_argument("--plain", action="append", default=[], metavar="FUNCTION", help="has no versions")
     parser.add_argument("--project", default="souk", help="what the alarms' names begin with")
     parser.add_argument("--steps", default=STEPS, type=_steps, metavar="PER CENTS")
-    parser.add_argument("--watch-s", type=float, default=WATCH_S, metavar="SECONDS")
-    parser.add_argument("--poll-s", type=float, default=POLL_S, metavar="SECONDS")
+    parser.add_argument("--watch-s", type=seconds, default=WATCH_S, metavar="SECONDS")
+    parser.add_argument("--poll-s", type=seconds, default=POLL_S, metavar="SECONDS")
     given = parser.parse_args(arguments)
     names = [*given.aliased, *given.plain]
     if not names:

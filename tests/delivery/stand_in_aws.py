@@ -87,6 +87,9 @@ def on_logs(state, action, given):
 def on_ecs(state, action, given):
     ecs = state["ecs"]
     if action == "describe-services":
+        if ecs.get("late"):
+            ecs["late"] -= 1
+            return {"services": [ecs["before"]]}
         return {"services": [settle(ecs)] if given["services"] == ecs["service"]["serviceName"] else []}
     if action == "describe-task-definition":
         return {"taskDefinition": ecs["definitions"][-1], "tags": ecs["tags"]}
@@ -101,6 +104,7 @@ def on_ecs(state, action, given):
         return {"taskDefinition": made}
     assert action == "update-service"
     service = ecs["service"]
+    ecs["before"], ecs["late"] = json.loads(json.dumps(service)), ecs.get("lag", 0)
     service["taskDefinition"] = given["task-definition"]
     for deployment in service["deployments"]:
         deployment["status"] = "ACTIVE"

@@ -77,6 +77,14 @@ def test_a_revision_is_the_newest_with_another_image_and_nothing_else(shop: Clou
     assert shop.read()["ecs"]["tags"] == [{"key": "project", "value": "souk"}]
 
 
+def test_ecs_may_show_for_a_moment_what_was_before_it_was_told(shop: Cloud) -> None:
+    """Its API is consistent eventually: the look after a change need not see it."""
+    shop.change(ecs=shop.read()["ecs"] | {"lag": 2})
+    done = deploy(shop)
+    assert (done.status, done.err) == (0, "")
+    assert len([said for said in shop.calls() if "update-service" in said]) == 1
+
+
 def test_a_service_that_is_stable_with_the_old_tasks_is_a_failure(shop: Cloud) -> None:
     meets(shop, "dies")
     done = deploy(shop)
@@ -129,3 +137,9 @@ def test_an_image_without_its_digest(shop: Cloud, image: str) -> None:
     done = deploy(shop, "--image", image)
     assert (done.status, shop.calls()) == (2, [])
     assert "is no image by its digest" in done.err
+
+
+def test_a_time_that_nobody_can_wait_for(shop: Cloud) -> None:
+    done = deploy(shop, "--timeout-s", "-5")
+    assert (done.status, shop.calls()) == (2, [])
+    assert "-5 is no number of seconds from 0 on" in done.err

@@ -246,6 +246,9 @@ def test_who_cancels_it_gets_back_what_ran_before(cloud: Cloud, package: Path, n
         (["--steps", "10,50"], "per cents grow from 1 on, and the last is 100"),
         (["--steps", "0,100"], "per cents grow from 1 on, and the last is 100"),
         (["--steps", "half,100"], "invalid"),
+        (["--poll-s", "-1"], "-1 is no number of seconds from 0 on"),
+        (["--watch-s", "nan"], "nan is no number of seconds from 0 on"),
+        (["--watch-s", "soon"], "invalid"),
         (["--package", "no/such.zip"], "no/such.zip: No such file or directory"),
     ],
 )

@@ -118,12 +118,14 @@ def cluster(machine: Cloud, tmp_path: Path) -> Cloud:
     """kubectl that shows the objects of an overlay, and keeps what is applied. Pods are ready where `well` is there."""
     (tmp_path / "objects").write_text(OBJECTS)
     (tmp_path / "well").touch()
+    (tmp_path / "revision").write_text("7")
     machine.shell(
         "kubectl",
         f"""cd {tmp_path}
         case "$*" in
           kustomize*) cat objects ;;
-          *apply*) cat > applied ;;
+          *" get "*) cat revision ;;
+          *apply*) cat > applied; [[ ! -e kubectl-apply-fails ]] ;;
           *undo*) touch well ;;
           *status*) [[ -e well ]] ;;
         esac""",
@@ -133,7 +135,9 @@ def cluster(machine: Cloud, tmp_path: Path) -> Cloud:
 
 def test_a_cluster_gets_the_services_objects_with_the_image(cluster: Cloud, tmp_path: Path) -> None:
     assert cluster.run("deploy_eks.sh", "order-service", IMAGE, "overlay").status == 0
-    assert cluster.words() == [
+    asked, *others = cluster.words()[1:]
+    assert asked.startswith("kubectl --namespace souk get deployment/order-service --ignore-not-found ")
+    assert [cluster.words()[0], *others] == [
         "kubectl kustomize overlay",
         "kubectl --namespace souk apply --selector app.kubernetes.io/name=order-service -f -",
         "kubectl --namespace souk rollout status deployment/order-service --timeout 600s",
@@ -147,7 +151,31 @@ def test_pods_that_are_not_ready_give_way_to_those_from_before(cluster: Cloud, t
     assert done.status == 1
     assert "the ones from before come back" in done.err
     told = [" ".join(said.split()[3:5]) for said in cluster.words()[1:]]
-    assert told == ["apply --selector", "rollout status", "rollout undo", "rollout status"]
+    assert told == [
+        "get deployment/order-service",
+        "apply --selector",
+        "rollout status",
+        "rollout undo",
+        "rollout status",
+    ]
+    assert cluster.words()[-2].endswith("rollout undo deployment/order-service --to-revision 7")
+
+
+def test_what_is_applied_by_half_is_taken_back(cluster: Cloud, tmp_path: Path) -> None:
+    """The deployment may be changed already where another object is refused."""
+    (tmp_path / "kubectl-apply-fails").touch()
+    assert cluster.run("deploy_eks.sh", "order-service", IMAGE, "overlay").status == 1
+    told = [" ".join(said.split()[3:5]) for said in cluster.words()[2:]]
+    assert told == ["apply --selector", "rollout undo", "rollout status"]
+
+
+def test_where_no_pods_were_before_there_is_nothing_to_go_back_to(cluster: Cloud, tmp_path: Path) -> None:
+    (tmp_path / "well").unlink()
+    (tmp_path / "revision").write_text("")
+    done = cluster.run("deploy_eks.sh", "order-service", IMAGE, "overlay")
+    assert done.status == 1
+    assert "the pods of order-service are not ready, and there were none before" in done.err
+    assert not [said for said in cluster.words() if "undo" in said]
 
 
 def test_an_overlay_without_the_service(cluster: Cloud) -> None:

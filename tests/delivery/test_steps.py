@@ -1,6 +1,10 @@
 """Steps of service.yml that need no cloud, run as they are written; those that ask AWS, on the stand-ins."""
 
 import hashlib
+import os
+import signal
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -72,6 +76,34 @@ def test_the_step_that_deploys_functions(cloud: Cloud, checkout: Path) -> None:
     assert done.status == 1
     names = ("order-service", "order-service-calls", "order-service-events")
     assert f"there is no alarm {', '.join(f'souk-{name}-errors' for name in names)}" in done.err
+
+
+def test_who_cancels_the_step_gets_back_what_ran_before(cloud: Cloud, checkout: Path, tmp_path: Path) -> None:
+    """GitHub tells the step's shell, and nobody below it."""
+    deploys = step("service.yml", "deploy-functions", "Deploy, step by step")
+    values = ORDERS | {"needs.package.outputs.sha256": hashlib.sha256(NEW).hexdigest()}
+    (tmp_path / "step.sh").write_text(deploys.step["run"])
+    before = cloud.read()["functions"]
+    running = subprocess.Popen(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", tmp_path / "step.sh"],
+        cwd=checkout,
+        env=deploys.environment(values) | cloud.environment | {"GITHUB_SHA": "c0ffee"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        assert running.stdout is not None
+        while b"10 %" not in running.stdout.readline():
+            assert running.poll() is None
+        running.send_signal(signal.SIGINT)
+        running.wait(20)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+    assert running.returncode == 1
+    assert cloud.read()["functions"]["order-service"]["alias"] == before["order-service"]["alias"]
 
 
 def test_it_refuses_a_package_that_was_not_the_one_that_was_built(cloud: Cloud, checkout: Path) -> None:

@@ -10,7 +10,7 @@ from souk_chassis.manifest import Service
 from souk_topologies.cli.packaging import CHECKOUT
 from souk_topologies.packages import PACKAGES
 from souk_topologies.shop import SERVICES, manifests
-from souk_topologies.workflows import FOLDER, of_gateway, of_service, read_members, workflows
+from souk_topologies.workflows import BUILDERS, FOLDER, Delivered, of_gateway, of_service, read_members, workflows
 
 BY_HAND = {"service.yml", "pull-request.yml"}
 """Workflows that follow from nothing."""
@@ -91,6 +91,34 @@ def test_every_path_is_there() -> None:
         paths = [line.removeprefix("      - ") for line in text.splitlines() if line.startswith("      - ")]
         assert paths[-1] == '"!**/*.md"', name
         assert [path for path in paths[:-1] if not (CHECKOUT / path.removesuffix("/**")).exists()] == [], name
+
+
+def unwatched(delivered: Delivered, recipe: str) -> list[str]:
+    """What the recipe of an image copies from the checkout and does not start its workflow."""
+    paths = [path.removesuffix("/**") for path in (*delivered.paths, *BUILDERS)]
+
+    def starts(copied: Path) -> bool:
+        return any(copied.is_relative_to(CHECKOUT / path) for path in paths)
+
+    copies = [line.split()[1:-1] for line in recipe.splitlines() if line.startswith("COPY ") and "--from" not in line]
+    found = []
+    for folder in (CHECKOUT / source for sources in copies for source in sources):
+        within = [part for part in folder.glob("*/") if part.name != "__pycache__"]
+        if not starts(folder) and not (within and all(map(starts, within))):
+            found.append(folder.relative_to(CHECKOUT).as_posix())
+    return found
+
+
+def test_all_that_an_image_is_made_of_starts_its_workflow() -> None:
+    members = read_members(CHECKOUT)
+    services = [of_service(service, CHECKOUT, members) for service in manifests().values()]
+    for delivered in (*services, of_gateway(CHECKOUT, members)):
+        recipe = (CHECKOUT / delivered.folder / "Dockerfile").read_text()
+        assert "COPY " in recipe
+        assert unwatched(delivered, recipe) == [], delivered.label
+    copies_more = f"{recipe}COPY docs/how-to infra/images /srv/\n"
+    assert unwatched(delivered, copies_more) == ["docs/how-to"]
+    assert unwatched(services[0], copies_more) == ["topologies", "services", "web", "docs/how-to"]
 
 
 def test_every_package_is_delivered_by_one_workflow() -> None:

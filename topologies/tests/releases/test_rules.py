@@ -285,7 +285,8 @@ def test_a_field_of_an_answer_goes_in_two_releases() -> None:
 
 def test_an_operation_that_nobody_calls_any_more_may_go() -> None:
     uncalled = release(books(), readers(calls=[]))
-    assert found(uncalled) == []
+    [note] = found(uncalled)
+    assert (note.breaks, note.what) == ("", "deploy readers before books: 0.1.0 still calls lend")
     assert found(release(books(implements={find(): _handle}), readers(calls=[])), uncalled) == []
 
 
@@ -296,6 +297,13 @@ def test_a_call_of_what_is_not_deployed_yet_is_told_and_passes() -> None:
     )
     [note] = found(new)
     assert (note.breaks, note.what) == ("", "deploy books before readers: 0.1.0 does not offer prolong")
+
+
+def test_a_caller_more_is_told_and_passes() -> None:
+    """Books of the last release refuse who did not say then that he calls."""
+    old = release(books(), readers(calls=[]))
+    [note] = found(release(), old)
+    assert (note.breaks, note.what) == ("", "deploy books before readers: 0.1.0 does not let it call lend")
 
 
 def test_what_is_heard_no_more_is_told_and_passes() -> None:
@@ -350,6 +358,6 @@ def test_the_protocol_of_the_chassis_counts_too() -> None:
         old, protocol={**old.protocol, "event": {**old.protocol["event"], "$defs": {"Envelope_Raw_": changed}}}
     )
     assert any(
-        "the event's dataschema is not there, and is needed in what is written by" in str(each)
+        "the event's dataschema is not there, and is needed in what 0.1.0 writes: breaks" in str(each)
         for each in found(new, old)
     )

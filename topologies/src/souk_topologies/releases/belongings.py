@@ -31,7 +31,9 @@ def protocol_findings(old: Release, new: Release, sources: Sources) -> Iterator[
             if name != "call" or each.why is not Why.UNKNOWN_IF_USED:
                 yield _of_protocol(where, f"the {name}'s {each.path} {each.words}", old.version)
         for each in troubles(before, now):
-            yield _of_protocol(where, f"the {name}'s {each.path} {each.words} in what is written by", old.version)
+            yield _of_protocol(
+                where, f"the {name}'s {each.path} {each.words} in what {old.version} writes", old.version
+            )
 
 
 def _of_protocol(where: str, what: str, version: Version) -> Finding:

@@ -25,16 +25,22 @@ def operation_findings(old: Release, new: Release, sources: Sources) -> Iterator
             yield from said.of_old_callers(now)
         if now is not None and now.callers:
             yield from said.of_new_callers(now)
-    for name, now in new.operations.items():
-        if name not in old.operations:
-            yield from _order_of_deployment(now, old, sources)
+    for now in new.operations.values():
+        for words in _order_of_deployment(old.operations.get(now.name), now, old, new):
+            yield Finding(sources.operation(now.name, now.service), words, "")
 
 
-def _order_of_deployment(now: ReleasedOperation, old: Release, sources: Sources) -> Iterator[Finding]:
-    deployed = [caller for caller in now.callers if caller in old.services]
-    if deployed:
-        words = f"deploy {now.service} before {listed(deployed)}: {old.version} does not offer {now.name}"
-        yield Finding(sources.operation(now.name, now.service), words, "")
+def _order_of_deployment(
+    before: ReleasedOperation | None, now: ReleasedOperation, old: Release, new: Release
+) -> Iterator[str]:
+    """A service lets those call it whose manifests said so when it was built: a caller more comes after it, and one
+    less before it."""
+    known = before.callers if before else []
+    if more := [caller for caller in now.callers if caller in old.services and caller not in known]:
+        lacks = f"does not let {'them' if len(more) > 1 else 'it'} call" if before else "does not offer"
+        yield f"deploy {now.service} before {listed(more)}: {old.version} {lacks} {now.name}"
+    if fewer := [caller for caller in known if caller in new.services and caller not in now.callers]:
+        yield f"deploy {listed(fewer)} before {now.service}: {old.version} still calls {now.name}"
 
 
 class _Saying:

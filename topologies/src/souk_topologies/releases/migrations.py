@@ -29,6 +29,7 @@ _OF_STATEMENTS = {
     r"TRUNCATE\b": "empties what the version before reads",
     r"DO\b": "runs a program, which is not read here: write it as statements",
     r"REVOKE\b": "takes rights away",
+    r"(?:WITH\b.*)?MERGE\b.*\bTHEN DELETE\b": "takes away rows",
 }
 _OF_ACTIONS = {
     r"DROP (?!CONSTRAINT\b|DEFAULT\b|NOT\b|EXPRESSION\b|IDENTITY\b)": "drops a column that the version before may use",
@@ -36,7 +37,8 @@ _OF_ACTIONS = {
     r"SET SCHEMA\b": "moves what the version before uses",
     r"ALTER (COLUMN )?\S+ (SET DATA )?TYPE\b": "changes the type of a column that the version before uses",
     r"ALTER (COLUMN )?\S+ SET NOT NULL": "demands a value that the version before may not give",
-    r"ALTER (COLUMN )?\S+ DROP DEFAULT": "demands a value that the version before may leave to the default",
+    r"ALTER (COLUMN )?\S+ DROP (DEFAULT|IDENTITY|EXPRESSION)\b": "demands a value that the version before may not give",
+    r"OWNER TO\b": "takes rights away",
     r"ADD (CONSTRAINT|CHECK|UNIQUE|PRIMARY|FOREIGN|EXCLUDE)\b": "may refuse what the version before writes",
     r"ADD (?=.*\b(NOT NULL|PRIMARY KEY)\b)(?!.*\b(DEFAULT|GENERATED|\w*SERIAL)\b)": "demands a value that is not given",
     r"ADD (?=.*\b(UNIQUE|PRIMARY KEY)\b)(?=.*\bDEFAULT (?!\w+\())": "gives all rows of the version before one value",
