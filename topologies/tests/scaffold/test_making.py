@@ -86,7 +86,12 @@ def test_a_name_that_is_taken_is_refused(checkout: Path, name: str, singular: st
 
 @pytest.mark.parametrize(
     "path",
-    [f"services/{FREE}/notes.txt", f"contracts/src/souk_contracts/{FREE}.py", f"tests/topology/rights/{FREE}.py"],
+    [
+        f"services/{FREE}/notes.txt",
+        f"contracts/src/souk_contracts/{FREE}.py",
+        f"tests/topology/rights/{FREE}.py",
+        f".github/workflows/{ONE}-service.yml",
+    ],
 )
 def test_files_in_the_way_stay(checkout: Path, path: str) -> None:
     (checkout / path).parent.mkdir(exist_ok=True)
