@@ -37,7 +37,7 @@ def _found(target: str) -> ASGIApp:
     module, _, attribute = target.partition(":")
     try:
         found: Any = import_module(module)
-    except Exception as error:  # its own code runs, and may miss a setting or a database
+    except (Exception, SystemExit) as error:  # its own code runs, and may miss a setting or a database
         why = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
         raise ConfigError(f"{target}: it can't be imported: {why}") from error
     try:
