@@ -29,6 +29,11 @@ def test_what_is_for_services_has_no_public_route(route: Route | None, access: A
         declare("get_it", route, access)
 
 
+def test_what_a_path_names_is_a_field_of_the_request() -> None:
+    with pytest.raises(ValueError, match=r"its path has \{orderId\}, and its request no such field"):
+        declare("get_it", GET("/orders/{orderId}"), Access.PUBLIC)
+
+
 def test_operations_are_told_apart_as_objects() -> None:
     one, other = [declare("get_it", GET("/a"), Access.PUBLIC) for _ in range(2)]
     assert one != other

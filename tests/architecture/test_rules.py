@@ -108,3 +108,4 @@ def test_the_tree_is_read(tree: Tree) -> None:
     for path in ("Makefile", "chassis/src/souk_chassis/errors.py", "services/orders/src/souk_orders/domain.py"):
         assert tree.files[path]
     assert len(tree.paths("services/*/src/*/manifest.py")) == len(SERVICES)
+    assert "docs/pictures/storefront.png" in tree.binaries

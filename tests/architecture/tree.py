@@ -3,7 +3,7 @@
 import ast
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -21,9 +21,10 @@ class Breach(NamedTuple):
 
 @dataclass(frozen=True)
 class Tree:
-    """Text files by their path from the root, with forward slashes."""
+    """Text files by their path from the root, with forward slashes; and the paths of all other files."""
 
     files: Mapping[str, str]
+    binaries: frozenset[str] = frozenset()
 
     def paths(self, *patterns: str) -> list[str]:
         """The paths that fit one of these patterns, sorted. `*` stands for anything, slashes too."""
@@ -41,7 +42,11 @@ class Tree:
 
     def plant(self, path: str, text: str) -> "Tree":
         """A copy in which the file has this text."""
-        return Tree({**self.files, path: text})
+        return replace(self, files={**self.files, path: text})
+
+    def plant_binary(self, path: str) -> "Tree":
+        """A copy in which there is a file that is no text."""
+        return replace(self, binaries=self.binaries | {path})
 
     def append(self, path: str, text: str) -> "Tree":
         """A copy in which the file goes on with this text."""
@@ -55,7 +60,7 @@ class Tree:
 
     def remove(self, path: str) -> "Tree":
         """A copy without the file."""
-        return Tree({name: text for name, text in self.files.items() if name != path})
+        return replace(self, files={name: text for name, text in self.files.items() if name != path})
 
 
 Rule = Callable[[Tree], Iterable[Breach]]
@@ -75,14 +80,16 @@ def read_tree(root: Path = ROOT) -> Tree:
         capture_output=True,
         check=True,
     )
-    files = {}
+    files, binaries = {}, set()
     for name in listed.stdout.decode().split("\0"):
         path = root / name
         if name and path.is_file():
             text = _text(path)
-            if text is not None:
+            if text is None:
+                binaries.add(name)
+            else:
                 files[name] = text
-    return Tree(files)
+    return Tree(files, frozenset(binaries))
 
 
 def _text(path: Path) -> str | None:

@@ -72,6 +72,43 @@ def test_what_python_refuses_is_named_where_it_stands(plant, call: str, line: in
     assert fault().startswith(f"{file}:{line}: {why}")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "line", "why"),
+    [
+        ("{call}", '"quote"', 5, "planted calls 'quote', which is no operation"),
+        ("{call}", "None", 5, "planted calls None, which is no operation"),
+        ("{call}", "products", 11, "planted calls souk_contracts.products, which is no operation"),
+        ("{call}", "products.Quotation", 11, "planted calls Quotation, which is no operation"),
+        ("owns=[]", "owns=[products.Quotation]", 8, "which is no database or table"),
+        ("owns=[]", "owns=[], publishes=[products.Quotation]", 8, "which is no event"),
+        ("owns=[]", "owns=[], consumes={{products.Quotation: None}}", 8, "which is no event"),
+        (
+            "implements={{}}",
+            "implements={{products.Quotation: None}}",
+            9,
+            "planted implements Quotation, which is no operation",
+        ),
+        ('"planted",', '"plant",', 5, "'plant' is the manifest of planted, by its package"),
+        ("service =", "servce =", 5, "souk_planted.manifest has no service = Service(...)"),
+    ],
+)
+def test_what_is_of_another_kind_is_named_where_it_stands(plant, old: str, new: str, line: int, why: str) -> None:
+    text = MANIFEST.replace(old, new, 1).format(imports="", call="products.Quote")
+    file = plant(text)
+    assert fault().startswith(f"{file}:{line}: ")
+    assert fault().endswith(why)
+
+
+def test_what_is_wrong_in_what_a_manifest_imports_is_named_where_it_stands(plant) -> None:
+    rules = plant(MANIFEST.format(imports="import souk_planted.rules", call="products.Quote")).with_name("rules.py")
+    for text, line, why in (
+        ("\nfrom souk_chassis.operation import Throttle\n\nThrottle(0, 1)\n", 4, "ValueError"),
+        ("\n)\n", 2, "unmatched ')'"),
+    ):
+        rules.write_text(text)
+        assert fault().startswith(f"{rules}:{line}: {why}")
+
+
 def test_an_import_that_fails_is_named_where_it_stands(plant) -> None:
     file = plant(MANIFEST.format(imports="import no_such_module_at_all", call="products.Quote"))
     assert fault() == f"{file}:3: ModuleNotFoundError: No module named 'no_such_module_at_all'"

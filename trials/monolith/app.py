@@ -1,17 +1,20 @@
 """The corner shop: a small monolith as teams have them, with pages, JSON and a database of its own. Nothing of Souk.
 
 It stands for the application that is taken apart in docs/how-to/decompose-a-monolith.md. Settings: `CORNER_DB`, its
-file; `CORNER_SOUK_URL` and `CORNER_SOUK_TOKEN`, once products and orders are Souk's and it asks there.
+file, if left out `corner.db` in the temporary folder; `CORNER_SOUK_URL` and `CORNER_SOUK_TOKEN`, once products and
+orders are Souk's and it asks there.
 """
 
 import json
 import os
 import sqlite3
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -32,7 +35,7 @@ SAMPLE = [("tea", "Green tea", 350, 100), ("cup", "Cup & saucer", 1200, 40), ("p
 @contextmanager
 def database() -> Iterator[sqlite3.Connection]:
     """A connection, in one transaction."""
-    connection = sqlite3.connect(os.environ.get("CORNER_DB", "corner.db"))
+    connection = sqlite3.connect(os.environ.get("CORNER_DB") or Path(tempfile.gettempdir(), "corner.db"))
     connection.row_factory = sqlite3.Row
     try:
         with connection:

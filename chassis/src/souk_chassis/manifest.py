@@ -4,14 +4,14 @@ OpenAPI, wiring, Terraform's inputs and permissions come from it; the architectu
 ways.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
 from souk_chassis.events.event import MAX_EVENTS, Event
-from souk_chassis.operation import Access, AnyOperation
+from souk_chassis.operation import Access, AnyOperation, Operation
 from souk_chassis.storage.dynamodb.schema import Table
 
 Implementation = Callable[..., Any]
@@ -137,10 +137,11 @@ class ManifestError(ValueError):
 
 
 def check_wiring(services: Sequence[Service]) -> None:
-    """Raise ManifestError where manifests don't fit: a call that nobody implements, an event that nobody publishes, or
-    something that two services claim."""
+    """Raise ManifestError where manifests don't fit: a call that nobody implements, an event that nobody publishes,
+    something that two services claim, or that is not of the kind that it is listed as."""
     offered: dict[str, str] = {}
     for service in services:
+        _check_kinds(service)
         _check_parts(service)
         for operation in service.implements:
             if operation.name in offered:
@@ -162,6 +163,30 @@ def check_wiring(services: Sequence[Service]) -> None:
             if event not in published:
                 why = f"{service.name} consumes {event.__name__}, which no service publishes"
                 raise ManifestError(service.name, event, why)
+
+
+def _check_kinds(service: Service) -> None:
+    """What is listed is of its kind: a struct takes whatever it is given."""
+    listed: Sequence[tuple[str, Iterable[object], str, Callable[[Any], bool]]] = (
+        ("owns", service.owns, "database or table", lambda thing: isinstance(thing, Database | Table)),
+        ("implements", service.implements, "operation", _is_operation),
+        ("publishes", service.publishes, "event", _is_event),
+        ("consumes", service.consumes, "event", _is_event),
+        ("calls", service.calls, "operation", _is_operation),
+    )
+    for verb, things, kind, is_one in listed:
+        for thing in things:
+            if not is_one(thing):
+                name = getattr(thing, "__name__", None) or repr(thing)
+                raise ManifestError(service.name, thing, f"{service.name} {verb} {name}, which is no {kind}")
+
+
+def _is_operation(thing: object) -> bool:
+    return isinstance(thing, Operation)
+
+
+def _is_event(thing: object) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Event)
 
 
 def _check_parts(service: Service) -> None:

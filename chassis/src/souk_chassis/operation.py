@@ -112,6 +112,9 @@ class Operation(msgspec.Struct, Generic[Req, Res], frozen=True, eq=False):
             raise ValueError(f"{self.name!r} is no operation's name: it is imperative and in snake_case")
         if (self.access is Access.SERVICE) != (self.route is None):
             raise ValueError(f"{self.name}: an operation has a public route, or access SERVICE, and never both")
+        for parameter in self.route.parameters if self.route else ():
+            if parameter not in self.request.__struct_encode_fields__:
+                raise ValueError(f"{self.name}: its path has {{{parameter}}}, and its request no such field")
 
 
 class Created(msgspec.Struct, Generic[Res], frozen=True):

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -105,12 +106,19 @@ async def test_an_app_without_a_lifespan_is_taken_as_it_is(lines: RecordedLines,
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("no_such_module:app", "can't be imported"),
+        ("no_such_module:app", "can't be imported: No module"),
+        ("an_app_without_its_setting:app", "can't be imported: KeyError: 'REPORTS_URL'"),
+        ("an_app_that_gives_up:app", "can't be imported: SystemExit: no database"),
         ("json:no_such", "no attribute"),
         ("json:__name__", "is no ASGI app"),
     ],
 )
-async def test_what_can_not_be_mounted_is_named(target: str, said: str, lines: RecordedLines) -> None:
+async def test_what_can_not_be_mounted_is_named(
+    target: str, said: str, lines: RecordedLines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "an_app_without_its_setting.py").write_text("import os\nos.environ['REPORTS_URL']\n")
+    (tmp_path / "an_app_that_gives_up.py").write_text("raise SystemExit('no database')\n")
+    monkeypatch.syspath_prepend(tmp_path)
     async with AsyncExitStack() as stack:
         with pytest.raises(ConfigError, match=f"^{target}.*{said}"):
             await open_app(target, lines.log(), stack)

@@ -28,6 +28,8 @@ from souk_chassis.testing.waiting import until
 
 Serve = Callable[..., Awaitable[str]]
 FEW = Policy(**{name: getattr(POLICY, name) for name in POLICY.__struct_fields__} | {"min_volume": 3})
+NO_STATUS = b"HTTP/1.1 700 No\r\ncontent-length: 0\r\n\r\n"
+NO_HEADER = b"HTTP/1.1 200 OK\r\nx-name: a\x01b\r\ncontent-length: 0\r\n\r\n"
 
 
 class Behind:
@@ -328,7 +330,7 @@ async def test_a_server_that_says_nothing_in_time_may_have_done_it(
             assert (got.status, (await got.json())["code"]) == (504, "legacy_no_answer")
 
 
-@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 700 No\r\ncontent-length: 0\r\n\r\n"])
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", NO_STATUS, NO_HEADER])
 @pytest.mark.parametrize("data", [None, b"x"])
 async def test_no_answer_may_have_happened_and_is_not_repeated(
     make_proxy: Any, client: aiohttp.ClientSession, answer: bytes, data: bytes | None

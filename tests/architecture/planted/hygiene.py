@@ -6,6 +6,7 @@ from tests.architecture.rules.hygiene import (
     no_path_of_one_machine,
     no_secrets,
     no_uv_lock,
+    nothing_is_left_behind,
     npm_locks_have_no_addresses,
 )
 from tests.architecture.tree import Rule
@@ -37,6 +38,10 @@ PLANTED = [
         lambda t: t.plant("tests/pages/package-lock.json", '{"a": {"resolved": "https://mirror.example/a.tgz"}}'),
         "fetched from",
     ),
+    Planted(nothing_is_left_behind, lambda t: t.plant_binary("corner.db"), "is no text"),
+    Planted(nothing_is_left_behind, lambda t: t.plant_binary("docs/pictures/storefront.pdf"), "is no text"),
+    Planted(nothing_is_left_behind, lambda t: t.plant("shop/shop.log", "{}"), "left behind"),
+    Planted(nothing_is_left_behind, lambda t: t.plant("trials/monolith/corner.db", ""), "left behind"),
     _text(no_secrets, _KEY, "a private key"),
     _text(no_secrets, _KEY.replace("PRIVATE", "RSA " + "PRIVATE"), "a private key"),
     _text(no_secrets, "AK" + "IA" + "ABCDEFGHIJ234567", "an AWS access key"),
@@ -47,6 +52,7 @@ PLANTED = [
 ]
 
 INNOCENT = [
+    Innocent(nothing_is_left_behind, lambda t: t.plant_binary("docs/pictures/mailbox.png")),
     _let(no_path_of_one_machine, "https://shop.example/work/7 and ./work/main and /tmp and /usr/bin"),
     _let(no_package_index_is_named, "the index of a page, a registry of images"),
     _let(no_secrets, "-----BEGIN " + "PUBLIC KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n"),

@@ -1,7 +1,8 @@
-"""What no file that is handed on may hold: somebody's machine, somebody's mirror, somebody's secret."""
+"""What is not handed on: somebody's machine, mirror or secret in a file, and a file that a program left behind."""
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from tests.architecture.tree import Breach, Tree
 
@@ -20,6 +21,20 @@ _SECRETS = {
     "a token of Slack": re.compile(r"\bxox[abprs]-\w{10}"),
     "a signed token": re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,}"),
 }
+_BINARIES = ("docs/pictures/*.png", "topologies/src/souk_topologies/data/*.csv.gz")
+_LEFT_BEHIND = (
+    "*.db",
+    "*.sqlite",
+    "*.sqlite3",
+    "*.log",
+    "*.pid",
+    "*.tfstate",
+    "*.orig",
+    "*.rej",
+    "*.bak",
+    "*.swp",
+    "*~",
+)
 _NPM_LOCKS = ("*package-lock.json", "*npm-shrinkwrap.json", "*yarn.lock", "*pnpm-lock.yaml")
 
 
@@ -56,6 +71,15 @@ def no_secrets(tree: Tree) -> Iterator[Breach]:
         for kind, expression in _SECRETS.items():
             if expression.search(tree.files[path]):
                 yield Breach(path, f"holds {kind}")
+
+
+def nothing_is_left_behind(tree: Tree) -> Iterator[Breach]:
+    """Files are sources: no database, log or backup that a program left, and nothing binary but pictures and data."""
+    for path in tree.paths(*_LEFT_BEHIND):
+        yield Breach(path, "was left behind by a program")
+    for path in sorted(tree.binaries):
+        if not any(fnmatchcase(path, pattern) for pattern in _BINARIES):
+            yield Breach(path, "is no text, and neither a picture nor the sample data")
 
 
 def _lines(tree: Tree) -> Iterator[tuple[str, int, str]]:

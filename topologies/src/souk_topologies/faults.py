@@ -6,25 +6,38 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from souk_chassis.manifest import ManifestError
+from souk_chassis.manifest import ManifestError, Service
+
+_NOTHING = object()
+"""The value of a name that a module does not have: it is about nothing."""
 
 
 def located(error: ManifestError, module: ModuleType) -> ManifestError:
-    """The same error, its message begun with file and line: of the last place that names what it is about."""
+    """The same error, its message begun with file and line: of the last place that names what it is about, or, where
+    it has no name, of the manifest's beginning."""
     file = Path(module.__file__ or module.__name__)
-    lines = [node.lineno for node in _named(file) if _value(node, module) is error.about]
-    return ManifestError(error.service, error.about, f"{_place(file, max(lines, default=1))}: {error}")
+    named = [(node.lineno, _value(node, module)) for node in _named(file)]
+
+    def last(thing: object, otherwise: int) -> int:
+        return max((line for line, value in named if value is thing), default=otherwise)
+
+    line = last(error.about, last(Service, 1))
+    return ManifestError(error.service, error.about, f"{_place(file, line)}: {error}")
 
 
-def import_fault(service: str, module: str, error: Exception) -> ManifestError | None:
-    """A manifest that can't be imported, with file and line; None where the error is of something else."""
-    ending = f"{module.replace('.', '/')}.py"
-    if isinstance(error, SyntaxError) and (error.filename or "").endswith(ending):
+def import_fault(service: str, error: Exception) -> ManifestError | None:
+    """A manifest that can't be imported, with file and line: of the last place in it, in its service or in the
+    contracts, since what is wrong there often stands in what it imports. None where the error is of something else."""
+    if isinstance(error, SyntaxError) and Path(error.filename or "").is_file():
         return ManifestError(service, None, f"{_place(Path(error.filename or ''), error.lineno or 1)}: {error.msg}")
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(ending)]
-    if not frames:
+    written = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if {f"souk_{service}", "souk_contracts"}.intersection(Path(frame.filename).parts)
+    ]
+    if not written:
         return None
-    place = _place(Path(frames[-1].filename), frames[-1].lineno or 1)
+    place = _place(Path(written[-1].filename), written[-1].lineno or 1)
     return ManifestError(service, None, f"{place}: {type(error).__name__}: {error}")
 
 
@@ -37,8 +50,8 @@ def _named(file: Path) -> Iterator[ast.Name | ast.Attribute]:
 
 def _value(node: ast.expr, module: ModuleType) -> object:
     if isinstance(node, ast.Name):
-        return getattr(module, node.id, None)
-    return getattr(_value(node.value, module), node.attr, None) if isinstance(node, ast.Attribute) else None
+        return getattr(module, node.id, _NOTHING)
+    return getattr(_value(node.value, module), node.attr, _NOTHING) if isinstance(node, ast.Attribute) else _NOTHING
 
 
 def _place(file: Path, line: int) -> str:

@@ -53,8 +53,12 @@ class DataDir:
         return self.path / "shop.json"
 
     def create(self) -> None:
-        """Make the folder. It is no secret: what is secret in it has modes of its own."""
+        """Make the folder. It is no secret: what is secret in it has modes of its own. Git is to pass a new one over,
+        wherever it is: it may be in a checkout."""
+        if self.path.is_dir():
+            return
         self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / ".gitignore").write_text("*\n")
 
     @contextmanager
     def lock(self) -> Iterator[None]:

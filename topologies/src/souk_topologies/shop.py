@@ -32,12 +32,20 @@ def manifest_of(name: str) -> Service:
     """A service's manifest. Only that service is imported. Raises ManifestError, with file and line."""
     module = f"souk_{name}.manifest"
     try:
-        return cast("Service", import_module(module).service)
+        manifest = import_module(module)
     except Exception as error:
-        fault = import_fault(name, module, error)
+        fault = import_fault(name, error)
         if fault is None:
             raise
         raise fault from error
+    found = getattr(manifest, "service", None)
+    if not isinstance(found, Service):
+        raise located(ManifestError(name, Service, f"{module} has no service = Service(...)"), manifest)
+    if found.name != name:
+        raise located(
+            ManifestError(name, Service, f"{found.name!r} is the manifest of {name}, by its package"), manifest
+        )
+    return found
 
 
 def build_of(name: str) -> Build:

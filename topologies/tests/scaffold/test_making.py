@@ -3,6 +3,9 @@
 import errno
 import os
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -86,7 +89,12 @@ def test_a_name_that_is_taken_is_refused(checkout: Path, name: str, singular: st
 
 @pytest.mark.parametrize(
     "path",
-    [f"services/{FREE}/notes.txt", f"contracts/src/souk_contracts/{FREE}.py", f"tests/topology/rights/{FREE}.py"],
+    [
+        f"services/{FREE}/notes.txt",
+        f"contracts/src/souk_contracts/{FREE}.py",
+        f"tests/topology/rights/{FREE}.py",
+        f".github/workflows/{ONE}-service.yml",
+    ],
 )
 def test_files_in_the_way_stay(checkout: Path, path: str) -> None:
     (checkout / path).parent.mkdir(exist_ok=True)
@@ -182,6 +190,19 @@ def test_the_command_says_in_one_line_what_is_wrong(checkout: Path, tmp_path: Pa
         assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
         assert told.stderr.startswith("souk: ")
         assert said in told.stderr
+
+
+def test_a_command_that_is_ended_leaves_nothing(checkout: Path, tmp_path: Path) -> None:
+    before = marks(checkout)
+    command = [Path(sys.executable).with_name("souk"), "new", "service", FREE]
+    with subprocess.Popen(command, cwd=checkout, env=os.environ | {"TMPDIR": str(tmp_path)}) as making_it:
+        while not any(tmp_path.glob("*/checkout/services")):
+            assert making_it.poll() is None
+            time.sleep(0.01)
+        making_it.terminate()
+        assert making_it.wait(timeout=30) == 130
+    assert not any(tmp_path.iterdir())
+    assert marks(checkout) == before
 
 
 def test_the_command_says_what_it_made_and_what_comes_next(checkout: Path) -> None:

@@ -47,9 +47,6 @@ class Binding:
         fields = msgspec.structs.fields(operation.request)
         outside = [f for f in fields if f.encode_name in route.parameters or f.name in operation.headers]
         rest = [f for f in fields if f not in outside]
-        missing = set(route.parameters) - {f.encode_name for f in outside}
-        if missing:
-            raise ValueError(f"{operation.name}: the path names {missing}, which the request does not have")
         self.operation = operation
         self.in_query = route.method == "GET"
         self.parameter_fields = outside + (rest if self.in_query else [])

@@ -26,8 +26,6 @@ from souk_chassis.observability.trace import accept_traceparent, incoming_tracep
 from souk_chassis.operation import AnyOperation, Created
 from souk_chassis.resilience import Deadline
 
-"""How long the caller still waits, in milliseconds, on calls between services."""
-
 MAX_CALL_BODY = 4 * MAX_BODY
 """The largest body of a call between services, in bytes: what they ask of each other is longer than what people ask."""
 BODY_TIMEOUT_S = 20.0

@@ -37,10 +37,12 @@ def _found(target: str) -> ASGIApp:
     module, _, attribute = target.partition(":")
     try:
         found: Any = import_module(module)
+    except (Exception, SystemExit) as error:  # its own code runs, and may miss a setting or a database
+        why = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{target}: it can't be imported: {why}") from error
+    try:
         for name in attribute.split("."):
             found = getattr(found, name)
-    except ImportError as error:
-        raise ConfigError(f"{target}: it can't be imported: {error}") from error
     except AttributeError as error:
         raise ConfigError(f"{target}: {error}") from error
     if not callable(found):

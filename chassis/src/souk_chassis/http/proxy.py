@@ -5,6 +5,7 @@ in the shop's form.
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 
 import aiohttp
@@ -46,6 +47,8 @@ POLICY = Policy(
 _ADDED_BY_THE_CLIENT = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _NO_BODY = frozenset({204, 304})
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""What no header's value can have (RFC 9110, section 5.5): the server below would send nothing of such an answer."""
 
 Fault = Callable[[SoukError], SoukError]
 """What is told outside of a failure to get an answer."""
@@ -184,7 +187,7 @@ class Proxy:
             raise timeout_unknown("connection_lost", f"{self.name} gave no answer.") from error
         finally:
             upload.on_sent = _nothing  # the limit is over, and the rest of a body may come all the same
-        if not 200 <= response.status <= 599:
+        if not 200 <= response.status <= 599 or any(_CONTROLS.search(value) for _, value in response.raw_headers):
             raise timeout_unknown("bad_answer", f"{self.name} answered what can't be passed on.")
         if response.status >= 500:
             raise _FailedAnswerError

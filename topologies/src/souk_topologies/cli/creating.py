@@ -1,5 +1,6 @@
 """`souk new`: what a team adds to the shop."""
 
+import signal
 from pathlib import Path
 
 import click
@@ -18,6 +19,8 @@ def new() -> None:
 @click.option("--singular", metavar="NOUN", help="What one of them is called, where it is not NAME less its s.")
 def service(name: str, singular: str | None) -> None:
     """Make a service that keeps NAME, a plural noun such as reviews, with its contracts, tests and places in lists."""
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: what was begun is taken back
+        signal.signal(ending, signal.default_int_handler)
     try:
         made = new_service(find_checkout(Path.cwd()), name, singular)
     except ScaffoldError as error:

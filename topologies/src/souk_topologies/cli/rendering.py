@@ -118,7 +118,9 @@ def render(
     if what == "openapi":
         click.echo(document, nl=False)
         return
-    public = jwks(load_or_create_keys(DataDir(data_dir).keys, ISSUERS).values())
+    data = DataDir(data_dir)
+    data.create()
+    public = jwks(load_or_create_keys(data.keys, ISSUERS).values())
     inputs = in_json(deployed_inputs(terraform_inputs(services, public, variables, places), takeover))
     if out is None:
         click.echo(inputs, nl=False)
@@ -134,6 +136,7 @@ def render_kubernetes(
     """Print Kubernetes' files, write them below `out`, or write a cluster's secrets below `secrets` alone. Raises
     UsedWronglyError."""
     if secrets is not None:
+        data_dir.create()
         keys = load_or_create_keys(data_dir.keys, ISSUERS)
         passwords = load_or_create_secrets(data_dir.secrets, passwords_needed(services))
         pems = {issuer: key.pem.decode() for issuer, key in keys.items()}
@@ -160,6 +163,7 @@ def write_database_secrets(
         )
     except ValueError as error:
         raise UsedWronglyError(str(error)) from None
+    data_dir.create()
     roles = [role_name(name) for server in servers.values() for name in server.services]
     for name, value in database_secrets(servers, load_or_create_secrets(data_dir.secrets, roles)).items():
         (folder / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)

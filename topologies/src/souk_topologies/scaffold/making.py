@@ -54,6 +54,7 @@ def new_service(root: Path, name: str, singular: str | None) -> Made:
         try:
             _copy(root, staged)
             copied = _files(staged)
+            _check_generated(copied, words)
             _make(staged, words, templates)
         except OSError as error:
             raise ScaffoldError(f"it can't be made in a copy: {error}") from None
@@ -72,6 +73,13 @@ def _check_place(root: Path, words: Words, templates: Mapping[str, str]) -> None
             raise ScaffoldError(f"there is a service {words.plural} already")
     for path in (f"services/{words.plural}", *map(words.write, templates)):
         if (root / path).exists() or (root / path).is_symlink():
+            raise ScaffoldError(f"{path} is in the way")
+
+
+def _check_generated(copied: Mapping[str, bytes], words: Words) -> None:
+    """What is generated for each service has its label for a name, and would be written over somebody's file."""
+    for path in copied:
+        if Path(path).stem == words.label:
             raise ScaffoldError(f"{path} is in the way")
 
 
