@@ -17,6 +17,7 @@ from souk_topologies.releases import __main__ as command
 from souk_topologies.releases import examples
 from souk_topologies.releases.examples import UnplayedError, check_played
 from souk_topologies.releases.model import Release, Version, load, released_versions, store
+from souk_topologies.releases.seal import SEAL, differing, seal
 from topologies.tests.releases.conftest import RELEASES
 
 Change = Callable[[Path, Callable[[Any], None]], Result]
@@ -36,6 +37,8 @@ def checked(last_folder: Path, tmp_path: Path) -> Change:
         value = json.loads(path.read_text())
         change(value)
         path.write_text(json.dumps(value))
+        (tmp_path / last_folder.name / SEAL).unlink()
+        seal(tmp_path / last_folder.name)
         return run("check", "--releases", tmp_path)
 
     return check
@@ -152,23 +155,52 @@ def test_versions_go_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (ended.exit_code, "says 0.0.9, and" in ended.output) == (1, True)
 
 
+def keep_sealed(release: Release, folder: Path) -> None:
+    store(release, folder)
+    seal(folder / str(release.version))
+
+
 def test_freezing_keeps_what_fits_and_refuses_what_breaks(
     tmp_path: Path, last: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def keep(release: Release, folder: Path) -> str:
-        store(release, folder)
+        keep_sealed(release, folder)
         return "all"
 
     monkeypatch.setattr(examples, "keep", keep)
     monkeypatch.setattr(command, "tomllib", SimpleNamespace(loads=lambda _: {"project": {"version": "0.2.0"}}))
-    store(replace(last, version=Version(0, 1, 0)), tmp_path)
+    keep_sealed(replace(last, version=Version(0, 1, 0)), tmp_path)
     ended = run("freeze", "0.2.0", "--releases", tmp_path)
     assert (ended.exit_code, ended.output) == (0, f"{tmp_path}/0.2.0: all\n")
     assert released_versions(tmp_path) == [Version(0, 1, 0), Version(0, 2, 0)]
     more = replace(last.services["users"], databases=["souk_users", "more"])
-    store(replace(last, version=Version(0, 1, 1), services={**last.services, "users": more}), tmp_path / "other")
+    keep_sealed(replace(last, version=Version(0, 1, 1), services={**last.services, "users": more}), tmp_path / "other")
     ended = run("freeze", "0.2.0", "--releases", tmp_path / "other")
     assert (ended.exit_code, "no longer owns the database more" in ended.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "name", ["operations/quote.json", "examples/rows/orders.json", "SHA256SUMS", "events/more.json"]
+)
+def test_a_release_that_was_written_anew_is_refused(name: str, last_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(last_folder, tmp_path / last_folder.name)
+    path = tmp_path / last_folder.name / name
+    if path.exists():
+        path.write_text(path.read_text().replace("0", "1", 1))
+    else:
+        path.write_text("{}")
+    ended = run("check", "--releases", tmp_path)
+    assert (ended.exit_code, "is not as it was frozen: take that back" in ended.output) == (1, True), ended.output
+
+
+def test_a_release_without_a_seal_is_refused(last_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(last_folder, tmp_path / last_folder.name, ignore=shutil.ignore_patterns(SEAL))
+    ended = run("check", "--releases", tmp_path)
+    assert (ended.exit_code, f"{last_folder.name}/{SEAL} is not as it was frozen" in ended.output) == (1, True)
+
+
+def test_what_is_frozen_is_sealed(frozen: Path, present: Release) -> None:
+    assert differing(frozen / str(present.version)) == []
 
 
 def test_what_is_kept_is_what_was_described(frozen: Path, present: Release) -> None:

@@ -19,6 +19,7 @@ from souk_topologies.releases.findings import Sources, listed
 from souk_topologies.releases.model import Release, Version, load, released_versions
 from souk_topologies.releases.places import shown
 from souk_topologies.releases.present import describe, migrations_of
+from souk_topologies.releases.seal import differing
 from souk_topologies.releases.unfrozen import unfrozen
 from souk_topologies.shop import manifests
 
@@ -60,11 +61,7 @@ def check(folder: Path, frozen: bool) -> None:
     version = _last(folder)
     if version is None:
         raise UsedWronglyError(f"{shown(folder)} has no release: freeze one first")
-    try:
-        old = load(folder, version)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise WrongError(f"release {version} can't be read: {error}") from None
-    new = _present()
+    old, new = _kept(folder, version), _present()
     if new.version < version:
         raise WrongError(f"contracts/pyproject.toml says {new.version}, and {version} is released")
     found = findings(old, new, migrations_of(list(manifests())), Sources(ROOT))
@@ -97,7 +94,7 @@ def freeze(version: str, folder: Path) -> None:
     if last is not None and wanted <= last:
         raise UsedWronglyError(f"{last} is released already: a release is never written again")
     if last is not None:
-        found = breaks(findings(load(folder, last), new, migrations_of(list(manifests())), Sources(ROOT)))
+        found = breaks(findings(_kept(folder, last), new, migrations_of(list(manifests())), Sources(ROOT)))
         if found:
             raise WrongError(f"{found[0]} (and {len(found) - 1} more: see check)")
     try:
@@ -112,6 +109,17 @@ def _last(folder: Path) -> Version | None:
         return max(released_versions(folder), default=None) if folder.is_dir() else None
     except ValueError as error:
         raise UsedWronglyError(f"{shown(folder)}: {error}") from None
+
+
+def _kept(folder: Path, version: Version) -> Release:
+    """A release. Raises WrongError where it can't be read, or is not what was frozen."""
+    if names := differing(folder / str(version)):
+        more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+        raise WrongError(f"{shown(folder / str(version) / names[0])}{more} is not as it was frozen: take that back")
+    try:
+        return load(folder, version)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise WrongError(f"release {version} can't be read: {error}") from None
 
 
 def _present() -> Release:

@@ -15,6 +15,7 @@ from souk_topologies.postgres import EmbeddedPostgres, provision, secret_names, 
 from souk_topologies.postgres.rows import rows_of
 from souk_topologies.releases.model import Release, store, write_json
 from souk_topologies.releases.play import play
+from souk_topologies.releases.seal import seal
 from souk_topologies.releases.stage import Stage, open_stage
 from souk_topologies.shop import SERVICES
 
@@ -58,6 +59,7 @@ async def keep_from(urls: Mapping[str, str], release: Release, folder: Path, *, 
         write_json(base / "events" / f"{name}.json", event_examples(messages))
     for name, tables in rows.items():
         write_json(base / "rows" / f"{name}.json", _public(tables))
+    seal(base.parent)
     count = sum(len(table) for tables in rows.values() for table in tables.values())
     return f"{len(release.operations)} operations, {len(release.events)} events, {count} rows"
 
