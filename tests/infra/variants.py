@@ -152,7 +152,7 @@ def declared_outside(services: Mapping[str, Service], runtimes: Runtimes) -> set
         return set()
     images = {services[name].label for name, runtime in runtimes.items() if runtime is Runtime.ECS} | {"provision"}
     functions = {
-        service.function(part)
+        f"function-{service.function(part)}"
         for name, service in services.items()
         for part, uses in service.parts.items()
         if name not in runtimes and uses.tables and any(operation.service in runtimes for operation in uses.calls)
