@@ -11,20 +11,25 @@ import pytest
 
 from souk_chassis.config import ConfigError
 from souk_chassis.http.api_gateway import Runtime
+from souk_chassis.http.takeover import Takeover
 from souk_topologies.aws_local.terraform import Terraform, TerraformError
 from souk_topologies.containers import Place
 from souk_topologies.kubernetes import files
 from souk_topologies.network import AGENT, DNS_PORT, edges
 from souk_topologies.shop import SERVICES, manifests
+from souk_topologies.takeover import deployed_inputs
+from tests.infra.refused import REFUSED
 from tests.infra.variants import (
     NETWORK,
     VARIANTS,
     Planner,
     declared,
+    declared_outside,
     differences,
     inputs_of,
     let_in,
     let_out,
+    let_outside,
     of_type,
     settings_of,
 )
@@ -63,6 +68,7 @@ def test_groups_let_through_what_the_manifests_ask_for_and_nothing_else(
     wanted = declared(manifests(), VARIANTS[variant])
     assert differences(wanted, let_in(planned(variant))) == []
     assert differences(wanted, let_out(planned(variant))) == []
+    assert differences(declared_outside(manifests(), VARIANTS[variant]), let_outside(planned(variant))) == []
 
 
 def test_a_planted_difference_is_caught(planned: Callable[[str], Planned]) -> None:
@@ -112,6 +118,14 @@ def test_who_may_go_out_has_the_ports_of_his_manifest(planner: Planner) -> None:
     out = {(key.partition('"')[2].split(" ")[0], rule["from_port"]) for key, rule in there.items() if rule["cidr_ipv4"]}
     assert out == wanted
     assert wanted
+
+
+def test_a_function_in_the_network_goes_out_as_its_service_may(planner: Planner) -> None:
+    settings = settings_of(VARIANTS["mixed"])
+    settings["network"] = NETWORK | {"nat": "single", "outside": ["payments"]}
+    there = of_type(planner.plan(*inputs_of(VARIANTS["mixed"]), **settings), "aws_vpc_security_group_egress_rule")
+    out = {key.partition('"')[2].rstrip('"]') for key, rule in there.items() if rule["cidr_ipv4"]}
+    assert out == {"function-payment-service-events internet 443"}
 
 
 def test_a_shop_of_functions_has_nothing_that_only_containers_need(planned: Callable[[str], Planned]) -> None:
@@ -167,6 +181,40 @@ def test_security_groups_of_pods_stand_in_terraforms_output_alone() -> None:
     assert [path for path in KUBERNETES.rglob("*.yaml") if "SecurityGroupPolicy" in path.read_text()] == []
 
 
+CHANGED_BY_ANOTHER = {
+    "terraform_data": {"input"},
+    "aws_lambda_function": {"environment"},
+    "aws_secretsmanager_secret": {"description"},
+    "aws_vpc_security_group_egress_rule": {"description"},
+    "aws_vpc_security_group_ingress_rule": {"description"},
+}
+"""What a service that comes changes of what is not its own: each of it AWS changes where it stands."""
+
+
+def test_a_service_that_comes_leaves_what_the_others_stand_on_as_it_is(
+    planner: Planner, planned: Callable[[str], Planned]
+) -> None:
+    runtimes = {**VARIANTS["mixed"], "payments": Runtime.ECS}
+    after = {
+        each["address"]: each["change"]["after"] for each in planner.plan(*inputs_of(runtimes), **settings_of(runtimes))
+    }
+    found: dict[str, set[str]] = {}
+    for each in planned("mixed"):
+        old, new = each["change"]["after"], after.get(each["address"], each["change"]["after"])
+        names = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+        if names and "payment" not in each["address"]:
+            found.setdefault(each["type"], set()).update(names)
+    assert found == CHANGED_BY_ANOTHER
+
+
+def test_what_others_still_need_is_made_anew_before_the_old_one_goes(
+    planner: Planner, planned: Callable[[str], Planned]
+) -> None:
+    kinds = ("aws_apigatewayv2_integration", "aws_apigatewayv2_vpc_link", "aws_eks_node_group")
+    there = [next(each for each in planned("mixed") if each["type"] == kind) for kind in kinds]
+    assert set(planner.made_anew(there, VARIANTS["mixed"]).values()) == {"create"}
+
+
 def test_queues_and_topics_are_the_same_wherever_services_run(planned: Callable[[str], Planned]) -> None:
     for kind in ("aws_sns_topic", "aws_sqs_queue"):
         names = {variant: {each["name"] for each in of_type(planned(variant), kind).values()} for variant in VARIANTS}
@@ -197,6 +245,20 @@ def refusal(planner: Planner, inputs: dict[str, Any], document: dict[str, Any], 
     with pytest.raises(TerraformError) as refused:
         planner.plan(inputs, document, **settings)
     return re.sub(r"[\s│╷╵]+", " ", str(refused.value))
+
+
+@pytest.mark.parametrize("wrong", REFUSED)
+def test_a_wrong_variable_stops_the_plan_with_a_sentence(planner: Planner, wrong: str) -> None:
+    settings, sentences = REFUSED[wrong]
+    said = refusal(planner, *inputs_of(VARIANTS["mixed"]), **(settings_of(VARIANTS["mixed"]) | settings))
+    assert [sentence for sentence in sentences if sentence not in said] == []
+
+
+def test_a_gateway_that_cannot_reach_the_other_application_stops_the_plan(planner: Planner) -> None:
+    inputs, document = inputs_of(VARIANTS["mixed"])
+    beside = deployed_inputs(inputs, Takeover("https://legacy.example"))
+    said = refusal(planner, beside, document, **settings_of(VARIANTS["mixed"]))
+    assert "The function gateway passes requests on to another application, and is in the network" in said
 
 
 def test_a_runtime_that_is_none_stops_the_plan(planner: Planner) -> None:

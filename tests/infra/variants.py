@@ -17,7 +17,8 @@ from souk_topologies.shop import SERVICES, manifests
 PLANNED = "environments/planned"
 ROOT_MODULE = Path(__file__).with_name("planned.tf")
 NETWORK = {"zones": ["eu-west-1a", "eu-west-1b"]}
-VARIANTS: Mapping[str, Mapping[str, Runtime]] = {
+Runtimes = Mapping[str, Runtime]
+VARIANTS: Mapping[str, Runtimes] = {
     "functions": {},
     "ecs": dict.fromkeys(SERVICES, Runtime.ECS),
     "eks": dict.fromkeys(SERVICES, Runtime.EKS),
@@ -43,21 +44,49 @@ class Planner:
 
     def plan(self, inputs: Mapping[str, Any], document: Mapping[str, Any], **settings: Any) -> list[dict[str, Any]]:
         """The resources that a shop of these inputs would have. Raises TerraformError where the plan is refused."""
+        planned = self._planned(inputs, document, settings)
+        return [each for each in planned["resource_changes"] if each["change"]["actions"] == ["create"]]
+
+    def made_anew(self, there: Sequence[Mapping[str, Any]], runtimes: Runtimes) -> dict[str, str]:
+        """What comes first, by address, where these resources of a plan stand and have to be made anew."""
+        state = self._folder / "old.tfstate"
+        state.write_text(
+            json.dumps({"version": 4, "serial": 1, "lineage": "old", "resources": [_old(each) for each in there]})
+        )
+        options = ("-refresh=false", f"-state={state}")
+        planned = self._planned(*inputs_of(runtimes), settings_of(runtimes), *options)
+        actions = {each["address"]: each["change"]["actions"] for each in planned["resource_changes"]}
+        return {each["address"]: actions[each["address"]][0] for each in there}
+
+    def _planned(
+        self, inputs: Mapping[str, Any], document: Mapping[str, Any], settings: Mapping[str, Any], *options: str
+    ) -> dict[str, Any]:
         (self._folder / "inputs.json").write_bytes(in_json(inputs))
         (self._folder / "openapi.json").write_bytes(in_json(document))
         given = {"folder": str(self._folder), "settings": json.dumps(settings)}
-        self._terraform.run(PLANNED, "plan", "-no-color", "-lock=false", "-out=shop.plan", **given)
+        self._terraform.run(PLANNED, "plan", "-no-color", "-lock=false", "-out=shop.plan", *options, **given)
         planned: dict[str, Any] = json.loads(self._terraform.run(PLANNED, "show", "-json", "shop.plan"))
-        return [each for each in planned["resource_changes"] if each["change"]["actions"] == ["create"]]
+        return planned
 
 
-def inputs_of(runtimes: Mapping[str, Runtime]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _old(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """A resource in Terraform's state, of which nothing is as it is wanted but its place."""
+    instance = {"index_key": resource.get("index"), "schema_version": 0, "attributes": {"id": "old"}}
+    return {
+        **{name: resource[name] for name in ("mode", "type", "name")},
+        "module": resource["module_address"],
+        "provider": f'provider["{resource["provider_name"]}"]',
+        "instances": [instance],
+    }
+
+
+def inputs_of(runtimes: Runtimes) -> tuple[dict[str, Any], dict[str, Any]]:
     """Terraform's inputs and the document of a shop whose services run there."""
     services = list(manifests().values())
     return terraform_inputs(services, {"keys": []}, None, runtimes), api_document(services, runtimes)
 
 
-def settings_of(runtimes: Mapping[str, Runtime]) -> dict[str, Any]:
+def settings_of(runtimes: Runtimes) -> dict[str, Any]:
     """The variables that such a shop needs: none where all of it is functions."""
     if not runtimes:
         return {}
@@ -81,6 +110,11 @@ def let_out(planned: Sequence[Mapping[str, Any]]) -> set[Edge]:
     return {edge for edge in _edges(planned, "aws_vpc_security_group_egress_rule") if edge[1] not in OUTSIDE}
 
 
+def let_outside(planned: Sequence[Mapping[str, Any]]) -> set[Edge]:
+    """The edges by which security groups let out to what is no group."""
+    return {edge for edge in _edges(planned, "aws_vpc_security_group_egress_rule") if edge[1] in OUTSIDE}
+
+
 OUTSIDE = ("s3", "dynamodb", "internet")
 """What is let out to and is no group."""
 
@@ -96,7 +130,7 @@ def _edges(planned: Sequence[Mapping[str, Any]], kind: str) -> set[Edge]:
     return found
 
 
-def declared(services: Mapping[str, Service], runtimes: Mapping[str, Runtime]) -> set[Edge]:
+def declared(services: Mapping[str, Service], runtimes: Runtimes) -> set[Edge]:
     """The edges between security groups that the manifests ask for."""
     if not runtimes:
         return set()
@@ -111,8 +145,23 @@ def declared(services: Mapping[str, Service], runtimes: Mapping[str, Runtime]) -
     )
 
 
+def declared_outside(services: Mapping[str, Service], runtimes: Runtimes) -> set[Edge]:
+    """The edges to what is no group that the manifests ask for: layers of images, and the tables of functions in the
+    network. To the internet there are none, where the shop's settings have none."""
+    if not runtimes:
+        return set()
+    images = {services[name].label for name, runtime in runtimes.items() if runtime is Runtime.ECS} | {"provision"}
+    functions = {
+        f"function-{service.function(part)}"
+        for name, service in services.items()
+        for part, uses in service.parts.items()
+        if name not in runtimes and uses.tables and any(operation.service in runtimes for operation in uses.calls)
+    }
+    return {(name, "s3", 443) for name in images} | {(name, "dynamodb", 443) for name in functions}
+
+
 def _of_service(
-    service: Service, services: Mapping[str, Service], runtimes: Mapping[str, Runtime], runtime: Runtime | None
+    service: Service, services: Mapping[str, Service], runtimes: Runtimes, runtime: Runtime | None
 ) -> Iterator[Edge]:
     if runtime is None:
         for part in Part:

@@ -130,6 +130,17 @@ def test_functions_are_told_where_the_containers_are_that_they_call(services: di
     assert not [each for each in events["permissions"] if each["actions"] == ["lambda:InvokeFunction"]]
 
 
+def test_containers_and_functions_are_told_of_the_ports_outside(services: dict[str, Service]) -> None:
+    on_lambda, on_ecs = (inputs(services, runtimes)["services"] for runtimes in ({}, ALL_ECS))
+    for name, service in services.items():
+        ports = sorted({port for outside in service.reaches for port in outside.ports})
+        assert on_ecs[name]["container"]["ports_outside"] == ports
+        assert [each["ports_outside"] for each in on_lambda[name]["functions"].values()] == [ports] * (
+            2 + service.is_called
+        )
+    assert any(on_ecs[name]["container"]["ports_outside"] for name in services)
+
+
 def test_a_shop_of_functions_is_told_nothing_of_containers(services: dict[str, Service]) -> None:
     said = inputs(services)
     assert said["provision"] is None
@@ -181,6 +192,9 @@ def test_each_service_may_have_a_server_of_its_own() -> None:
         (["orders=a.example.org"], ["orders", "users"], "of users is missing"),
         (["moon=a.example.org"], ["orders"], "not the host of a service"),
         (["orders="], ["orders"], "not the host of a service"),
+        (["null"], ["orders"], "'null' is no host"),
+        (["orders=a.example.org:5432"], ["orders"], "is no host such as .*, without a port"),
+        (["orders=a.example.org", "orders=b.example.org"], ["orders"], "of orders is given twice"),
         ([], ["orders"], "of orders is missing"),
     ],
 )

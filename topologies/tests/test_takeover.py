@@ -147,6 +147,7 @@ def test_the_gateways_function_is_told(services: list[Service], document: dict[s
     environment = told["gateway"]["functions"]["gateway"]["environment"]
     added = {"SOUK_LEGACY_URL": "http://legacy:8000", "SOUK_TAKEN_OVER": "/users,/orders"}
     assert environment == inputs["gateway"]["functions"]["gateway"]["environment"] | added
+    assert told["gateway"]["functions"]["gateway"]["ports_outside"] == [8000]
     deployed = deployed_document(document, read_settled(LEGACY | {"SOUK_TAKEN_OVER": "/users,/orders"}, document))
     routes = {f"{method.upper()} {path}" for path, methods in deployed["paths"].items() for method in methods}
     assert told["throttles"].keys() - {"default"} <= routes

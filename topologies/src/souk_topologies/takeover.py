@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from souk_chassis.http.takeover import Takeover, read_takeover
 from souk_topologies.api import HEALTH, INTEGRATION
@@ -33,15 +34,20 @@ def deployed_document(document: Mapping[str, Any], takeover: Takeover) -> dict[s
 
 
 def deployed_inputs(inputs: Mapping[str, Any], takeover: Takeover) -> dict[str, Any]:
-    """Terraform's inputs: the gateway's function is told of the other application, and no route is throttled that is
-    not there."""
+    """Terraform's inputs: the gateway's function is told of the other application, and may be let out to it; and no
+    route is throttled that is not there."""
     if takeover.legacy_url is None:
         return dict(inputs)
     told = {"SOUK_LEGACY_URL": takeover.legacy_url}
     if takeover.taken_over is not None:
         told["SOUK_TAKEN_OVER"] = ",".join(takeover.taken_over) or "none"
+    address = urlsplit(takeover.legacy_url)
     functions = inputs["gateway"]["functions"]
-    function = {**functions[GATEWAY], "environment": {**functions[GATEWAY]["environment"], **told}}
+    function = {
+        **functions[GATEWAY],
+        "environment": {**functions[GATEWAY]["environment"], **told},
+        "ports_outside": [address.port or (443 if address.scheme == "https" else 80)],
+    }
     throttles = {key: each for key, each in inputs["throttles"].items() if takeover.claims(key.rpartition(" ")[2])}
     gateway = {**inputs["gateway"], "functions": {**functions, GATEWAY: function}}
     return {**inputs, "gateway": gateway, "throttles": {**throttles, "default": inputs["throttles"]["default"]}}

@@ -1,4 +1,4 @@
-# The shop on AWS: one of an account and a region.
+# The shop on AWS: one of an account.
 terraform {
   # The rest of the backend is the account's own: `terraform init -backend-config=backend.hcl`, with bucket, key, region.
   backend "s3" {

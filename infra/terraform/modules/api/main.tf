@@ -72,6 +72,11 @@ resource "aws_apigatewayv2_integration" "this" {
   connection_type        = each.value[0].type == "http_proxy" ? "VPC_LINK" : "INTERNET"
   connection_id          = each.value[0].type == "http_proxy" ? aws_apigatewayv2_vpc_link.this[0].id : null
   request_parameters     = each.value[0].type == "http_proxy" ? { (local.header) = each.value[0].called } : null
+
+  # A service that moves gets another: API Gateway refuses to delete the one that its routes still name.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # The way into the network: what stands in it has no public address.
@@ -81,6 +86,11 @@ resource "aws_apigatewayv2_vpc_link" "this" {
   name               = var.name
   subnet_ids         = local.containers.subnet_ids
   security_group_ids = [local.containers.group_id]
+
+  # With a zone more it is another, and the integrations go over to it first.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_apigatewayv2_route" "this" {

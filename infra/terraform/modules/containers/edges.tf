@@ -4,7 +4,7 @@ locals {
   groups = merge(
     { for service in var.services : service.label => "The containers of ${service.label}" },
     { for name, function in var.functions : "function-${name}" => "The function ${name}, which calls containers" },
-    { for instance in keys(local.instances) : "database-${instance}" => "The databases of ${join(", ", local.instances[instance])}" },
+    { for instance in keys(local.instances) : "database-${instance}" => "PostgreSQL, the instance ${instance}" },
     {
       "vpc-link"      = "The way in of API Gateway"
       "load-balancer" = "The load balancer before all services in containers"
@@ -46,9 +46,16 @@ locals {
     { for name, function in var.functions : "function-${name} dynamodb" => {
       from = "function-${name}", to = "dynamodb", port = 443, why = "its tables"
     } if contains(local.asked[name], "dynamodb") },
-    merge([for name, service in var.services : { for port in service.ports_outside : "${service.label} internet ${port}" => {
-      from = service.label, to = "internet", port = port, why = "network.outside"
-    } if !(local.to_aws == "internet" && port == 443) } if contains(var.network.outside, name)]...),
+    merge([for leaving in local.leaving : { for port in leaving.ports : "${leaving.group} internet ${port}" => {
+      from = leaving.group, to = "internet", port = port, why = "network.outside"
+    } if !(local.to_aws == "internet" && port == 443) } if contains(var.network.outside, leaving.service)]...),
+  )
+
+  # Who has servers outside, by the name that network.outside calls him: containers, and functions in the network, which
+  # have no other way there.
+  leaving = concat(
+    [for name, service in var.services : { service = name, group = service.label, ports = service.ports_outside }],
+    [for name, function in var.functions : { service = function.service, group = "function-${name}", ports = function.ports_outside }],
   )
 
   # Pods with a security group of their own need the cluster's for two things: names, and the kubelet's probes.

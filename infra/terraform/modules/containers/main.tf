@@ -11,6 +11,8 @@ locals {
   images = { for repository in distinct(concat([for service in var.services : service.image], [var.provision.image])) :
     repository => try(var.image_tags[trimprefix(repository, "${var.project}/")], null)
   }
+  # Those of network.outside that are in the network, and have nowhere to go.
+  idle = [for name in setintersection(var.network.outside, local.leaving[*].service) : name if length(flatten([for each in local.leaving : each.ports if each.service == name])) == 0]
   zone = distinct([for service in var.services : join(".", slice(split(".", service.host), 1, length(split(".", service.host))))])
 }
 
@@ -37,12 +39,16 @@ resource "terraform_data" "settings" {
       error_message = "With network.nat none and network.endpoints none nothing in the network reaches AWS: choose one of them."
     }
     precondition {
-      condition     = length(setsubtract(var.network.outside, keys(var.services))) == 0
-      error_message = "network.outside names what is no service in containers: ${join(", ", setsubtract(var.network.outside, keys(var.services)))}."
+      condition     = length(setsubtract(var.network.outside, local.leaving[*].service)) == 0
+      error_message = "network.outside names what is not in the network: ${join(", ", setsubtract(var.network.outside, local.leaving[*].service))}."
     }
     precondition {
-      condition     = length([for name in var.network.outside : name if length(try(var.services[name].ports_outside, [443])) == 0]) == 0
-      error_message = "network.outside lets out ${join(", ", [for name in var.network.outside : name if length(try(var.services[name].ports_outside, [443])) == 0])}, whose manifest reaches nothing outside."
+      condition     = length(local.idle) == 0
+      error_message = "network.outside lets out ${join(", ", local.idle)}, whose manifest reaches nothing outside."
+    }
+    precondition {
+      condition     = contains(var.network.outside, "gateway") || !contains([for each in local.leaving : each.service if length(each.ports) > 0], "gateway")
+      error_message = "The function gateway passes requests on to another application, and is in the network: name it in network.outside, which needs network.nat single or zone."
     }
   }
 }

@@ -44,8 +44,9 @@ module "service" {
     resource_label = "${module.load_balancer.arn_suffix}/${module.load_balancer.target_groups[each.value.label].arn_suffix}"
   }
 
-  # What a task asks for when it starts: images, logs, secrets, its database, the names of the others.
-  depends_on = [module.endpoints, module.groups, module.database]
+  # What a task asks for when it starts: images, logs, secrets, its database, the names of the others; and a
+  # way there. Three tasks that fail at that would end the deployment for good.
+  depends_on = [module.network, module.endpoints, module.groups, module.database]
 }
 
 module "provision" {

@@ -45,9 +45,11 @@ variable "services" {
 }
 
 variable "functions" {
-  description = "Functions that call containers, by name: which services, and what their roles may do."
+  description = "Functions that call containers, by name: whose each is, which services it calls, the ports of servers on the internet that its manifest names, and what its role may do."
   type = map(object({
-    reaches = list(string)
+    service       = string
+    reaches       = list(string)
+    ports_outside = list(number)
     statements = list(object({
       Sid       = string
       Effect    = string

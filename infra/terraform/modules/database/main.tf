@@ -1,9 +1,5 @@
 # PostgreSQL for services in containers: one instance, a database and a role in it for each service, which the provision
 # task makes. The master's password is RDS's own secret, which it rotates; no password is in Terraform's state.
-locals {
-  major = split(".", var.settings.version)[0]
-}
-
 resource "aws_db_subnet_group" "this" {
   name        = var.name
   description = "The private subnets of ${var.name}"
@@ -11,8 +7,8 @@ resource "aws_db_subnet_group" "this" {
 }
 
 resource "aws_db_parameter_group" "this" {
-  name        = "${var.name}-postgres${local.major}"
-  family      = "postgres${local.major}"
+  name        = "${var.name}-postgres${var.settings.version}"
+  family      = "postgres${var.settings.version}"
   description = "TLS alone; slow statements and changes of tables are logged"
 
   parameter {

@@ -15,16 +15,16 @@ variable "settings" {
   })
 
   validation {
-    condition     = try(tonumber(split(".", var.settings.version)[0]) >= 15, false)
-    error_message = "database.version is PostgreSQL 15 or newer, such as 17: before 15, everyone could create tables in every schema."
+    condition     = can(regex("^[0-9]+$", var.settings.version)) && try(tonumber(var.settings.version) >= 15, false)
+    error_message = "database.version is PostgreSQL 15 or newer, such as 17: before 15, everyone could create tables in every schema. Which 17 it is, RDS says, and goes on to newer ones by itself."
   }
   validation {
     condition     = can(regex("^db\\.[a-z0-9-]+\\.[a-z0-9]+$", var.settings.instance_class))
     error_message = "database.instance_class is a class of RDS, such as db.t4g.medium."
   }
   validation {
-    condition     = var.settings.storage_gb >= 20 && var.settings.storage_most_gb > var.settings.storage_gb
-    error_message = "database.storage_gb is 20 or more, as RDS has it, and storage_most_gb above it."
+    condition     = var.settings.storage_gb >= 20 && var.settings.storage_most_gb >= 1.1 * var.settings.storage_gb
+    error_message = "database.storage_gb is 20 or more, and storage_most_gb a tenth above it at least, as RDS has it."
   }
   validation {
     condition     = var.settings.backup_days >= 1 && var.settings.backup_days <= 35

@@ -11,8 +11,8 @@ resource "aws_vpc_endpoint" "this" {
   tags                = { Name = "${var.project}-${each.key}" }
 
   # For this account's roles alone: nobody carries data out with keys of another account. What each role may do, its
-  # own policy says.
-  policy = jsonencode({
+  # own policy says. Whether eks-auth takes a policy AWS does not say; it hands out credentials, and takes nothing in.
+  policy = each.key == "eks-auth" ? null : jsonencode({
     Version = "2012-10-17"
     Statement = [{
       Effect    = "Allow"

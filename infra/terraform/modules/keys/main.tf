@@ -37,7 +37,7 @@ locals {
       Principal = { AWS = local.root }
       Action = [
         "kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey",
-        "kms:GenerateDataKeyWithoutPlaintext", "kms:DescribeKey", "kms:CreateGrant",
+        "kms:GenerateDataKeyWithoutPlaintext", "kms:DescribeKey", "kms:CreateGrant", "kms:RetireGrant",
       ]
       Resource = "*"
       Condition = { StringEquals = merge(

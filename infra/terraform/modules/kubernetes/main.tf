@@ -81,12 +81,12 @@ resource "aws_launch_template" "this" {
 }
 
 resource "aws_eks_node_group" "this" {
-  cluster_name    = aws_eks_cluster.this.name
-  node_group_name = "services"
-  node_role_arn   = aws_iam_role.node.arn
-  subnet_ids      = var.subnet_ids
-  instance_types  = [var.settings.node_type]
-  ami_type        = "AL2023_x86_64_STANDARD" # The images are for this processor.
+  cluster_name           = aws_eks_cluster.this.name
+  node_group_name_prefix = "services-"
+  node_role_arn          = aws_iam_role.node.arn
+  subnet_ids             = var.subnet_ids
+  instance_types         = [var.settings.node_type]
+  ami_type               = "AL2023_x86_64_STANDARD" # The images are for this processor.
 
   launch_template {
     id      = aws_launch_template.this.id
@@ -103,9 +103,11 @@ resource "aws_eks_node_group" "this" {
     max_unavailable = 1
   }
 
-  # How many there are is an autoscaler's to say, where there is one.
+  # Nodes of another type or with another zone are another group: pods go over to it before the old one ends. How many
+  # there are is an autoscaler's to say, where there is one.
   lifecycle {
-    ignore_changes = [scaling_config[0].desired_size]
+    create_before_destroy = true
+    ignore_changes        = [scaling_config[0].desired_size]
   }
 
   # Without the network's add-on no node becomes ready.

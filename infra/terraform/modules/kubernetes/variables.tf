@@ -19,8 +19,8 @@ variable "settings" {
   })
 
   validation {
-    condition     = can(regex("^1\\.[0-9]+$", var.settings.version))
-    error_message = "kubernetes.version is a version of Kubernetes that EKS has, such as 1.33."
+    condition     = can(regex("^1\\.[0-9]{2}$", var.settings.version))
+    error_message = "kubernetes.version is a version of Kubernetes that EKS has, in quotes, such as \"1.33\": without them 1.30 is 1.3."
   }
   validation {
     condition     = can(regex("^[cmr][5-8][a-fh-z]*\\.[a-z0-9]+$", var.settings.node_type))

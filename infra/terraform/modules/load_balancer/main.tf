@@ -1,10 +1,6 @@
 # One internal load balancer before all services in containers. API Gateway names the service in a header, which it
-# writes over what a client sent; services name each other by host. Nothing routes by path.
-locals {
-  # Two rules a service, in the services' order.
-  places = { for index, label in sort(keys(var.services)) : label => index }
-}
-
+# writes over what a client sent; services name each other by host. Nothing routes by path. Rules stand in any order: no
+# request fits two, and places counted here would move with each service that comes or goes, into those still taken.
 resource "aws_lb" "this" {
   # checkov:skip=CKV_AWS_91:API Gateway's access log names each request from outside, and each service logs what it is asked.
   # checkov:skip=CKV2_AWS_20:A private name has no public certificate; a private authority costs more than the shop. AWS encrypts between current instances.
@@ -62,7 +58,6 @@ resource "aws_lb_listener_rule" "header" {
   for_each = var.services
 
   listener_arn = aws_lb_listener.this.arn
-  priority     = 100 + local.places[each.key]
 
   condition {
     http_header {
@@ -81,7 +76,6 @@ resource "aws_lb_listener_rule" "host" {
   for_each = var.services
 
   listener_arn = aws_lb_listener.this.arn
-  priority     = 200 + local.places[each.key]
 
   condition {
     host_header {

@@ -22,7 +22,12 @@ module "containers" {
     secrets    = { for variable, secret in service.container.secrets : variable => lookup(local.arns, secret, "unknown:${secret}") }
     statements = local.statements[service.label]
   }) }
-  functions = { for name, function in local.reaching : name => { reaches = function.reaches, statements = local.statements[name] } }
+  functions = { for name, function in local.reaching : name => {
+    service       = function.service
+    reaches       = function.reaches
+    ports_outside = function.ports_outside
+    statements    = local.statements[name]
+  } }
   provision = var.inputs.provision
   instances = { for instance, names in local.instances : instance => {
     services = names, passwords_arn = module.passwords[instance].arn

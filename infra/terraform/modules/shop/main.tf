@@ -18,6 +18,7 @@ locals {
   functions = merge(concat(
     [for service, declared in local.services : {
       for part, function in declared.functions : function.name => merge(function, {
+        service   = service
         published = part == "api"
         woken     = part == "events"
         queues    = part == "events" ? declared.queues : {}
@@ -27,7 +28,7 @@ locals {
     }],
     [{
       for part, function in var.inputs.gateway.functions : function.name => merge(function, {
-        published = true, woken = false, queues = {}, streams = {}, schedule = null
+        service = "gateway", published = true, woken = false, queues = {}, streams = {}, schedule = null
       })
     }],
   )...)

@@ -26,12 +26,13 @@ variable "inputs" {
         concurrency = number
       })), {})
       functions = map(object({
-        name        = string
-        memory_mb   = number
-        timeout_s   = number
-        package     = string
-        environment = optional(map(string), {})
-        reaches     = optional(list(string), [])
+        name          = string
+        memory_mb     = number
+        timeout_s     = number
+        package       = string
+        environment   = optional(map(string), {})
+        reaches       = optional(list(string), [])
+        ports_outside = optional(list(number), [])
         permissions = optional(list(object({
           sid       = string
           why       = string
@@ -63,12 +64,13 @@ variable "inputs" {
     }))
     gateway = object({
       functions = map(object({
-        name        = string
-        memory_mb   = number
-        timeout_s   = number
-        package     = string
-        environment = optional(map(string), {})
-        reaches     = optional(list(string), [])
+        name          = string
+        memory_mb     = number
+        timeout_s     = number
+        package       = string
+        environment   = optional(map(string), {})
+        reaches       = optional(list(string), [])
+        ports_outside = optional(list(number), [])
         permissions = optional(list(object({
           sid       = string
           why       = string
@@ -206,6 +208,11 @@ variable "reserved_concurrency" {
   description = "Instances reserved for a function, by its name; the others share what the account has."
   type        = map(number)
   default     = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.reserved_concurrency), keys(local.functions))) == 0
+    error_message = "reserved_concurrency names what is no function: ${join(", ", setsubtract(keys(var.reserved_concurrency), keys(local.functions)))}."
+  }
 }
 
 variable "log_retention_days" {
@@ -223,12 +230,22 @@ variable "alarm_mail" {
   description = "The address to which alarms go, or null."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.alarm_mail == null || can(regex("^[^@\\s]+@[^@\\s]+$", var.alarm_mail))
+    error_message = "alarm_mail is one address, such as shop@example.org."
+  }
 }
 
 variable "oldest_message_s" {
   description = "How old a message may grow in a queue before operators are told, in seconds."
   type        = number
   default     = 120
+
+  validation {
+    condition     = var.oldest_message_s >= 1
+    error_message = "oldest_message_s is a number of seconds, 1 or more."
+  }
 }
 
 variable "protected" {
@@ -279,6 +296,10 @@ variable "network" {
   validation {
     condition     = var.network != null || alltrue([for service in var.inputs.services : service.runtime == "lambda"])
     error_message = "${join(", ", [for name, service in var.inputs.services : name if service.runtime != "lambda"])} in containers: the variable network is missing, with two or three zones."
+  }
+  validation {
+    condition     = var.network == null || anytrue([for service in var.inputs.services : service.runtime != "lambda"])
+    error_message = "The variable network is given, and no service's runtime is ecs or eks. If some are in containers, the inputs were rendered without --runtime, and their databases would be deleted."
   }
 }
 

@@ -54,7 +54,7 @@ def container(
         "environment": environment(service, services, Place.AWS, runtimes, settings),
         "secrets": {name: SECRETS[name].format(service.name) for name in secret_names(service, Place.AWS)},
         "reaches": sorted(reached.urls),
-        "ports_outside": sorted({port for outside in service.reaches for port in outside.ports}),
+        "ports_outside": ports_outside(service),
         "permissions": of_container(service, functions_of(reached), settings),
     }
 
@@ -82,6 +82,11 @@ def fargate_size(size: Size) -> tuple[int, int]:
             if cpu * 1_000 >= size.cpu_m * 1_024 and memory >= size.memory_limit_mib:
                 return cpu, memory
     raise ValueError(f"Fargate has no task of {size.cpu_m} m and {size.memory_limit_mib} MiB")
+
+
+def ports_outside(service: Service) -> list[int]:
+    """The ports of servers outside that the service speaks to where it is set so."""
+    return sorted({port for outside in service.reaches for port in outside.ports})
 
 
 def functions_of(reached: Ways) -> list[str]:

@@ -10,7 +10,7 @@ from souk_chassis.http.throttle import DEFAULT
 from souk_chassis.manifest import Consumer, Part, Service, allowed_callers
 from souk_chassis.storage.dynamodb.schema import Table
 from souk_topologies.containers import Place, ways
-from souk_topologies.infrastructure.containers import Runtimes, container, functions_of, provision
+from souk_topologies.infrastructure.containers import Runtimes, container, functions_of, ports_outside, provision
 from souk_topologies.infrastructure.permissions import of_function, permission
 from souk_topologies.shop import GATEWAY
 
@@ -138,6 +138,7 @@ def _function(
         "package": f"{service.name}.zip",
         "environment": environment,
         "reaches": sorted(reached.urls),
+        "ports_outside": ports_outside(service),
         "permissions": of_function(service, part, functions_of(reached), settings),
     }
 
@@ -161,6 +162,7 @@ def _edge(services: Sequence[Service], runtimes: Runtimes) -> dict[str, Any]:
             "package": "edge.zip",
             "environment": {"SOUK_PART": "gateway", "SOUK_FUNCTIONS": json.dumps(asked), **_urls(urls)},
             "reaches": sorted(urls),
+            "ports_outside": [],
             "permissions": [may_ask] if functions else [],
         },
         AUTHORIZER: {
@@ -170,6 +172,7 @@ def _edge(services: Sequence[Service], runtimes: Runtimes) -> dict[str, Any]:
             "package": "edge.zip",
             "environment": {"SOUK_PART": "authorizer"},
             "reaches": [],
+            "ports_outside": [],
             "permissions": [],
         },
     }

@@ -2,6 +2,7 @@
 private key and no password is in its inputs or in its state."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -11,6 +12,9 @@ from souk_topologies.infrastructure.inputs import PROJECT
 
 SHARED = "shop"
 """The instance of PostgreSQL that all services share. Where they don't, each has one that is named after it."""
+
+HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+"""A whole host name, or an address of IPv4."""
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -27,17 +31,26 @@ def read_servers(entries: Iterable[str], contained: Iterable[str]) -> dict[str, 
     if not names:
         raise ValueError("no service is in containers: there is no database with secrets")
     if len(given) == 1 and "=" not in given[0]:
-        return {SHARED: Server(given[0], names)}
-    servers = {}
+        return {SHARED: Server(_host(given[0]), names)}
+    servers: dict[str, Server] = {}
     for entry in given:
         service, _, host = entry.partition("=")
         if service not in names or not host:
             raise ValueError(f"{entry!r} is not the host of a service in containers, such as {names[0]}=HOST")
-        servers[service] = Server(host, (service,))
+        if service in servers:
+            raise ValueError(f"the host of the database of {service} is given twice")
+        servers[service] = Server(_host(host), (service,))
     missing = [name for name in names if name not in servers]
     if missing:
         raise ValueError(f"the host of the database of {', '.join(missing)} is missing")
     return servers
+
+
+def _host(text: str) -> str:
+    """The text. Raises ValueError where it is no host name: `null`, say, which jq prints for what is not there."""
+    if not HOST.fullmatch(text):
+        raise ValueError(f"{text!r} is no host such as souk.abcdefghijkl.eu-west-1.rds.amazonaws.com, without a port")
+    return text
 
 
 def database_secrets(servers: Mapping[str, Server], passwords: Mapping[str, str]) -> dict[str, str]:

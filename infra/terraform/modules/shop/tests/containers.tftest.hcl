@@ -44,6 +44,7 @@ run "nothing_of_it_where_all_is_lambda" {
   variables {
     inputs     = jsondecode(file("./tests/fixture/inputs.json"))
     document   = jsondecode(file("./tests/fixture/openapi.json"))
+    network    = null
     image_tags = {}
     kubernetes = null
   }

@@ -110,6 +110,28 @@ run "an_edge_is_a_rule_on_both_sides" {
   }
 }
 
+run "aws_is_asked_by_this_account_alone" {
+  module {
+    source = "../endpoints"
+  }
+
+  variables {
+    services   = ["sqs", "eks-auth"]
+    vpc_id     = "vpc-1"
+    subnet_ids = ["subnet-1"]
+    group_id   = "sg-1"
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_vpc_endpoint.this["sqs"].policy).Statement : statement.Condition.StringEquals["aws:PrincipalAccount"]] == ["123456789012"]
+    error_message = "Nobody carries data out with keys of another account."
+  }
+  assert {
+    condition     = aws_vpc_endpoint.this["eks-auth"].policy == null || !strcontains(coalesce(aws_vpc_endpoint.this["eks-auth"].policy, "none"), "PrincipalAccount")
+    error_message = "Where AWS may take no policy, none is given."
+  }
+}
+
 run "requests_find_their_service" {
   module {
     source = "../load_balancer"

@@ -273,6 +273,30 @@ run "no_cluster" {
   expect_failures = [var.kubernetes]
 }
 
+run "a_network_for_nobody" {
+  command = plan
+
+  variables {
+    inputs  = jsondecode(file("./tests/fixture/inputs.json"))
+    network = { zones = ["eu-west-1a", "eu-west-1b"] }
+  }
+
+  expect_failures = [var.network]
+}
+
+run "settings_of_nothing" {
+  command = plan
+
+  variables {
+    inputs               = jsondecode(file("./tests/fixture/inputs.json"))
+    reserved_concurrency = { orders = 10 }
+    alarm_mail           = "nobody"
+    oldest_message_s     = 0
+  }
+
+  expect_failures = [var.reserved_concurrency, var.alarm_mail, var.oldest_message_s]
+}
+
 run "a_cluster_for_nobody" {
   command = plan
 
