@@ -9,8 +9,13 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from souk_topologies.postgres import EmbeddedPostgres, ServerAddress
+
+# No test is timed: on a machine that is busy an example may take any time, and making examples, too.
+settings.register_profile("souk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("souk")
 
 
 @pytest.fixture(scope="session")

@@ -105,7 +105,7 @@ class BreakerAgainstModel(RuleBasedStateMachine):
         assert self.breaker.window == (len(seen), sum(f for f, _ in seen), sum(s for _, s in seen))
 
 
-BreakerAgainstModel.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+BreakerAgainstModel.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
 TestBreakerAgainstModel = BreakerAgainstModel.TestCase
 
 

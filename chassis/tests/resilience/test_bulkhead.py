@@ -84,7 +84,7 @@ async def test_a_slot_given_to_one_who_leaves_in_that_moment_goes_on(order: str)
     assert (bulkhead.in_use, bulkhead.waiting) == (1, 0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 3), st.integers(0, 4), st.integers(0, 10**6))
 def test_no_slot_is_lost_whoever_is_cancelled_whenever(slots: int, line: int, seed: int) -> None:
     random = Random(seed)

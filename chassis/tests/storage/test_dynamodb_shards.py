@@ -36,7 +36,7 @@ async def made(places: Sequence[str]) -> tuple[Shards, DynamoModel]:
     return Shards(tables, THINGS, "byAge", "age", NAMES), model
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     spread=runs,
     limit=st.integers(1, 70),
@@ -56,7 +56,7 @@ async def test_a_list_is_exact(spread: list[tuple[str, int]], limit: int, bounds
     assert [row["age"] for row in found] == wanted[:limit]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(spread=runs, at_most=st.integers(1, 70))
 async def test_a_count_is_exact(spread: list[tuple[str, int]], at_most: int) -> None:
     places = flat(spread)

@@ -287,5 +287,5 @@ def test_whatever_happens_an_order_takes_a_way_of_the_table(request: pytest.Fixt
         instance = runner.run(build(Foundation(clock, new_key("orders"), {}, None)))
         make = request.getfixturevalue("make_desk")
         machine = type("AnyWay", (_AnyWay,), {"desk": make(instance, clock), "runner": runner})
-        run_state_machine_as_test(machine, settings=settings(max_examples=60, stateful_step_count=12, deadline=None))
+        run_state_machine_as_test(machine, settings=settings(max_examples=60, stateful_step_count=12))
         runner.run(instance.close())

@@ -115,7 +115,7 @@ async def test_an_item_near_its_limit_is_kept_and_one_beyond_it_refused(dynamo: 
 # --- transactions
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     pieces=st.lists(
         st.tuples(st.integers(1, 12), st.integers(0, 380_000), st.lists(st.integers(0, 300_000), max_size=3))

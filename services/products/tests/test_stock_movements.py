@@ -128,7 +128,7 @@ async def make(store: ProductsStore, stock: dict[str, int]) -> None:
         await unit.put_products([ProductRecord(key, key, "", Money(1), now) for key in stock], stock)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(history=st.lists(steps, max_size=10))
 async def test_stock_is_as_the_model_says(store: ProductsStore, history: list[tuple[str, Any]]) -> None:
     model, tried = Model(), Tried(store)
@@ -139,7 +139,7 @@ async def test_stock_is_as_the_model_says(store: ProductsStore, history: list[tu
         await tried.must_equal(model)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(history=st.lists(steps.filter(lambda step: step[0] != "correct"), max_size=8))
 async def test_every_step_may_come_twice(store: ProductsStore, history: list[tuple[str, Any]]) -> None:
     model, tried = Model(), Tried(store)

@@ -100,7 +100,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(history=st.lists(steps, max_size=12), seed=st.integers(0, 3))
 async def test_alone_a_product_in_shards_sells_exactly_as_one_in_one(
     dynamo: Any, history: list[Any], seed: int

@@ -23,14 +23,14 @@ def usd(topology: str, load: Load) -> Decimal:
 
 
 @pytest.mark.parametrize("topology", TOPOLOGIES)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(load=LOADS, more=ORDERS)
 def test_more_orders_never_cost_less(topology: str, load: Load, more: Decimal) -> None:
     assert usd(topology, load) <= usd(topology, replace(load, orders=load.orders + more))
 
 
 @pytest.mark.parametrize("topology", TOPOLOGIES)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(load=LOADS, more=st.integers(0, 1_000))
 def test_wider_orders_and_more_reads_never_cost_less(topology: str, load: Load, more: int) -> None:
     assert usd(topology, load) <= usd(topology, replace(load, lines=load.lines + more))
@@ -38,7 +38,7 @@ def test_wider_orders_and_more_reads_never_cost_less(topology: str, load: Load, 
 
 
 @pytest.mark.parametrize("topology", TOPOLOGIES)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(load=LOADS)
 def test_no_part_is_negative_and_nobody_pays_less_than_the_idle_shop(topology: str, load: Load) -> None:
     made = estimate(topology, load, PRICES, Assumptions())
@@ -47,7 +47,7 @@ def test_no_part_is_negative_and_nobody_pays_less_than_the_idle_shop(topology: s
     assert made.usd >= made.idle_usd > 0
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.decimals(0, 1_000, places=3), st.decimals(0, 1, places=3))
 def test_the_chosen_instances_carry_the_load(busy_vcpu: Decimal, mean_share: Decimal) -> None:
     instance, count = choose(busy_vcpu, busy_vcpu * mean_share, Decimal("0.6"))
@@ -57,7 +57,7 @@ def test_the_chosen_instances_carry_the_load(busy_vcpu: Decimal, mean_share: Dec
         assert busy_vcpu > INSTANCES[-1].vcpu * (count - 1) * Decimal("0.6")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(ORDERS, ORDERS)
 def test_tiers_are_sums_of_their_pieces(first: Decimal, second: Decimal) -> None:
     for price in PRICES.prices.values():

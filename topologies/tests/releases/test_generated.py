@@ -84,7 +84,7 @@ def with_operation(name: str, **changed: Any) -> Release:
     return replace(LAST, operations={**LAST.operations, name: replace(LAST.operations[name], **changed)})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(name=st.sampled_from(HEARD), change=st.sampled_from([drop, retype, spare, need, write, offer]), data=st.data())
 def test_a_change_of_an_event(name: str, change: Change, data: st.DataObject) -> None:
     form = broken(LAST.events[name].data, change, data)
@@ -92,7 +92,7 @@ def test_a_change_of_an_event(name: str, change: Change, data: st.DataObject) ->
     assert bool(breaks(with_event(name, form))) is (change in {drop, retype, spare, need})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(name=st.sampled_from(ASKED), change=st.sampled_from([drop, retype, spare, write, offer]), data=st.data())
 def test_a_change_of_an_answer(name: str, change: Change, data: st.DataObject) -> None:
     form = broken(LAST.operations[name].response, change, data)
@@ -100,7 +100,7 @@ def test_a_change_of_an_answer(name: str, change: Change, data: st.DataObject) -
         assert bool(breaks(with_operation(name, response=form))) is (change in {drop, retype, spare})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(name=st.sampled_from(ASKED), change=st.sampled_from([drop, retype, need, offer]), data=st.data())
 def test_a_change_of_a_request(name: str, change: Change, data: st.DataObject) -> None:
     form = broken(LAST.operations[name].request, change, data)

@@ -57,7 +57,7 @@ def a_value(draw: st.DrawFn, kind: Any) -> Any:
     return kind(**{field.name: draw(VALUES[field.type]) for field in msgspec.structs.fields(kind)})
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(writer=types(), reader=types(), data=st.data())
 def test_what_is_said_to_be_read_is_read(writer: Any, reader: Any, data: st.DataObject) -> None:
     if not troubles(form_of(writer), form_of(reader)):
@@ -88,7 +88,7 @@ def test_a_field_that_is_now_needed_is_said_once() -> None:
     assert [each.words for each in troubles(form_of(writer), form_of(reader))] == ["may be left out, and is needed"]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(before=types(), name=st.sampled_from(["four", "five"]), kind=st.sampled_from(list(VALUES)), data=st.data())
 def test_a_field_more_is_read_by_all_that_are_lenient(before: Any, name: str, kind: Any, data: st.DataObject) -> None:
     lenient = struct(Lenient, "Told", _fields(before))
@@ -99,7 +99,7 @@ def test_a_field_more_is_read_by_all_that_are_lenient(before: Any, name: str, ki
     assert [(each.path, each.why) for each in refused] == [(name, Why.UNKNOWN)]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(before=types(), data=st.data())
 def test_a_field_less_is_refused_where_it_is_needed(before: Any, data: st.DataObject) -> None:
     fields = _fields(before)
