@@ -21,6 +21,7 @@ def test_without_a_command_all_are_shown(arguments: tuple[str, ...], shown: str)
         (("openapi", "--set", "orders.SOUK_CURRENCY=EUR"), "--set goes with terraform"),
         (("openapi", "--out", "x"), "--out goes with terraform or kubernetes or workflows"),
         (("openapi", "--secrets", "x"), "--secrets goes with kubernetes or terraform"),
+        (("kubernetes", "--secrets", "x", "--out", "y"), "--secrets writes secrets and nothing else: leave out --out"),
         (("terraform", "--set", "carts.SOUK_X=1"), "'carts.SOUK_X=1': there is no service 'carts', only users, "),
     ],
 )

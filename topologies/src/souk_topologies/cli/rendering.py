@@ -92,6 +92,8 @@ def render(
     for option, given in (("--runtime", runtime), ("--set", settings), ("--out", out), ("--secrets", secrets)):
         if given and what not in _GOES_WITH[option]:
             raise UsedWronglyError(f"{option} goes with {' or '.join(_GOES_WITH[option])}")
+    if out and secrets:
+        raise UsedWronglyError("--secrets writes secrets and nothing else: leave out --out")
     if bool(hosts) != (secrets is not None and what == "terraform"):
         raise UsedWronglyError("--database-host goes with --secrets for terraform, and that with it")
     try:
