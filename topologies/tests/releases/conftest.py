@@ -1,8 +1,12 @@
 """The last release, and one that is frozen from the tree as it is."""
 
 import asyncio
+import json
 import secrets
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -12,11 +16,12 @@ from souk_topologies.releases.__main__ import ROOT
 from souk_topologies.releases.examples import keep_from
 from souk_topologies.releases.model import Release, load, released_versions
 from souk_topologies.releases.present import describe, migrations_of
+from souk_topologies.releases.seal import SEAL, seal
 from souk_topologies.shop import SERVICES, manifests
 
+Rewrite = Callable[[str, Callable[[Any], Any]], Path]
+
 RELEASES = ROOT / "contracts/releases"
-
-
 LAST = load(RELEASES, released_versions(RELEASES)[-1])
 RELEASED = [name for name in SERVICES if name in LAST.services]
 """The services of the tree that the last release has, too."""
@@ -32,6 +37,22 @@ def last() -> Release:
 def last_folder(last: Release) -> Path:
     """Where it is kept."""
     return RELEASES / str(last.version)
+
+
+@pytest.fixture
+def rewritten(last_folder: Path, tmp_path: Path) -> Rewrite:
+    """Makes a folder of releases whose last one had another file when it was sealed."""
+
+    def rewrite(name: str, change: Callable[[Any], Any]) -> Path:
+        release = tmp_path / last_folder.name
+        shutil.copytree(last_folder, release, ignore=shutil.ignore_patterns(SEAL))
+        value = json.loads((release / name).read_text())
+        change(value)
+        (release / name).write_text(json.dumps(value))
+        seal(release)
+        return tmp_path
+
+    return rewrite
 
 
 @pytest.fixture(scope="session")

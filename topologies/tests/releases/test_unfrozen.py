@@ -1,9 +1,6 @@
 """What is delivered is in a release: whatever differs from the last one is named, and prose is not."""
 
-import json
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,21 +9,13 @@ from click.testing import CliRunner
 from souk_topologies.releases import __main__ as command
 from souk_topologies.releases.model import Release, load
 from souk_topologies.releases.unfrozen import unfrozen
+from topologies.tests.releases.conftest import Rewrite
 
 
 @pytest.fixture
-def other(last: Release, last_folder: Path, tmp_path: Path) -> Callable[[str, Callable[[Any], Any]], Release]:
-    """Makes a copy of the last release in which a file was changed, in the test's folder."""
-
-    def make(name: str, change: Callable[[Any], Any]) -> Release:
-        shutil.copytree(last_folder, tmp_path / last_folder.name)
-        path = tmp_path / last_folder.name / name
-        value = json.loads(path.read_text())
-        change(value)
-        path.write_text(json.dumps(value))
-        return load(tmp_path, last.version)
-
-    return make
+def other(last: Release, rewritten: Rewrite) -> Callable[[str, Callable[[Any], Any]], Release]:
+    """Reads a last release in which a file was another."""
+    return lambda name, change: load(rewritten(name, change), last.version)
 
 
 def without_a_field(operation: Any) -> None:
@@ -70,10 +59,10 @@ def test_whatever_differs_is_named(
         assert [said[: len(begin)] for said, begin in zip(told, what, strict=True)] == what
 
 
-def test_who_delivers_is_told_what_no_release_has(other: Callable[..., Release], tmp_path: Path) -> None:
-    other("operations/list_products.json", without_a_field)
-    assert CliRunner().invoke(command.main, ["check", "--releases", str(tmp_path)]).exit_code == 0
-    ended = CliRunner().invoke(command.main, ["check", "--frozen", "--releases", str(tmp_path)])
+def test_who_delivers_is_told_what_no_release_has(rewritten: Rewrite) -> None:
+    folder = str(rewritten("operations/list_products.json", without_a_field))
+    assert CliRunner().invoke(command.main, ["check", "--releases", folder]).exit_code == 0
+    ended = CliRunner().invoke(command.main, ["check", "--frozen", "--releases", folder])
     assert ended.exit_code == 1
     assert "the operation list_products" in ended.output
     assert ended.output.endswith("Freeze a release, and deliver that\n")
