@@ -1,6 +1,7 @@
 """An existing app as a container of its own."""
 
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,8 @@ from souk_chassis.runtimes.container_app import build_app
 from souk_chassis.testing.asgi import ask
 
 
-async def test_it_answers_beside_health_and_readiness() -> None:
+async def test_it_answers_beside_health_and_readiness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORNER_DB", str(tmp_path / "corner.db"))
     async with AsyncExitStack() as stack:
         app = await build_app({"SOUK_APP": "trials.monolith.app:app"}, stack)
         assert (await ask(app, "GET", "/health")).json == {"status": "ok"}

@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,7 @@ class Terraform:
         self.sources = folder / "terraform"
         shutil.copytree(SOURCES, self.sources, ignore=_LEFT, dirs_exist_ok=True)
         (folder / "cli.tfrc").write_text(provider_installation())
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         self._environment = {
             **kept,
             "TF_CLI_CONFIG_FILE": str(folder / "cli.tfrc"),
@@ -48,27 +50,39 @@ class Terraform:
     def run(self, module: str, *arguments: str, **variables: str) -> str:
         """What Terraform says, in one of the folders. Raises TerraformError."""
         try:
-            done = self._run(module, arguments, variables)
+            status, said = self._run(module, arguments, variables)
         except subprocess.TimeoutExpired:
             raise TerraformError(f"terraform {arguments[0]} in {module} took longer than {TIMEOUT_S:.0f} s") from None
-        if done.returncode:
-            raise TerraformError(f"terraform {' '.join(arguments)} in {module}:\n{done.stdout[-SAID:]}")
-        return done.stdout
+        if status:
+            raise TerraformError(f"terraform {' '.join(arguments)} in {module}:\n{said[-SAID:]}")
+        return said
 
-    def _run(
-        self, module: str, arguments: Sequence[str], variables: Mapping[str, str]
-    ) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(  # noqa: S603 - the command that was found, and our own arguments
-            [self._command, *arguments],
-            cwd=self.sources / module,
-            env={**self._environment, **{f"TF_VAR_{name}": value for name, value in variables.items()}},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+    def _run(self, module: str, arguments: Sequence[str], variables: Mapping[str, str]) -> tuple[int, str]:
+        """Its exit status, and what it said. Nothing is left of it, also where it is ended: no provider that it has
+        started, and no socket of one, which stays where that takes longer than two seconds to end."""
+        with (
+            tempfile.TemporaryDirectory(prefix="souk-tf-") as sockets,
+            subprocess.Popen(  # noqa: S603 - the command that was found, and our own arguments
+                [self._command, *arguments],
+                cwd=self.sources / module,
+                env={
+                    **self._environment,
+                    **{f"TF_VAR_{name}": value for name, value in variables.items()},
+                    "TMPDIR": sockets,
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            ) as command,
+        ):
+            try:
+                said, _ = command.communicate(timeout=TIMEOUT_S)
+            except BaseException:
+                os.killpg(command.pid, signal.SIGKILL)
+                raise
+            return command.returncode, said
 
     def init(self, module: str) -> None:
         """Make a folder ready, without its backend."""
