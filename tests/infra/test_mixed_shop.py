@@ -131,6 +131,8 @@ def told(clients: Clients, name: str, before: Mapping[str, str], after: Mapping[
     finally:
         for alias, old in aliases.items():
             functions.update_alias(FunctionName=name, Name=alias, FunctionVersion=old)
+        if aliases:  # Terraform takes the newest one for the alias's
+            functions.delete_function(FunctionName=name, Qualifier=version)
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": was})
 
 
