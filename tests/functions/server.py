@@ -15,7 +15,7 @@ from souk_chassis.auth.keys import load_or_create_keys
 from souk_topologies.places import DataDir
 from souk_topologies.shop import ISSUERS
 from tests.functions.shop import FunctionsShop
-from tests.topology.client import SETTLE_S, Customer
+from tests.topology.client import CONNECTIONS, SETTLE_S, Customer
 from tests.topology.running import data_dir, souk
 
 
@@ -26,6 +26,8 @@ class FunctionsServer:
     """As `Shop.has_authorizer`."""
     settle_s = SETTLE_S
     """As `Client.settle_s`."""
+    connections = CONNECTIONS
+    """As `Shop.connections`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -8,6 +8,7 @@ container is the process that its image starts.
 import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 
 from souk_chassis.auth.keys import jwks, load_or_create_keys
 from souk_chassis.http.api_gateway import Runtime
+from souk_chassis.runtimes.intake import WAIT_S
 from souk_topologies.aws_local.emulator import REGION
 from souk_topologies.aws_local.shop import MAIL_SETTINGS
 from souk_topologies.containers import Place
@@ -175,6 +177,8 @@ def container(
         made.keys = keys
         made.provision()
         stack.enter_context(unheard(clients))
+        # The emulator goes on waiting for one who is gone: the next message would be his, and hidden.
+        stack.callback(time.sleep, WAIT_S)
         made.start()
         stack.callback(made.stop)
         asyncio.run(made.until_ready())

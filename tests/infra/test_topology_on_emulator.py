@@ -72,6 +72,8 @@ class OnEmulator:
     """As `Shop.has_authorizer`."""
     settle_s = AT_REST_S
     """As `Client.settle_s`."""
+    connections = 4
+    """As `Shop.connections`: for each, the emulator starts a process of Python, and products have 3 s to answer."""
 
     def __init__(self, folder: Path, url: str, endpoint: str) -> None:
         self.folder = folder

@@ -14,6 +14,8 @@ from yarl import URL
 
 SETTLE_S = 20.0
 """How long an order may take to get where a test expects it, in seconds, where nothing else is said."""
+CONNECTIONS = 64
+"""How many requests may be under way at once, where nothing else is said."""
 ANONYMOUS = ""
 
 

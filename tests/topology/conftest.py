@@ -37,7 +37,7 @@ def every_topology(request: pytest.FixtureRequest) -> Iterator[Shop | FunctionsS
 @pytest.fixture
 async def shop(every_topology: Shop) -> AsyncIterator[Client]:
     """A client of the running shop, with the administrator's token."""
-    connector = aiohttp.TCPConnector(limit=64)
+    connector = aiohttp.TCPConnector(limit=every_topology.connections)
     timeout = aiohttp.ClientTimeout(total=60)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         yield Client(every_topology.url, every_topology.admin, session, every_topology.settle_s)

@@ -20,7 +20,7 @@ import psutil
 from souk_topologies.places import DataDir
 from souk_topologies.postgres import EmbeddedPostgres
 from souk_topologies.shop import SERVICES
-from tests.topology.client import SETTLE_S, Customer
+from tests.topology.client import CONNECTIONS, SETTLE_S, Customer
 
 SOUK = Path(sys.executable).with_name("souk")
 """The console script beside the interpreter."""
@@ -102,6 +102,8 @@ class Shop:
     there. The shop's own gateway refuses a bad one everywhere."""
     settle_s = SETTLE_S
     """As `Client.settle_s`."""
+    connections = CONNECTIONS
+    """How many requests of a test are under way at once, at most: the others wait."""
 
     def __init__(self, folder: Path, topology: str = "process", *options: str, serialised: bool = False) -> None:
         self.folder = folder
