@@ -43,10 +43,16 @@ def test_each_root_module_is_valid(terraform: Terraform, module: str) -> None:
     assert "The configuration is valid" in terraform.run(module, "validate", "-no-color")
 
 
-@pytest.mark.parametrize("name", OWN_TESTS)
-def test_the_modules_own_tests_pass(terraform: Terraform, name: str) -> None:
+@pytest.fixture(scope="module")
+def ready(terraform: Terraform) -> Terraform:
+    """With the module of the whole shop made ready."""
     terraform.init("modules/shop")
-    said = terraform.run("modules/shop", "test", "-no-color", f"-filter=tests/{name}")
+    return terraform
+
+
+@pytest.mark.parametrize("name", OWN_TESTS)
+def test_the_modules_own_tests_pass(ready: Terraform, name: str) -> None:
+    said = ready.run("modules/shop", "test", "-no-color", f"-filter=tests/{name}")
     assert re.search(r"Success! [1-9]\d* passed, 0 failed\.", said), said[-2000:]
 
 

@@ -12,12 +12,12 @@ from souk_chassis.manifest import Part, Service
 from souk_topologies.api import api_document, in_json
 from souk_topologies.aws_local.terraform import Terraform
 from souk_topologies.infrastructure import terraform_inputs
+from souk_topologies.infrastructure.containers import Runtimes
 from souk_topologies.shop import SERVICES, manifests
 
 PLANNED = "environments/planned"
 ROOT_MODULE = Path(__file__).with_name("planned.tf")
 NETWORK = {"zones": ["eu-west-1a", "eu-west-1b"]}
-Runtimes = Mapping[str, Runtime]
 VARIANTS: Mapping[str, Runtimes] = {
     "functions": {},
     "ecs": dict.fromkeys(SERVICES, Runtime.ECS),
