@@ -15,19 +15,14 @@ from souk_chassis.auth.keys import load_or_create_keys
 from souk_topologies.places import DataDir
 from souk_topologies.shop import ISSUERS
 from tests.functions.shop import FunctionsShop
-from tests.topology.client import CONNECTIONS, SETTLE_S, Customer
-from tests.topology.running import data_dir, souk
+from tests.topology.client import Customer
+from tests.topology.running import Running, data_dir, souk
 
 
-class FunctionsServer:
+class FunctionsServer(Running):
     """A `FunctionsShop` behind a socket, on a loop and a thread of its own: what `Shop` is for the other topologies."""
 
     has_authorizer = True
-    """As `Shop.has_authorizer`."""
-    settle_s = SETTLE_S
-    """As `Client.settle_s`."""
-    connections = CONNECTIONS
-    """As `Shop.connections`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

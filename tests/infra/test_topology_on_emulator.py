@@ -20,7 +20,7 @@ from souk_chassis.manifest import Service
 from souk_topologies.aws_local.shop import emulated_client
 from souk_topologies.shop import manifests
 from tests.topology.client import Client, Customer
-from tests.topology.running import souk
+from tests.topology.running import Running, souk
 
 FOLDER = Path(__file__).resolve().parents[1] / "topology"
 MODULES = sorted(path.stem for path in FOLDER.glob("test_*.py"))
@@ -65,15 +65,13 @@ def test_what_is_left_out_is_there() -> None:
     assert NOT_HERE.keys() <= _all.keys()
 
 
-class OnEmulator:
+class OnEmulator(Running):
     """The shop on the emulator, as `tests.topology.running.Shop` is for the others."""
 
     has_authorizer = True
-    """As `Shop.has_authorizer`."""
     settle_s = AT_REST_S
-    """As `Client.settle_s`."""
     connections = 4
-    """As `Shop.connections`: for each, the emulator starts a process of Python, and products have 3 s to answer."""
+    """For each, the emulator starts a process of Python, and products have 3 s to answer."""
 
     def __init__(self, folder: Path, url: str, endpoint: str) -> None:
         self.folder = folder

@@ -94,8 +94,8 @@ def _working_on(folder: Path) -> Iterator[psutil.Process]:
                 yield process
 
 
-class Shop:
-    """A shop that was started with `souk up --detach`."""
+class Running:
+    """What the tests of the topologies are told of a shop that runs, where nothing else is said of it."""
 
     has_authorizer = False
     """Whether API Gateway's authorizer stands before it, which is not asked for a public route: no token is looked at
@@ -104,6 +104,10 @@ class Shop:
     """As `Client.settle_s`."""
     connections = CONNECTIONS
     """How many requests of a test are under way at once, at most: the others wait."""
+
+
+class Shop(Running):
+    """A shop that was started with `souk up --detach`."""
 
     def __init__(self, folder: Path, topology: str = "process", *options: str, serialised: bool = False) -> None:
         self.folder = folder
