@@ -1,6 +1,7 @@
 """What an operation or a handler is given: who calls, how long it may take, and the way to other services."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -14,6 +15,7 @@ from souk_chassis.observability.logs import Log
 from souk_chassis.observability.spans import CLIENT, recorder
 from souk_chassis.observability.trace import new_traceparent
 from souk_chassis.operation import AnyOperation, Operation, Req, Res
+from souk_chassis.record import Key, Listed, R, Unique
 from souk_chassis.resilience import Deadline
 
 D = TypeVar("D")
@@ -59,6 +61,8 @@ class Context(msgspec.Struct, Generic[D], frozen=True):
     clock: Clock
     dispatcher: Dispatcher
     call_info: Call
+    store: Any = None
+    """The service's store: units of work and, of a service that keeps records, their reads."""
 
     @property
     def identity(self) -> Identity:
@@ -74,6 +78,35 @@ class Context(msgspec.Struct, Generic[D], frozen=True):
     def now(self) -> datetime:
         """The time now, UTC."""
         return self.clock.now()
+
+    def unit(self) -> AbstractAsyncContextManager[Any]:
+        """Open a unit of work on the service's store: it is kept at the end of the block, or not at all.
+
+        Raises SoukError `unavailable` where nothing was kept, and `timeout_unknown` where that can't be said.
+        """
+        unit: AbstractAsyncContextManager[Any] = self.store.unit()
+        return unit
+
+    async def get(self, kind: type[R], keys: Iterable[Key]) -> dict[Key, R]:
+        """Those records that exist, by key."""
+        return cast("dict[Key, R]", await self.store.get(kind, keys))
+
+    async def find(self, what: type[R] | Unique, *values: Any) -> Any:
+        """The record of a key (`find(Review, product_id, customer_id)`) or of unique values (`find(User.by_email,
+        email)`), or None."""
+        if isinstance(what, Unique):
+            return await self.store.find(what, *values)
+        key = values[0] if len(values) == 1 else values
+        return (await self.get(what, [key])).get(key)
+
+    async def list(
+        self, listed: Listed, *by: Any, cursor: str | None = None, until: Any = None, limit: int = 50
+    ) -> Any:
+        """A page of a list (`souk_chassis.storage.records.Page`): of the values `by`, after `cursor`, before `until`.
+
+        Raises SoukError `invalid_cursor`.
+        """
+        return await self.store.page(listed, *by, cursor=cursor, until=until, limit=limit)
 
     def must_own(self, owned: bool) -> None:
         """Raise SoukError `forbidden` unless `owned`. Every operation with access OWNER asks this."""

@@ -12,6 +12,7 @@ import msgspec
 
 from souk_chassis.events.event import MAX_EVENTS, Event
 from souk_chassis.operation import Access, AnyOperation, Operation
+from souk_chassis.record import Record
 from souk_chassis.storage.dynamodb.schema import Table
 
 Implementation = Callable[..., Any]
@@ -88,6 +89,8 @@ class Service(msgspec.Struct, frozen=True):
     label: str
     owns: Sequence[Database | Table]
     implements: Mapping[AnyOperation, Implementation]
+    keeps: Sequence[type[Record]] = ()
+    """The records that it keeps. Their tables follow from them."""
     publishes: Sequence[type[Event]] = ()
     consumes: Mapping[type[Event], Consumer] = {}
     calls: Sequence[AnyOperation] = ()

@@ -67,7 +67,7 @@ class Instance(msgspec.Struct, frozen=True):
 
     def context(self, dispatcher: Dispatcher, call: Call) -> Context[Any]:
         """The context of one call."""
-        return Context(self.deps, self.manifest.name, self.log, self.clock, dispatcher, call)
+        return Context(self.deps, self.manifest.name, self.log, self.clock, dispatcher, call, self.store)
 
     async def close(self) -> None:
         """Finish what was taken, then release the store."""

@@ -5,7 +5,7 @@ Units of work run one at a time and keep an undo log, so a failed one leaves not
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -139,9 +139,13 @@ class MemoryDatabase(Generic[U]):
         self._published = asyncio.Event()
         self._received: dict[str, asyncio.Event] = {}
 
-    @asynccontextmanager
-    async def unit(self) -> AsyncIterator[U]:
+    def unit(self) -> AbstractAsyncContextManager[U]:
         """Open a unit of work: commit at the end of the block, roll back on an exception."""
+        return self.rows()
+
+    @asynccontextmanager
+    async def rows(self) -> AsyncIterator[U]:
+        """A unit of work on rows: what `unit` gives, unless a store of another kind stands on these tables."""
         await self.ping()
         async with self._one_at_a_time:
             unit = self._unit(self.tables, self.service, self.clock)
@@ -160,7 +164,7 @@ class MemoryDatabase(Generic[U]):
 
     async def lease(self, queue: str, limit: int, lease_s: float) -> list[Waiting]:
         """See the port."""
-        async with self.unit() as unit:
+        async with self.rows() as unit:
             due = unit.due(queue, limit)
             for waiting in due:
                 self._reschedule(unit, queue, waiting.event_id, lease_s)
@@ -169,7 +173,7 @@ class MemoryDatabase(Generic[U]):
     async def split(self, queue: str, messages: Sequence[Waiting], *, leased: bool) -> list[Waiting]:
         """See the port."""
         parts, whole = parts_of(messages)
-        async with self.unit() as unit:
+        async with self.rows() as unit:
             rows: dict[str, _Queued | None] = {}
             for message, part in parts:
                 if message.event_id not in rows:
@@ -184,13 +188,13 @@ class MemoryDatabase(Generic[U]):
 
     async def prolong(self, queue: str, leased: Mapping[str, int], lease_s: float) -> None:
         """See the port."""
-        async with self.unit() as unit:
+        async with self.rows() as unit:
             for event_id, attempts in leased.items():
                 self._reschedule(unit, queue, event_id, lease_s, attempts)
 
     async def postpone(self, queue: str, event_id: str, delay_s: float, *, lease: int | None = None) -> None:
         """See the port."""
-        async with self.unit() as unit:
+        async with self.rows() as unit:
             self._reschedule(unit, queue, event_id, delay_s, lease)
 
     def _reschedule(self, unit: U, queue: str, event_id: str, delay_s: float, lease: int | None = None) -> None:
@@ -205,7 +209,7 @@ class MemoryDatabase(Generic[U]):
     ) -> None:
         """See the port."""
         key = (queue, event_id)
-        async with self.unit() as unit:
+        async with self.rows() as unit:
             row: _Queued | None = unit.get("inbox", key)
             if row is None or lease not in {None, row.attempts}:
                 return
@@ -220,7 +224,7 @@ class MemoryDatabase(Generic[U]):
 
     async def redrive(self, queue: str) -> int:
         """See the port."""
-        async with self.unit() as unit:
+        async with self.rows() as unit:
             keys = [key for key in self.tables["dead_letters"] if key[0] == queue]
             for key in keys:
                 row, _, _ = unit.delete("dead_letters", key)
@@ -285,7 +289,7 @@ class MemoryDatabase(Generic[U]):
     async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
         """See the port."""
         now = self.clock.now()
-        async with self.unit() as unit:
+        async with self.rows() as unit:
             for queue, event in queue_events:
                 key = (queue, event.event_id)
                 if unit.get("inbox_received", key) is None:

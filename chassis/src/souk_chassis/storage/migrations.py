@@ -1,6 +1,7 @@
-"""Migrations: numbered SQL files, applied once, in order, under a lock, when a service starts.
+"""Migrations: numbered SQL files, applied once, in order, under a lock, when a service starts; then tables of records.
 
-Files only go forward: expand first, contract in a later release. A file that was applied may not change.
+Files only go forward: expand first, contract in a later release. A file that was applied may not change. Tables of
+records are made and extended from their declarations; what would lose something is refused.
 """
 
 import hashlib
@@ -9,8 +10,12 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 
 import asyncpg
+import msgspec
 
+from souk_chassis.record import Record, schema_of
+from souk_chassis.record_shape import losses, merged, shape_of
 from souk_chassis.storage.postgres import ACQUIRE_TIMEOUT_S
+from souk_chassis.storage.record_sql import SHAPES, definition
 
 LOCK_KEY = 0x50_55_4B
 """The advisory lock that lets one process migrate a database at a time."""
@@ -42,10 +47,16 @@ def read_migrations(component: str, folder: Traversable) -> list[Migration]:
     return [Migration(component, file.name, file.read_text("utf-8")) for file in files]
 
 
-async def migrate(dsn: str, migrations: Sequence[Migration]) -> list[str]:
-    """Apply what is not applied yet, each file in a transaction of its own. Returns the names applied.
+class RecordChangedError(RuntimeError):
+    """A record's declaration has changed in a way that what is stored can't follow."""
 
-    Raises MigrationChangedError where an applied file differs.
+
+async def migrate(dsn: str, migrations: Sequence[Migration], records: Sequence[type[Record]] = ()) -> list[str]:
+    """Apply what is not applied yet, each file in a transaction of its own, then make or extend the tables of records.
+    Returns the names applied.
+
+    Raises MigrationChangedError where an applied file differs, RecordChangedError where a declaration has changed in a
+    way that what is stored can't follow.
     """
     connection = await asyncpg.connect(dsn, timeout=ACQUIRE_TIMEOUT_S, command_timeout=STATEMENT_TIMEOUT_S)
     try:
@@ -71,6 +82,28 @@ async def migrate(dsn: str, migrations: Sequence[Migration]) -> list[str]:
                 done.append(f"{migration.component}/{migration.name}")
             elif known != migration.checksum:
                 raise MigrationChangedError(f"{migration.component}/{migration.name} was changed after it was applied")
+        for record in records:
+            async with connection.transaction():
+                await _extend(connection, record)
         return done
     finally:
         await connection.close()
+
+
+async def _extend(connection: asyncpg.Connection, record: type[Record]) -> None:
+    """Make or extend the table of a type of record."""
+    schema, shape = schema_of(record), shape_of(record)
+    known = await connection.fetchval(f"SELECT shape FROM {SHAPES} WHERE name = $1", schema.name)
+    before = msgspec.json.decode(known) if known else None
+    if before == shape:
+        return
+    if before and (refused := list(losses(before, shape))):
+        raise RecordChangedError("; ".join(refused))
+    try:
+        for statement in definition(schema):
+            await connection.execute(statement)
+    except asyncpg.UniqueViolationError as error:
+        why = f"stored {schema.name} share a value that is to be unique: {error.detail}"
+        raise RecordChangedError(why) from error
+    insert = f"INSERT INTO {SHAPES} (name, shape) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET shape = $2"
+    await connection.execute(insert, schema.name, msgspec.json.encode(merged(before or {}, shape)).decode())

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -12,8 +12,10 @@ import asyncpg
 from souk_chassis.clock import Clock
 from souk_chassis.config import ConfigError
 from souk_chassis.observability.logs import Log
+from souk_chassis.record import Record
 from souk_chassis.storage.migrations import migrate, read_migrations
 from souk_chassis.storage.postgres import POOL_SIZE, open_pool
+from souk_chassis.storage.record_postgres import PostgresRecords
 
 S = TypeVar("S")
 
@@ -74,6 +76,21 @@ async def open_store(url: str, package: str, service: str, clock: Clock, store: 
 
     `package` is the service's import name: its `migrations` folder is read from there.
     """
-    own = read_migrations(service, files(package).joinpath("migrations"))
-    await migrate(url, [*read_migrations("chassis", files("souk_chassis.storage").joinpath("schema")), *own])
+    await prepare(url, package, service)
     return store(await open_pool(url, size=POOL_SIZE, name=f"souk-{service}"), clock)
+
+
+async def open_records(
+    url: str, package: str, service: str, clock: Clock, keeps: Sequence[type[Record]]
+) -> PostgresRecords:
+    """Apply the chassis' and the service's migrations, make or extend the tables of its records, and open the store."""
+    await prepare(url, package, service, keeps)
+    return PostgresRecords(await open_pool(url, size=POOL_SIZE, name=f"souk-{service}"), service, clock, keeps)
+
+
+async def prepare(url: str, package: str, service: str, keeps: Sequence[type[Record]] = ()) -> None:
+    """Bring a database to what this version of the chassis and of the service needs."""
+    folder = files(package).joinpath("migrations")
+    own = read_migrations(service, folder) if folder.is_dir() else []
+    chassis = read_migrations("chassis", files("souk_chassis.storage").joinpath("schema"))
+    await migrate(url, [*chassis, *own], keeps)

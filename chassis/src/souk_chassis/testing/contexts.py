@@ -44,10 +44,10 @@ def context_for(
     and log too. Left out, the dispatcher is one that fails the test when it is called, the clock a `ManualClock` and
     the log one that is kept nowhere.
     """
-    service = "test"
+    service, store = "test", getattr(deps, "store", None)
     if isinstance(deps, Instance):
         service, clock, log = deps.manifest.name, clock or deps.clock, log or deps.log
         deps = deps.deps
     clock = clock or ManualClock()
     call = Call(Caller(identity, by_service), TRACEPARENT, Deadline.after(timeout_s, clock))
-    return Context(deps, service, log or RecordedLines().log(), clock, dispatcher or FakeDispatcher(), call)
+    return Context(deps, service, log or RecordedLines().log(), clock, dispatcher or FakeDispatcher(), call, store)
