@@ -13,6 +13,7 @@ import msgspec
 from souk_chassis.events.event import MAX_EVENTS, Event
 from souk_chassis.operation import Access, AnyOperation, Operation
 from souk_chassis.record import Record
+from souk_chassis.storage.dynamodb.record_rows import events_table_of, table_of
 from souk_chassis.storage.dynamodb.schema import Table
 
 Implementation = Callable[..., Any]
@@ -99,8 +100,11 @@ class Service(msgspec.Struct, frozen=True):
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """The tables of DynamoDB that it owns."""
-        return tuple(owned for owned in self.owns if isinstance(owned, Table))
+        """The tables of DynamoDB that it owns, those of its records and of their events included."""
+        own = [owned for owned in self.owns if isinstance(owned, Table)]
+        if self.keeps:
+            own += [*map(table_of, self.keeps), events_table_of(self.name)]
+        return tuple(own)
 
     @property
     def is_called(self) -> bool:
@@ -201,7 +205,7 @@ def _check_parts(service: Service) -> None:
             raise ManifestError(service.name, operation, why)
     for part, uses in service.parts.items():
         for table in uses.tables:
-            if table not in service.owns:
+            if table not in service.tables:
                 why = f"{service.name} does not own {table.name}, which its part {part} uses"
                 raise ManifestError(service.name, table, why)
         for operation in uses.calls:

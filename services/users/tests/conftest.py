@@ -12,11 +12,11 @@ from souk_chassis.auth.keys import new_key
 from souk_chassis.context import Call, Context
 from souk_chassis.observability.logs import Log
 from souk_chassis.resilience import Deadline
+from souk_chassis.storage.record_memory import MemoryRecords
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.logs import RecordedLines
 from souk_users.operations import Users
-from souk_users.storage.memory import MemoryUserStore
 
 
 class CountingHasher(PasswordHasher):
@@ -51,7 +51,7 @@ def log_lines() -> RecordedLines:
 
 @pytest.fixture
 def users(clock: ManualClock) -> Users:
-    store = MemoryUserStore(clock)
+    store = MemoryRecords("users", clock)
     return Users(store, store, new_key("users"))
 
 
@@ -61,7 +61,7 @@ def as_caller(users: Users, clock: ManualClock, log_lines: RecordedLines) -> Cal
 
     def context(identity: Identity = ANONYMOUS, deps: Users = users) -> Context[Users]:
         call = Call(Caller(identity), TRACEPARENT, Deadline.after(10.0, clock))
-        return Context(deps, "users", Log("user-service", log_lines), clock, NoWayOut(), call)
+        return Context(deps, "users", Log("user-service", log_lines), clock, NoWayOut(), call, deps.store)
 
     return context
 

@@ -14,21 +14,21 @@ from souk_chassis.context import Context, unit_is_open
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.events.event import unpack
 from souk_chassis.storage.dynamodb.client import RetryingClient
+from souk_chassis.storage.dynamodb.records import DynamoRecords
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.dynamodb_model import DynamoModel, Latency, Limits
 from souk_contracts.users import ContactsQuery, Credentials, NewUser, UserProfile, UserRef, UserRegistered
 from souk_users import operations
 from souk_users.domain import FAILURE_WINDOW, MAX_FAILURES, SESSION_LIFETIME_S
+from souk_users.manifest import service
 from souk_users.operations import (
     Users,
     find_contacts,
-    forget_old_failures,
     get_user,
     open_session,
     register_user,
 )
-from souk_users.storage.dynamodb import DynamoUserStore
-from souk_users.tables import TABLES
+from souk_users.records import SignIn, SignInFailures
 
 AsCaller = Callable[..., Context[Users]]
 PASSWORD = "correct horse"
@@ -43,6 +43,10 @@ async def refused(call: Any) -> SoukError:
     with pytest.raises(SoukError) as caught:
         await call
     return caught.value
+
+
+async def failures(users: Users, email: str = "ada@example.org") -> int:
+    return sum(each.count for each in (await users.store.get(SignInFailures, [email])).values())
 
 
 @pytest.fixture
@@ -62,9 +66,8 @@ class TestRegister:
         assert event.data == UserRegistered(user_id=ada.user_id, email=ada.email, name=ada.name)
         assert event.traceparent == as_caller().traceparent
 
-    async def test_the_password_is_kept_as_a_hash(self, ada: UserProfile, users: Users, clock: ManualClock) -> None:
-        known = await users.store.find_sign_in(ada.email, clock.now())
-        assert known.password_hash is not None
+    async def test_the_password_is_kept_as_a_hash(self, ada: UserProfile, users: Users) -> None:
+        [known] = (await users.store.get(SignIn, ["ada@example.org"])).values()
         assert known.password_hash.startswith("$argon2id$")
         assert PASSWORD not in known.password_hash
 
@@ -114,7 +117,7 @@ class TestSignIn:
         assert session.user_id == ada.user_id
 
     async def test_unknown_and_wrong_look_alike(
-        self, ada: UserProfile, as_caller: AsCaller, users: Users, clock: ManualClock, hasher: Any
+        self, ada: UserProfile, as_caller: AsCaller, users: Users, hasher: Any
     ) -> None:
         wrong = await refused(open_session(as_caller(), credentials("wrong")))
         compared_for_wrong = hasher.compared
@@ -128,7 +131,7 @@ class TestSignIn:
         assert wrong.kind is ErrorKind.UNAUTHENTICATED
         assert (compared_for_wrong, hasher.compared) == (1, 2)
         for email in ("ada@example.org", "eve@example.org"):
-            assert (await users.store.find_sign_in(email, clock.now())).failures == 1
+            assert await failures(users, email) == 1
 
     async def test_the_unknown_users_hash_opens_nothing(self, as_caller: AsCaller) -> None:
         error = await refused(open_session(as_caller(), credentials("nobody", email="eve@example.org")))
@@ -156,12 +159,12 @@ class TestSignIn:
         assert (await open_session(as_caller(), credentials())).user_id == ada.user_id
 
     async def test_the_right_password_clears_the_count(
-        self, ada: UserProfile, as_caller: AsCaller, users: Users, clock: ManualClock
+        self, ada: UserProfile, as_caller: AsCaller, users: Users
     ) -> None:
         for _ in range(MAX_FAILURES - 1):
             await refused(open_session(as_caller(), credentials("wrong")))
         await open_session(as_caller(), credentials())
-        assert (await users.store.find_sign_in(ada.email, clock.now())).failures == 0
+        assert await failures(users) == 0
 
     async def test_guesses_at_once_do_not_outrun_the_count(
         self, ada: UserProfile, as_caller: AsCaller, hasher: Any
@@ -241,21 +244,15 @@ async def test_contacts_are_of_those_who_exist(ada: UserProfile, as_caller: AsCa
     ]
 
 
-async def test_old_counts_are_forgotten(as_caller: AsCaller, users: Users, clock: ManualClock) -> None:
-    await refused(open_session(as_caller(), credentials("wrong")))
-    clock.advance(FAILURE_WINDOW.total_seconds())
-    await forget_old_failures(as_caller())
-    assert users.store.tables["failed_sign_ins"] == {}  # type: ignore[attr-defined] # the memory store
-
-
 class TestManyProcesses:
     """Processes that share a store and nothing else, on the model of DynamoDB, where the second to write is refused."""
 
     @pytest.fixture
     def processes(self, clock: ManualClock, users: Users) -> list[Users]:
         slow = (0.005, 0.010)
-        model = DynamoModel(TABLES, Limits(metered=False), Latency(read=(0.0, 0.001), write=slow, transaction=slow))
-        stores = [DynamoUserStore(RetryingClient(model), clock) for _ in range(8)]
+        limits = Limits(metered=False)
+        model = DynamoModel(service.tables, limits, Latency(read=(0.0, 0.001), write=slow, transaction=slow))
+        stores = [DynamoRecords(RetryingClient(model), "users", clock) for _ in range(8)]
         return [Users(store, users.queues, users.key) for store in stores]
 
     async def test_an_address_that_all_want_is_taken_for_all_but_one(
@@ -268,11 +265,9 @@ class TestManyProcesses:
         assert codes == ["email_taken"] * 7
         assert await processes[0].store.outbox_size() == 1
 
-    async def test_wrong_passwords_at_once_are_all_counted(
-        self, processes: list[Users], as_caller: AsCaller, clock: ManualClock
-    ) -> None:
+    async def test_wrong_passwords_at_once_are_all_counted(self, processes: list[Users], as_caller: AsCaller) -> None:
         errors = await asyncio.gather(
             *(refused(open_session(as_caller(deps=deps), credentials("wrong"))) for deps in processes)
         )
         assert {error.code for error in errors} == {"wrong_credentials"}
-        assert (await processes[0].store.find_sign_in("ada@example.org", clock.now())).failures == 8
+        assert await failures(processes[0]) == 8

@@ -20,8 +20,8 @@ from souk_chassis.clock import Clock
 from souk_chassis.record import Key, Listed, Record, Unique, key_of, schema_of
 from souk_chassis.storage.collisions import until_kept
 from souk_chassis.storage.dynamodb.client import RetryingClient
-from souk_chassis.storage.dynamodb.record_rows import table_of
-from souk_chassis.storage.dynamodb.records import DynamoRecords, events_table_of
+from souk_chassis.storage.dynamodb.record_rows import events_table_of, table_of
+from souk_chassis.storage.dynamodb.records import DynamoRecords
 from souk_chassis.storage.opening import open_records
 from souk_chassis.storage.record_memory import MemoryRecords
 from souk_chassis.testing.clock import ManualClock

@@ -1,8 +1,7 @@
-"""Accounts as values, and the rules of signing in. No I/O, no clock."""
+"""The rules of signing in. No I/O, no clock."""
 
 import unicodedata
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 SESSION_LIFETIME_S = 8 * 3600
 """How long a session's token is good, in seconds: a working day. There is no refresh; one signs in again."""
@@ -13,37 +12,9 @@ FAILURE_WINDOW = timedelta(minutes=15)
 """Begins with the first failure. When it is over, the count starts anew: nobody is locked out for good."""
 
 
-@dataclass(frozen=True, slots=True)
-class User:
-    """What others may see of an account."""
-
-    user_id: str
-    email: str
-    name: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A user with the hash of the password."""
-
-    user: User
-    password_hash: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    """What is known of an e-mail address when somebody signs in with it. Without an account the first two are None."""
-
-    user_id: str | None
-    password_hash: str | None = field(repr=False)
-    failures: int
-    """Failed sign-ins in the window that is running."""
-
-    @property
-    def is_blocked(self) -> bool:
-        """True where no further password is looked at until the window is over."""
-        return self.failures >= MAX_FAILURES
+def is_blocked(failures: int) -> bool:
+    """Whether no further password is compared until the window is over."""
+    return failures >= MAX_FAILURES
 
 
 def email_key(email: str) -> str:

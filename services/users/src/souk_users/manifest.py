@@ -2,14 +2,16 @@
 
 from souk_chassis.manifest import Database, Part, Service, Uses
 from souk_chassis.queues import queue_operations
+from souk_chassis.storage.dynamodb.record_rows import events_table_of, table_of
 from souk_contracts.users import FindContacts, GetUser, OpenSession, RegisterUser, UserRegistered
 from souk_users.operations import find_contacts, get_user, open_session, register_user
-from souk_users.tables import EMAILS, EVENTS, FAILED, USERS
+from souk_users.records import SignIn, SignInFailures, User
 
 service = Service(
     "users",
     "user-service",
-    owns=[Database("souk_users"), USERS, EMAILS, FAILED, EVENTS],
+    owns=[Database("souk_users")],
+    keeps=[User, SignIn, SignInFailures],
     implements={
         RegisterUser: register_user,
         OpenSession: open_session,
@@ -21,14 +23,14 @@ service = Service(
     parts={
         Part.HTTP: Uses(
             tables={
-                USERS: "GetItem PutItem",
-                EMAILS: "GetItem PutItem",
-                FAILED: "GetItem PutItem UpdateItem DeleteItem",
-                EVENTS: "GetItem Query PutItem",
+                table_of(User): "GetItem BatchGetItem PutItem",
+                table_of(SignIn): "BatchGetItem PutItem",
+                table_of(SignInFailures): "BatchGetItem PutItem DeleteItem",
+                events_table_of("users"): "GetItem Query PutItem",
             },
             signs=True,
         ),
-        Part.CALLS: Uses(tables={USERS: "BatchGetItem"}),
-        Part.EVENTS: Uses(tables={FAILED: "Query DeleteItem", EVENTS: "Query BatchWriteItem"}),
+        Part.CALLS: Uses(tables={table_of(User): "BatchGetItem"}),
+        Part.EVENTS: Uses(tables={events_table_of("users"): "Query BatchWriteItem"}),
     },
 )

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from souk_chassis.auth.identity import Identity, Role
 from souk_chassis.auth.keys import SigningKey
 from souk_chassis.auth.passwords import hash_password, verify_password
@@ -13,6 +15,7 @@ from souk_chassis.context import Context
 from souk_chassis.ids import uuid7
 from souk_chassis.storage.collisions import until_kept
 from souk_chassis.storage.ports import QueueBooks
+from souk_chassis.storage.records import RecordStore, RecordUnit
 from souk_contracts.users import (
     Contact,
     Contacts,
@@ -28,11 +31,8 @@ from souk_contracts.users import (
     UserRegistered,
     WrongCredentials,
 )
-from souk_users.domain import FAILURE_WINDOW, SESSION_LIFETIME_S, Account, User, canonical_password, email_key
-from souk_users.ports import UserStore
-
-FORGET_EVERY_S = 300.0
-"""How often the counts of failed sign-ins whose window is over are removed, in seconds."""
+from souk_users.domain import FAILURE_WINDOW, SESSION_LIFETIME_S, canonical_password, email_key, is_blocked
+from souk_users.records import SignIn, SignInFailures, User
 
 
 class Turns:
@@ -65,7 +65,7 @@ class Turns:
 class Users:
     """What the operations of this service stand on. Sessions are signed with `key`."""
 
-    store: UserStore
+    store: RecordStore
     queues: QueueBooks
     key: SigningKey
     turns: Turns = field(default_factory=Turns)
@@ -74,12 +74,14 @@ class Users:
 async def register_user(ctx: Context[Users], request: NewUser) -> UserProfile:
     """Open an account. The hash is made first: it takes long, and a unit of work holds a connection."""
     password_hash = await hash_password(canonical_password(request.password))
-    user = User(uuid7(), request.email, request.name, ctx.now)
+    user = User(user_id=uuid7(), email=request.email, name=request.name, created_at=ctx.now)
+    sign_in = SignIn(email_key=email_key(request.email), user_id=user.user_id, password_hash=password_hash)
 
     async def keep() -> None:
-        async with ctx.deps.store.unit() as unit:
-            if not await unit.add(Account(user, password_hash)):
+        async with ctx.unit() as unit:
+            if not await unit.add([sign_in]):
                 raise EmailTaken(email="has an account")
+            unit.put(user)
             unit.publish(UserRegistered(user_id=user.user_id, email=user.email, name=user.name), ctx.traceparent)
 
     await until_kept(keep)
@@ -89,31 +91,31 @@ async def register_user(ctx: Context[Users], request: NewUser) -> UserProfile:
 
 async def open_session(ctx: Context[Users], request: Credentials) -> Session:
     """Sign in. An unknown address and a wrong password look alike: the same work, the same count, the same error."""
-    deps = ctx.deps
-    async with deps.turns.of(email_key(request.email)):
-        known = await deps.store.find_sign_in(request.email, ctx.now)
-        if known.is_blocked:
-            ctx.log.warning("sign-in refused after too many failures", ctx.traceparent, userId=known.user_id)
+    deps, key = ctx.deps, email_key(request.email)
+    async with deps.turns.of(key):
+        sign_in: SignIn | None = await ctx.find(SignIn, key)
+        known: SignInFailures | None = await ctx.find(SignInFailures, key)
+        user_id, password_hash = (sign_in.user_id, sign_in.password_hash) if sign_in else (None, None)
+        if known is not None and is_blocked(known.count):
+            ctx.log.warning("sign-in refused after too many failures", ctx.traceparent, userId=user_id)
             raise TooManyAttempts.after(FAILURE_WINDOW.total_seconds())
-        right = await verify_password(known.password_hash, canonical_password(request.password))
-        if not right or known.user_id is None:
-            await _count_failure(ctx, request.email)
-            ctx.log.warning("sign-in failed", ctx.traceparent, userId=known.user_id)
+        right = await verify_password(password_hash, canonical_password(request.password))
+        if not right or user_id is None:
+            await _count_failure(ctx, key)
+            ctx.log.warning("sign-in failed", ctx.traceparent, userId=user_id)
             raise WrongCredentials()
-        if known.failures:
-            async with deps.store.unit() as unit:
-                await unit.forget_failures(request.email)
-    token = sign_public(
-        deps.key, Identity(Role.CUSTOMER, known.user_id), issued_at=ctx.now, lifetime_s=SESSION_LIFETIME_S
-    )
-    ctx.log.info("session opened", ctx.traceparent, userId=known.user_id)
-    return Session(token=token, expires_in=SESSION_LIFETIME_S, user_id=known.user_id)
+        if known is not None:
+            async with ctx.unit() as unit:
+                unit.delete(SignInFailures, [key])
+    token = sign_public(deps.key, Identity(Role.CUSTOMER, user_id), issued_at=ctx.now, lifetime_s=SESSION_LIFETIME_S)
+    ctx.log.info("session opened", ctx.traceparent, userId=user_id)
+    return Session(token=token, expires_in=SESSION_LIFETIME_S, user_id=user_id)
 
 
 async def get_user(ctx: Context[Users], request: UserRef) -> UserProfile:
     """A profile. Whose it is is asked first, so that strangers can't learn which ids exist."""
     ctx.must_own(ctx.identity.owns_user(request.user_id))
-    user = await ctx.deps.store.find_user(request.user_id)
+    user: User | None = await ctx.find(User, request.user_id)
     if user is None:
         raise UserNotFound()
     return _profile(user)
@@ -121,19 +123,20 @@ async def get_user(ctx: Context[Users], request: UserRef) -> UserProfile:
 
 async def find_contacts(ctx: Context[Users], request: ContactsQuery) -> Contacts:
     """Where those users who exist are reached."""
-    users = await ctx.deps.store.find_users(request.user_ids)
+    users = (await ctx.get(User, request.user_ids)).values()
     return Contacts(items=tuple(Contact(user_id=user.user_id, email=user.email, name=user.name) for user in users))
 
 
-async def forget_old_failures(ctx: Context[Users]) -> None:
-    """A round: removes counts whose window is over, so that guessing leaves no growing table."""
-    await ctx.deps.store.forget_old_failures(ctx.now)
+async def _count_failure(ctx: Context[Users], key: str) -> None:
+    """Count one more in the window that is running, or begin one. Guesses at once are all counted."""
 
-
-async def _count_failure(ctx: Context[Users], email: str) -> None:
     async def count() -> None:
-        async with ctx.deps.store.unit() as unit:
-            await unit.count_failure(email, ctx.now)
+        unit: RecordUnit
+        async with ctx.unit() as unit:
+            first = SignInFailures(email_key=key, count=1, ends_at=ctx.now + FAILURE_WINDOW)
+            if not await unit.add([first]):
+                known = (await unit.get(SignInFailures, [key]))[key]
+                unit.put(replace(known, count=known.count + 1))
 
     await until_kept(count)
 

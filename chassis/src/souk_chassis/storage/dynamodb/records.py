@@ -8,12 +8,12 @@ from souk_chassis.clock import Clock
 from souk_chassis.record import Key, Listed, NotUnique, R, Record, Schema, Unique, key_of, record_of, schema_of
 from souk_chassis.storage.dynamodb.client import DynamoClient
 from souk_chassis.storage.dynamodb.database import DynamoDatabase, DynamoUnit
-from souk_chassis.storage.dynamodb.outbox import events_table
 from souk_chassis.storage.dynamodb.record_rows import (
     attribute_of,
     bound_text,
     claim_text,
     claims_of,
+    events_table_of,
     expiry_of,
     key_text,
     partitions,
@@ -21,17 +21,11 @@ from souk_chassis.storage.dynamodb.record_rows import (
     row_of,
     table_of,
 )
-from souk_chassis.storage.dynamodb.schema import Table
 from souk_chassis.storage.dynamodb.shards import Shards
 from souk_chassis.storage.dynamodb.tables import Tables
 from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import Condition, Write, check, delete, put
 from souk_chassis.storage.records import Page, StagedRecords, check_list, in_place, page_of, place_of, unexpired
-
-
-def events_table_of(service: str) -> Table:
-    """The table of a service's outbox and inbox, such as `ReviewsEvents`."""
-    return events_table(f"{service.capitalize()}Events")
 
 
 class DynamoRecordUnit(StagedRecords, DynamoUnit):

@@ -1,1 +1,0 @@
-"""Adapters of the users service's store. All pass one contract suite."""
