@@ -80,6 +80,7 @@ class Manifest:
 
     name: str = ""
     owns: list[str] = field(default_factory=list)
+    keeps: list[str] = field(default_factory=list)
     implements: dict[str, str] = field(default_factory=dict)
     queues: set[str] | None = None
     publishes: list[str] = field(default_factory=list)
@@ -125,6 +126,7 @@ class _Reader:
         manifest.owns = [
             ast.literal_eval(entry.args[0]) for entry in self.entries(words.get("owns")) if isinstance(entry, ast.Call)
         ]
+        manifest.keeps = [self.named(entry) for entry in self.entries(words.get("keeps"))]
         manifest.publishes = [self.named(entry) for entry in self.entries(words.get("publishes"))]
         manifest.calls = [self.named(entry) for entry in self.entries(words.get("calls"))]
         for key, value in self.pairs(words.get("implements")):

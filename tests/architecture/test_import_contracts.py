@@ -16,12 +16,12 @@ _BREACHES = {
         "import souk_orders.domain\n",
         "Topologies > services, independent of each other > contracts > chassis",
     ),
-    "services/users/src/souk_users/ports.py": (
+    "services/users/src/souk_users/domain.py": (
         "import souk_users.operations\n",
-        "In each service: bootstrap > manifest > consumers > operations > ports > domain",
+        "Inside a service imports go down, from bootstrap to records",
     ),
     "services/users/src/souk_users/operations.py": (
-        "import souk_users.storage.memory\n",
+        "import souk_products.storage.memory\n",
         "A use case knows no storage adapter",
     ),
     "services/orders/src/souk_orders/storage/memory.py": (

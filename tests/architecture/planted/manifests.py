@@ -14,6 +14,7 @@ from tests.architecture.rules.manifests import (
 )
 
 _USERS = "services/users/src/souk_users"
+_PRODUCTS = "services/products/src/souk_products"
 _ORDERS = "services/orders/src/souk_orders"
 
 _CALL = """
@@ -161,7 +162,7 @@ PLANTED = [
     ),
     Planted(
         databases_are_opened,
-        lambda t: t.replace(f"{_USERS}/bootstrap.py", '"souk_users"', '"souk_orders"'),
+        lambda t: t.replace(f"{_PRODUCTS}/bootstrap.py", '"souk_products"', '"souk_orders"'),
         "souk_orders is opened, and not owned",
     ),
     Planted(

@@ -75,7 +75,7 @@ PLANTED = [
 ]
 
 INNOCENT = [
-    _let(drivers_stay_in_adapters, "services/users/src/souk_users/storage/postgres.py", "import asyncpg.pool"),
+    _let(drivers_stay_in_adapters, "services/products/src/souk_products/storage/postgres.py", "import asyncpg.pool"),
     _let(
         domains_import_values_alone,
         _DOMAIN,

@@ -18,19 +18,23 @@ FILES = (
     "src/{package}/py.typed",
     "src/{package}/manifest.py",
     "src/{package}/domain.py",
-    "src/{package}/ports.py",
     "src/{package}/operations.py",
-    "src/{package}/tables.py",
     "src/{package}/bootstrap.py",
+    "tests/test_domain.py",
+    "tests/test_operations.py",
+)
+CONSUMING = ("src/{package}/consumers.py", "tests/test_consumers.py")
+KEEPING = ("src/{package}/records.py", "tests/test_records.py")
+BY_HAND = (
+    "src/{package}/ports.py",
+    "src/{package}/tables.py",
     "src/{package}/storage/__init__.py",
     "src/{package}/storage/memory.py",
     "src/{package}/storage/postgres.py",
     "src/{package}/storage/dynamodb.py",
-    "tests/test_domain.py",
-    "tests/test_operations.py",
     "tests/test_storage.py",
 )
-CONSUMING = ("src/{package}/consumers.py", "tests/test_consumers.py")
+"""A store written by hand: who has one of these files has all of them."""
 OPTIONAL = ("tests/conftest.py",)
 
 EXTRA: Mapping[str, Mapping[str, str]] = {
@@ -82,10 +86,6 @@ EXTRA: Mapping[str, Mapping[str, str]] = {
         "storage/dynamodb_wide.py": "reservations wider than one of DynamoDB's transactions",
         "stock_movements.py": "reserving, releasing and restocking: what consumers.py and reconciler.py share",
     },
-    "users": {
-        "storage/dynamodb_rows.py": "keys and items of DynamoDB, and the domain's values",
-        "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",
-    },
 }
 """Files beside those that every service has, with what they are for. One that is gone must go from here."""
 
@@ -96,6 +96,10 @@ def services_have_the_same_files(tree: Tree) -> Iterator[Breach]:
         names = _names(FILES, service)
         if read_manifest(service).consumes:
             names |= _names(CONSUMING, service)
+        if read_manifest(service).keeps:
+            names |= _names(KEEPING, service)
+        if (by_hand := _names(BY_HAND, service)) & tree.files.keys():
+            names |= by_hand
         for name in sorted(names - tree.files.keys()):
             yield Breach(name, "every service has this file")
         explained = {f"{service.path}/{name}" for name in EXTRA.get(service.name, {})}
@@ -117,8 +121,8 @@ def migrations_are_numbered(tree: Tree) -> Iterator[Breach]:
     """0001, 0002, ... without a gap: they run in this order, once each."""
     for service in services(tree):
         numbers = [path.rpartition("/")[2][:4] for path in tree.paths(f"{service.path}/migrations/*.sql")]
-        if numbers != [f"{number:04}" for number in range(1, len(numbers) + 1)] or not numbers:
-            yield Breach(f"{service.path}/migrations", f"numbers of migrations: {', '.join(numbers) or 'none'}")
+        if numbers != [f"{number:04}" for number in range(1, len(numbers) + 1)]:
+            yield Breach(f"{service.path}/migrations", f"numbers of migrations: {', '.join(numbers)}")
 
 
 def readmes_of_services_are_short(tree: Tree) -> Iterator[Breach]:

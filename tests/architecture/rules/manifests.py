@@ -152,6 +152,8 @@ def databases_are_opened(tree: Tree) -> Iterator[Breach]:
                     opened.add(ast.unparse(call.args[1]).strip("'\""))
                     if module != f"{service.package}.bootstrap":
                         yield Breach(service.where(module), "opens a store outside bootstrap.py")
+                elif name == "souk_chassis.runtimes.stores.open_store":
+                    opened.add(service.package)
                 elif name in {"asyncpg.connect", "asyncpg.create_pool"}:
                     yield Breach(service.where(module), f"opens a database by {name}")
         owned = set(read_manifest(service).owns)
