@@ -220,7 +220,8 @@ async def test_a_token_for_the_public_is_none_for_services(
 
 
 async def test_an_operation_that_the_callee_does_not_have(url: str, connect: Callable[..., HttpDispatcher]) -> None:
-    assert (await failure_of(connect(url).dispatch(Unknown, NOTE, call()))).code == "no_such_operation"
+    error = await failure_of(connect(url).dispatch(Unknown, NOTE, call()))
+    assert (error.kind, error.code) == (ErrorKind.UNAVAILABLE, "no_such_operation")
 
 
 async def test_a_request_that_does_not_fit_is_refused(url: str, connect: Callable[..., HttpDispatcher]) -> None:

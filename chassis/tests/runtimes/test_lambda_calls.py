@@ -105,7 +105,7 @@ async def test_a_token_for_another_or_for_nobody_is_refused(region: Region, keys
 
 @pytest.mark.parametrize(
     ("changed", "status"),
-    [({"operation": "steal"}, 404), ({"request": "{"}, 400), ({"request": "{}"}, 422), ({"deadlineMs": "x"}, 422),
+    [({"operation": "steal"}, 503), ({"request": "{"}, 400), ({"request": "{}"}, 422), ({"deadlineMs": "x"}, 422),
      ({"deadlineMs": -1}, 503), ({"traceparent": "odd"}, 201)],
 )  # fmt: skip
 async def test_what_is_wrong_with_a_message(region: Region, keys: Any, changed: dict[str, Any], status: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from souk_chassis.errors import ErrorKind, SoukError
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.client import RetryingClient
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock
@@ -35,7 +35,7 @@ async def add(store: UserStore, new: Account) -> bool:
         async with store.unit() as unit:
             return await unit.add(new)
 
-    return await until_kept(once)
+    return await retry_on_conflict(once)
 
 
 async def fail(store: UserStore, email: str, at: datetime, times: int = 1) -> None:
@@ -46,7 +46,7 @@ async def fail(store: UserStore, email: str, at: datetime, times: int = 1) -> No
             await unit.count_failure(email, at)
 
     for _ in range(times):
-        await until_kept(once)
+        await retry_on_conflict(once)
 
 
 class TestUserStore:

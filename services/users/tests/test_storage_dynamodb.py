@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from souk_chassis.errors import ErrorKind, SoukError
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.client import DynamoClient, RetryingClient
 from souk_chassis.storage.dynamodb.errors import answer_lost
 from souk_chassis.testing.clock import ManualClock
@@ -46,7 +46,7 @@ async def register(store: DynamoUserStore, user_id: str, email: str = "ada@examp
             unit.publish(UserRegistered(user_id=user_id, email=email, name="Ada"), TRACEPARENT)
             return True
 
-    return await until_kept(once)
+    return await retry_on_conflict(once)
 
 
 async def fail(store: DynamoUserStore, at: datetime, email: str = "ada@example.org") -> None:
@@ -54,7 +54,7 @@ async def fail(store: DynamoUserStore, at: datetime, email: str = "ada@example.o
         async with store.unit() as unit:
             await unit.count_failure(email, at)
 
-    await until_kept(once)
+    await retry_on_conflict(once)
 
 
 async def failures(store: DynamoUserStore, now: datetime) -> int:

@@ -11,7 +11,7 @@ from souk_chassis.auth.passwords import hash_password, verify_password
 from souk_chassis.auth.tokens import sign_public
 from souk_chassis.context import Context
 from souk_chassis.ids import uuid7
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.ports import QueueBooks
 from souk_contracts.users import (
     Contact,
@@ -82,7 +82,7 @@ async def register_user(ctx: Context[Users], request: NewUser) -> UserProfile:
                 raise EmailTaken(email="has an account")
             unit.publish(UserRegistered(user_id=user.user_id, email=user.email, name=user.name), ctx.traceparent)
 
-    await until_kept(keep)
+    await retry_on_conflict(keep)
     ctx.log.info("user registered", ctx.traceparent, userId=user.user_id)
     return _profile(user)
 
@@ -135,7 +135,7 @@ async def _count_failure(ctx: Context[Users], email: str) -> None:
         async with ctx.deps.store.unit() as unit:
             await unit.count_failure(email, ctx.now)
 
-    await until_kept(count)
+    await retry_on_conflict(count)
 
 
 def _profile(user: User) -> UserProfile:

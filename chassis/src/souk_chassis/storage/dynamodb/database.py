@@ -1,5 +1,5 @@
 """Units of work on DynamoDB: what is read is remembered, what is written is staged, and the end of the block commits
-it by a transaction whose conditions say what was read. Nothing is locked; who came second gets a COLLISION.
+it by a transaction whose conditions say what was read. Nothing is locked; who came second gets a CollisionError.
 
 Queues are SQS's here: a consumer that is handed an event asks `first_time` instead of taking it.
 """
@@ -13,7 +13,8 @@ from typing import Generic, TypeVar
 from souk_chassis.clock import Clock
 from souk_chassis.context import unit_is_open
 from souk_chassis.events.event import Event, Stored, pack
-from souk_chassis.storage.dynamodb.errors import ConditionFailedError, TransactionCancelledError, collision
+from souk_chassis.storage.collisions import CollisionError
+from souk_chassis.storage.dynamodb.errors import ConditionFailedError, TransactionCancelledError
 from souk_chassis.storage.dynamodb.outbox import (
     hand_on,
     inbox_key,
@@ -63,7 +64,7 @@ class DynamoUnit:
         return fresh
 
     async def commit(self) -> None:
-        """Keep what was staged. Raises SoukError COLLISION where something read has changed meanwhile."""
+        """Keep what was staged. Raises CollisionError where something read has changed meanwhile."""
         await self.transact(self.writes, [stored for _, stored in self.published], self.heard())
 
     def heard(self) -> list[Write]:
@@ -92,7 +93,7 @@ class DynamoDatabase(Generic[U]):
     async def unit(self) -> AsyncIterator[U]:
         """Open a unit of work: it commits at the end of the block, and stages in vain on an exception.
 
-        Raises SoukError COLLISION where another writer came in between: doing the same again at once is right.
+        Raises CollisionError where another writer came in between: doing the same again at once is right.
         """
         unit = self._make_unit()
         mark = unit_is_open.set(True)
@@ -100,7 +101,7 @@ class DynamoDatabase(Generic[U]):
             yield unit
             await unit.commit()
         except (ConditionFailedError, TransactionCancelledError) as error:
-            raise collision() from error
+            raise CollisionError from error
         finally:
             unit_is_open.reset(mark)
 

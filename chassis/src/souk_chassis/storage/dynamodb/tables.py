@@ -50,7 +50,7 @@ class Tables:
     async def snapshot(self, table: Table, keys: Sequence[tuple[str, ...]]) -> list[Row | None]:
         """Up to 100 items as of one moment, in the order of their keys, for twice the price.
 
-        Raises SoukError COLLISION where a transaction writes one of them just then.
+        Raises CollisionError where a transaction writes one of them just then.
         """
         gets = [{"Get": {"TableName": table.name, "Key": _key(table, key)}} for key in keys]
         answer = await self.client.call("TransactGetItems", {"TransactItems": gets})
@@ -102,7 +102,7 @@ class Tables:
     async def transact(self, writes: Sequence[Write]) -> None:
         """All of these or none, each on an item of its own. A repeat after a lost answer does nothing twice.
 
-        Raises `TransactionCancelledError` where a condition fails, SoukError COLLISION where another transaction has
+        Raises `TransactionCancelledError` where a condition fails, CollisionError where another transaction has
         one of the items, RequestRefusedError above 100 items.
         """
         if len(writes) > TRANSACTION_ITEMS:

@@ -22,7 +22,7 @@ class DynamoUsersUnit(DynamoUnit):
 
     async def add(self, account: Account) -> bool:
         """See the port. The account and its address are written together; of two that want one address the second
-        fails at the end of its unit with COLLISION, and is told False when it is done again."""
+        fails at the end of its unit with CollisionError, and is told False when it is done again."""
         key = email_key(account.user.email)
         if key in self._added or await self.tables.get(EMAILS, key) is not None:
             return False
@@ -31,7 +31,7 @@ class DynamoUsersUnit(DynamoUnit):
         return True
 
     async def count_failure(self, email: str, at: datetime) -> None:
-        """See the port. COLLISION comes where a window begins or ends meanwhile, and not where others count in it."""
+        """See the port. Collides where a window begins or ends meanwhile, and not where others count in it."""
         key = email_key(email)
         self._failures[key] = (await self._known(key)).one_more(at)
 
