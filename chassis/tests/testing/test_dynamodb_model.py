@@ -201,12 +201,15 @@ async def test_items_that_may_not_be(tables: Tables, write: Write) -> None:
 
 async def test_requests_that_are_too_wide(model: DynamoModel, tables: Tables) -> None:
     items = [put(STOCK, {"id": str(number)}) for number in range(101)]
-    with pytest.raises(RequestRefusedError, match="101 items"):
+    with pytest.raises(SoukError, match="101 items"):
         await tables.transact(items)
     with pytest.raises(RequestRefusedError, match="ValidationException"):
         await model.call("TransactWriteItems", {"TransactItems": [write.action for write in items]})
+    heavy = [put(STOCK, {"id": str(n), "text": "x" * 300_000}) for n in range(15)]
+    with pytest.raises(SoukError, match="4500110 bytes"):
+        await tables.transact(heavy)
     with pytest.raises(RequestRefusedError, match="size exceeded"):
-        await tables.transact([put(STOCK, {"id": str(n), "text": "x" * 300_000}) for n in range(15)])
+        await model.call("TransactWriteItems", {"TransactItems": [write.action for write in heavy]})
     keys = [{"id": {"S": str(number)}} for number in range(101)]
     puts = [{"PutRequest": {"Item": {"id": {"S": str(number)}}}} for number in range(26)]
     with pytest.raises(RequestRefusedError, match="ValidationException"):

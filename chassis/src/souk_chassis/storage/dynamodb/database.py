@@ -16,6 +16,7 @@ from souk_chassis.events.event import Event, Stored, pack
 from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.errors import ConditionFailedError, TransactionCancelledError
 from souk_chassis.storage.dynamodb.outbox import (
+    OUTBOX_SHARE,
     hand_on,
     inbox_key,
     inbox_write,
@@ -24,7 +25,7 @@ from souk_chassis.storage.dynamodb.outbox import (
     waiting,
 )
 from souk_chassis.storage.dynamodb.schema import Table
-from souk_chassis.storage.dynamodb.tables import Tables
+from souk_chassis.storage.dynamodb.tables import TRANSACTION_ITEMS, Tables
 from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import Write
 from souk_chassis.storage.ports import Bus
@@ -33,8 +34,7 @@ from souk_chassis.storage.ports import Bus
 class DynamoUnit:
     """One unit of work. A service's unit derives from it, reads through `tables` and stages writes.
 
-    A unit that fits one transaction (100 items, 4 MB) is kept whole or not at all. A service that may stage more says
-    in its own unit what is kept together.
+    It is kept whole or not at all: by one transaction. One that is wider (100 items, 4 MB) is refused, not split.
     """
 
     def __init__(self, tables: Tables, events: Table, service: str, clock: Clock, dice: random.Random) -> None:
@@ -64,7 +64,8 @@ class DynamoUnit:
         return fresh
 
     async def commit(self) -> None:
-        """Keep what was staged. Raises CollisionError where something read has changed meanwhile."""
+        """Keep what was staged. Raises CollisionError where something read has changed meanwhile, SoukError
+        `unit_too_wide` where it is more than a transaction holds."""
         await self.transact(self.writes, [stored for _, stored in self.published], self.heard())
 
     def heard(self) -> list[Write]:
@@ -104,6 +105,10 @@ class DynamoDatabase(Generic[U]):
             raise CollisionError from error
         finally:
             unit_is_open.reset(mark)
+
+    def events_at_once(self, writes: int) -> int:
+        """How many events one unit has room for where each takes so many items, besides the note that it was had."""
+        return max(1, (TRANSACTION_ITEMS - OUTBOX_SHARE) // (writes + 1))
 
     async def outbox_size(self) -> int:
         """How many events wait in the outbox. It reads them all: for audits, not for metrics."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from souk_chassis.aws.errors import RequestRefusedError as RequestRefusedError  # the stores know it from here
-from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown, unavailable
+from souk_chassis.errors import ErrorKind, SoukError, invalid, timeout_unknown, unavailable
 from souk_chassis.storage.collisions import CollisionError
 
 THROTTLED = "database_throttled"
@@ -53,6 +53,11 @@ class TransactionCancelledError(SoukError):
 def throttled() -> SoukError:
     """There is no capacity left for the moment. Nothing happened."""
     return unavailable(THROTTLED, "The database is busier than it may be.")
+
+
+def too_wide(why: str) -> SoukError:
+    """A unit of work does not fit one transaction. It is never split: part of it would be kept without the rest."""
+    return invalid("unit_too_wide", f"This is too much to be kept as a whole: {why}.")
 
 
 def answer_lost() -> SoukError:
