@@ -10,10 +10,10 @@ from souk_chassis.auth.keys import PublicKeys, SigningKey, new_key
 from souk_chassis.auth.tokens import CallTokens, TokenVerifier
 from souk_chassis.aws.functions import Invoked
 from souk_chassis.context import Call
+from souk_chassis.engine.dispatch import LocalDispatcher
 from souk_chassis.errors import ErrorKind, SoukError, conflict, too_many
 from souk_chassis.operation import Access, AnyOperation, Created, Operation
 from souk_chassis.resilience import Deadline
-from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.runtimes.lambda_calls import CallsFunction, InvokingDispatcher
 from souk_chassis.testing.contexts import TRACEPARENT

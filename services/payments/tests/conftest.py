@@ -18,12 +18,12 @@ from souk_chassis import wire
 from souk_chassis.auth.keys import new_key
 from souk_chassis.clock import Clock
 from souk_chassis.context import Call, Context, internal_call
+from souk_chassis.engine.worker import Worker
 from souk_chassis.events.event import Delivery, Envelope, Event, Stored, pack, unpack
 from souk_chassis.ids import uuid7
 from souk_chassis.observability.logs import Log, LogWriter
 from souk_chassis.operation import AnyOperation
 from souk_chassis.runtimes.instance import Foundation, Instance
-from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.client import DynamoClient
 from souk_chassis.storage.dynamodb.outbox import waiting

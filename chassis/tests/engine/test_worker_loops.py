@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from souk_chassis.context import Context
+from souk_chassis.engine.worker import Worker
 from souk_chassis.errors import unavailable
 from souk_chassis.events.event import Delivery, Stored
 from souk_chassis.manifest import Consumer
 from souk_chassis.runtimes import worker as worker_module
 from souk_chassis.runtimes.instance import Instance, Round
-from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
 from souk_chassis.storage.ports import Database, Subscriptions

@@ -9,6 +9,7 @@ import pytest
 from souk_chassis import wire
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity
 from souk_chassis.context import Call, Context
+from souk_chassis.engine.dispatch import LocalDispatcher, ResilientDispatcher, RoutingDispatcher
 from souk_chassis.errors import ErrorKind, SoukError, unavailable
 from souk_chassis.http.calls import read_answer
 from souk_chassis.money import Money
@@ -16,7 +17,6 @@ from souk_chassis.observability.spans import Span, SpanKind, recorder
 from souk_chassis.observability.trace import new_traceparent, trace_id
 from souk_chassis.operation import GET, POST, Access, AnyOperation, Created, Nothing, Operation
 from souk_chassis.resilience import Deadline, Pipeline, Policy
-from souk_chassis.runtimes.dispatch import LocalDispatcher, ResilientDispatcher, RoutingDispatcher
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.testing.contexts import ADMIN, customer, guest
 from souk_chassis.testing.dispatch import FakeDispatcher
