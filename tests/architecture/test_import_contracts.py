@@ -38,7 +38,7 @@ _BREACHES = {
     ),
     "services/notifications/src/souk_notifications/operations.py": (
         "import souk_chassis.aws.sns\n",
-        "AWS is spoken to by adapters and runtimes alone",
+        "AWS is spoken to by adapters, the engine and runtimes alone",
     ),
     "services/payments/src/souk_payments/operations.py": (
         "import starlette.requests\n",

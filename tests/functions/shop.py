@@ -21,11 +21,11 @@ from souk_chassis.auth.keys import PublicKeys, SigningKey, jwks
 from souk_chassis.auth.tokens import CallTokens, TokenVerifier
 from souk_chassis.aws.functions import Invoked
 from souk_chassis.clock import Clock, SystemClock
+from souk_chassis.engine.dispatch import LocalDispatcher, ResilientDispatcher
 from souk_chassis.events.event import Stored, topic_of
 from souk_chassis.manifest import Part, Service
 from souk_chassis.observability.logs import Log
 from souk_chassis.resilience import Deadline, Pipeline
-from souk_chassis.runtimes.dispatch import LocalDispatcher, ResilientDispatcher
 from souk_chassis.runtimes.edge import Edge
 from souk_chassis.runtimes.instance import Aws, Foundation
 from souk_chassis.runtimes.lambda_calls import CallsFunction, InvokingDispatcher

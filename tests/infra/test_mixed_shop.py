@@ -19,8 +19,8 @@ import botocore.session
 import pytest
 
 from souk_chassis.auth.keys import jwks, load_or_create_keys
+from souk_chassis.engine.intake import WAIT_S
 from souk_chassis.http.api_gateway import Runtime
-from souk_chassis.runtimes.intake import WAIT_S
 from souk_topologies.aws_local.emulator import REGION
 from souk_topologies.aws_local.shop import MAIL_SETTINGS
 from souk_topologies.containers import Place

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.client import DynamoClient
 from souk_chassis.storage.dynamodb.schema import Table
 from souk_chassis.testing.clock import ManualClock
@@ -126,7 +126,7 @@ async def test_sixteen_writers_place_and_move_each_order_once(client: DynamoClie
                 await unit.move([move_to(head, Step(OrderStatus.RESERVED, at)) for head in heads.values()])
                 return len(heads)
 
-        return await until_kept(once)
+        return await retry_on_conflict(once)
 
     ids = [[each.order_id for each in placed] for placed in answers]
     moved = await asyncio.gather(*(reserve(store, each) for store, each in zip(stores, ids, strict=True)))

@@ -10,7 +10,7 @@ from souk_chassis.aws.client import AwsClient
 from souk_chassis.aws.credentials import Credentials, FixedCredentials
 from souk_chassis.aws.transport import HttpTransport
 from souk_chassis.errors import SoukError
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.client import DynamoClient
 from souk_chassis.storage.dynamodb.errors import (
     CONDITION,
@@ -53,7 +53,7 @@ async def in_unit(store: DynamoProductsStore, work: Any, argument: Any) -> Any:
         async with store.unit() as unit:
             return await work(unit, argument)
 
-    return await until_kept(once)
+    return await retry_on_conflict(once)
 
 
 async def test_failures_are_told_apart(client: DynamoClient) -> None:

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity, Role
 from souk_chassis.auth.keys import SigningKey, new_key
 from souk_chassis.context import Call, internal_call
+from souk_chassis.engine.dispatch import LocalDispatcher
 from souk_chassis.errors import SoukError
 from souk_chassis.money import Money
 from souk_chassis.operation import AnyOperation, Created
 from souk_chassis.resilience import Deadline
-from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Foundation, Instance
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.logs import RecordedLines

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from souk_chassis.auth.keys import new_key
+from souk_chassis.engine.worker import Worker
 from souk_chassis.events.event import Delivery, Event, Stored
 from souk_chassis.ids import uuid7
 from souk_chassis.manifest import Consumer
 from souk_chassis.money import Money
 from souk_chassis.runtimes.instance import Foundation, Instance
-from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.ports import Subscriptions
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.consumers import assert_idempotent

@@ -17,10 +17,10 @@ from dataclasses import asdict, dataclass, field
 
 from souk_chassis.errors import SoukError
 from souk_chassis.money import Money
+from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.client import RetryingClient
 from souk_chassis.storage.dynamodb.errors import THROTTLED
 from souk_chassis.storage.dynamodb.writes import update
-from souk_chassis.storage.ports import COLLISION
 from souk_chassis.testing.dynamodb_model import DynamoModel, Latency, Limits
 from souk_chassis.testing.virtual_time import VirtualClock, run_virtually
 from souk_contracts.products import StockRejected, StockReserved
@@ -132,9 +132,9 @@ async def write_batches(run: Run, store: DynamoProductsStore) -> None:
                 run.done(numbers, [each.state for each in decided])
                 break
             except SoukError as error:
-                if error.code not in {COLLISION, THROTTLED}:
+                if not isinstance(error, CollisionError) and error.code != THROTTLED:
                     raise
-                run.collisions += error.code == COLLISION
+                run.collisions += isinstance(error, CollisionError)
 
 
 async def write_plainly(run: Run, store: DynamoProductsStore) -> None:

@@ -42,9 +42,14 @@ class Consumer(msgspec.Struct, frozen=True):
     ask_s: float = 24.0
     """How long asking for one batch may take, in seconds."""
     pace_s: float = 0.0
-    """A round begins at most so often, in seconds: for news that other news may overtake and spare its work."""
+    """A round begins at most so often, in seconds: for news that other news may overtake and spare its work. On Lambda
+    a batch is gathered for so long, in whole seconds, unless it is full before."""
     loops: int = 1
-    """How many batches are asked for at once, so that one slow answer does not hold up the rest."""
+    """How many batches are asked for at once by one process or one invocation, so that one slow answer does not hold up
+    the rest."""
+    writes: int = 1
+    """Items that the handling of one event writes, at most. Where a unit of work has a limit (DynamoDB: 100 items), the
+    handler gets as many events at a time as fit, with the notes that they were had and the outbox."""
 
     def is_full(self, events: int) -> bool:
         """Whether a batch of so many events may have left a message behind for want of room."""

@@ -11,10 +11,12 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from souk_chassis.errors import ErrorType
+from souk_chassis.errors import ErrorType, SoukError, unavailable
 
 Req = TypeVar("Req", bound=msgspec.Struct)
 Res = TypeVar("Res")
+
+NO_SUCH_OPERATION = "no_such_operation"
 
 
 class Access(StrEnum):
@@ -128,3 +130,9 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 AnyOperation = Operation[Any, Any]
+
+
+def no_such_operation(name: str) -> SoukError:
+    """The callee does not have the operation: its version is older than the caller's, or it is being replaced. Nothing
+    of the customer's is missing, so it is `unavailable`: repeated, and counted by the breaker."""
+    return unavailable(NO_SUCH_OPERATION, f"This version of the service has no operation {name}.")

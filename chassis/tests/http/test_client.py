@@ -13,6 +13,7 @@ from souk_chassis.auth.keys import PublicKeys, SigningKey
 from souk_chassis.auth.tokens import CallTokens, TokenVerifier, sign_public
 from souk_chassis.clock import SystemClock
 from souk_chassis.context import Call, Context
+from souk_chassis.engine.dispatch import LocalDispatcher
 from souk_chassis.errors import (
     ErrorKind,
     SoukError,
@@ -28,7 +29,6 @@ from souk_chassis.money import Money
 from souk_chassis.operation import GET, POST, Access, AnyOperation, Created, Operation
 from souk_chassis.resilience import Deadline
 from souk_chassis.runtimes.asgi import app, internal_route
-from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.runtimes.server import KEEP_ALIVE_S
 from souk_chassis.testing.contexts import ADMIN, TRACEPARENT, customer, guest
@@ -220,7 +220,8 @@ async def test_a_token_for_the_public_is_none_for_services(
 
 
 async def test_an_operation_that_the_callee_does_not_have(url: str, connect: Callable[..., HttpDispatcher]) -> None:
-    assert (await failure_of(connect(url).dispatch(Unknown, NOTE, call()))).code == "no_such_operation"
+    error = await failure_of(connect(url).dispatch(Unknown, NOTE, call()))
+    assert (error.kind, error.code) == (ErrorKind.UNAVAILABLE, "no_such_operation")
 
 
 async def test_a_request_that_does_not_fit_is_refused(url: str, connect: Callable[..., HttpDispatcher]) -> None:

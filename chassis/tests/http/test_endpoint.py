@@ -12,13 +12,13 @@ from souk_chassis.auth.identity import Role
 from souk_chassis.auth.keys import PublicKeys
 from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.context import Context
+from souk_chassis.engine.dispatch import LocalDispatcher
 from souk_chassis.errors import conflict, not_found, too_many, unavailable
 from souk_chassis.http.binding import MAX_BODY, MAX_PARAMETERS, MAX_QUERY
 from souk_chassis.ids import Id
 from souk_chassis.money import Money
 from souk_chassis.operation import GET, POST, PUT, Access, AnyOperation, Created, Operation
 from souk_chassis.runtimes.asgi import app, operation_routes
-from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT

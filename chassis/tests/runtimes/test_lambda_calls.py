@@ -10,10 +10,10 @@ from souk_chassis.auth.keys import PublicKeys, SigningKey, new_key
 from souk_chassis.auth.tokens import CallTokens, TokenVerifier
 from souk_chassis.aws.functions import Invoked
 from souk_chassis.context import Call
+from souk_chassis.engine.dispatch import LocalDispatcher
 from souk_chassis.errors import ErrorKind, SoukError, conflict, too_many
 from souk_chassis.operation import Access, AnyOperation, Created, Operation
 from souk_chassis.resilience import Deadline
-from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.runtimes.lambda_calls import CallsFunction, InvokingDispatcher
 from souk_chassis.testing.contexts import TRACEPARENT
@@ -105,7 +105,7 @@ async def test_a_token_for_another_or_for_nobody_is_refused(region: Region, keys
 
 @pytest.mark.parametrize(
     ("changed", "status"),
-    [({"operation": "steal"}, 404), ({"request": "{"}, 400), ({"request": "{}"}, 422), ({"deadlineMs": "x"}, 422),
+    [({"operation": "steal"}, 503), ({"request": "{"}, 400), ({"request": "{}"}, 422), ({"deadlineMs": "x"}, 422),
      ({"deadlineMs": -1}, 503), ({"traceparent": "odd"}, 201)],
 )  # fmt: skip
 async def test_what_is_wrong_with_a_message(region: Region, keys: Any, changed: dict[str, Any], status: int) -> None:

@@ -13,11 +13,11 @@ from souk_chassis.auth.tokens import CallTokens, TokenVerifier
 from souk_chassis.aws.transport import HttpTransport
 from souk_chassis.clock import SystemClock
 from souk_chassis.context import Call, Context
+from souk_chassis.engine.dispatch import CalleeDispatcher, LocalDispatcher
 from souk_chassis.errors import ErrorKind, SoukError, conflict, unavailable
 from souk_chassis.operation import Access, Created, Operation
 from souk_chassis.resilience import Deadline
 from souk_chassis.runtimes.asgi import Check, app, internal_route
-from souk_chassis.runtimes.dispatch import CalleeDispatcher, LocalDispatcher
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.runtimes.lambda_posting import PostingDispatcher, asking_url, http_transport
 from souk_chassis.runtimes.listening import listen

@@ -3,8 +3,7 @@
 import pytest
 
 from souk_chassis.errors import SoukError, conflict, unavailable
-from souk_chassis.storage.collisions import COLLISION_TRIES, until_kept
-from souk_chassis.storage.ports import COLLISION
+from souk_chassis.storage.collisions import COLLISION_TRIES, CollisionError, retry_on_conflict
 
 
 class Work:
@@ -23,15 +22,15 @@ class Work:
 
 
 async def test_it_is_done_until_it_is_kept() -> None:
-    work = Work(unavailable(COLLISION, ""), 3)
-    assert await until_kept(work) == "kept"
+    work = Work(CollisionError(), 3)
+    assert await retry_on_conflict(work) == "kept"
     assert work.calls == 4
 
 
 async def test_it_gives_up_in_the_end() -> None:
-    work = Work(unavailable(COLLISION, ""), 1_000)
+    work = Work(CollisionError(), 1_000)
     with pytest.raises(SoukError):
-        await until_kept(work)
+        await retry_on_conflict(work)
     assert work.calls == COLLISION_TRIES
 
 
@@ -39,5 +38,5 @@ async def test_it_gives_up_in_the_end() -> None:
 async def test_other_errors_are_answers(error: SoukError) -> None:
     work = Work(error, 1)
     with pytest.raises(SoukError):
-        await until_kept(work)
+        await retry_on_conflict(work)
     assert work.calls == 1

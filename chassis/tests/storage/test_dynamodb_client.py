@@ -13,6 +13,7 @@ from souk_chassis.aws.client import AwsClient
 from souk_chassis.aws.credentials import Credentials, FixedCredentials
 from souk_chassis.aws.transport import HttpTransport
 from souk_chassis.errors import ErrorKind, SoukError
+from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.client import PATIENCE_S, RetryingClient
 from souk_chassis.storage.dynamodb.errors import (
     ANSWER_LOST,
@@ -20,14 +21,11 @@ from souk_chassis.storage.dynamodb.errors import (
     ConditionFailedError,
     RequestRefusedError,
     TransactionCancelledError,
-    TransactionCollidedError,
     answer_lost,
-    collision,
     throttled,
     translate,
 )
 from souk_chassis.storage.dynamodb.http_client import HttpDynamoClient
-from souk_chassis.storage.ports import COLLISION
 from souk_chassis.testing.virtual_time import run_virtually
 
 PREFIX = "com.amazonaws.dynamodb.v20120810#"
@@ -43,8 +41,8 @@ def cancelled(*reasons: str) -> dict[str, Any]:
         ("ProvisionedThroughputExceededException", ErrorKind.UNAVAILABLE, THROTTLED),
         ("ThrottlingException", ErrorKind.UNAVAILABLE, THROTTLED),
         ("RequestLimitExceeded", ErrorKind.UNAVAILABLE, THROTTLED),
-        ("TransactionConflictException", ErrorKind.UNAVAILABLE, COLLISION),
-        ("TransactionInProgressException", ErrorKind.UNAVAILABLE, COLLISION),
+        ("TransactionConflictException", ErrorKind.UNAVAILABLE, "database_collision"),
+        ("TransactionInProgressException", ErrorKind.UNAVAILABLE, "database_collision"),
         ("ServiceUnavailable", ErrorKind.UNAVAILABLE, "database_unavailable"),
         ("InternalServerError", ErrorKind.TIMEOUT_UNKNOWN, ANSWER_LOST),
         ("ConditionalCheckFailedException", ErrorKind.CONFLICT, "condition_failed"),
@@ -61,8 +59,8 @@ def test_a_cancelled_transaction_says_why() -> None:
     assert isinstance(failed, TransactionCancelledError)
     assert failed.reasons == ("None", "TransactionConflict", "ConditionalCheckFailed")
     collided = translate(cancelled("ThrottlingError", "TransactionConflict"))
-    assert isinstance(collided, TransactionCollidedError)
-    assert (collided.code, collided.reasons) == (COLLISION, ("ThrottlingError", "TransactionConflict"))
+    assert isinstance(collided, CollisionError)
+    assert (collided.code, collided.reasons) == ("database_collision", ("ThrottlingError", "TransactionConflict"))
     for reason in ("ThrottlingError", "ProvisionedThroughputExceeded"):
         error = translate(cancelled("None", reason))
         assert isinstance(error, SoukError)
@@ -131,7 +129,7 @@ def test_patience_ends() -> None:
     assert 8 < inner.calls < 60
 
 
-@pytest.mark.parametrize("error", [collision(), ConditionFailedError(), TransactionCancelledError(["None"])])
+@pytest.mark.parametrize("error", [CollisionError(), ConditionFailedError(), TransactionCancelledError(["None"])])
 def test_what_must_be_read_again_is_not_repeated(error: SoukError) -> None:
     inner = Failing(error)
     assert outcome(inner)[0] == error.code

@@ -11,13 +11,14 @@ import pytest
 from souk_chassis.context import unit_is_open
 from souk_chassis.errors import SoukError, unavailable
 from souk_chassis.events.event import Stored, events_of, unpack
+from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.database import DynamoDatabase, DynamoUnit
 from souk_chassis.storage.dynamodb.outbox import BUNDLE_BYTES, events_table, waiting
 from souk_chassis.storage.dynamodb.schema import Table
 from souk_chassis.storage.dynamodb.tables import Tables
 from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import insert
-from souk_chassis.storage.ports import COLLISION, UnpublishableError
+from souk_chassis.storage.ports import UnpublishableError
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.dynamodb_model import DynamoModel
@@ -85,7 +86,7 @@ async def test_effect_and_event_are_kept_together_or_not_at_all(store: DynamoDat
         async with store.unit() as unit:
             unit.writes += [insert(NOTES, {"id": "b"}), insert(NOTES, {"id": "a"})]
             unit.publish(Noted(note="b"), TRACEPARENT)
-    assert collided.value.code == COLLISION
+    assert isinstance(collided.value, CollisionError)
     with pytest.raises(ZeroDivisionError):
         async with store.unit() as unit:
             unit.writes.append(insert(NOTES, {"id": "b"}))
@@ -114,7 +115,7 @@ async def test_two_who_have_an_event_at_once_do_its_effect_once(store: DynamoDat
             first.writes.append(insert(NOTES, {"id": "late"}))
             async with store.unit() as second:
                 await second.first_time("reader", ["e1"])
-    assert collided.value.code == COLLISION
+    assert isinstance(collided.value, CollisionError)
     assert await store.tables.get(NOTES, "late") is None
 
 

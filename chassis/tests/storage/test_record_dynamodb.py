@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from souk_chassis.errors import SoukError
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.client import DynamoClient, RetryingClient
 from souk_chassis.storage.dynamodb.errors import answer_lost
 from souk_chassis.storage.dynamodb.record_rows import PARTITIONS, events_table_of, table_of
@@ -47,7 +47,7 @@ async def tell(store: DynamoRecords, customer_id: str) -> bool:
             unit.publish(Noted(note=customer_id), TRACEPARENT)
             return True
 
-    return await until_kept(once)
+    return await retry_on_conflict(once)
 
 
 async def count(store: DynamoRecords) -> None:
@@ -59,7 +59,7 @@ async def count(store: DynamoRecords) -> None:
                 [known] = (await unit.get(Review, [("p", "a")])).values()
                 unit.put(replace(known, stars=known.stars + 1))
 
-    await until_kept(once)
+    await retry_on_conflict(once)
 
 
 def records_in(model: DynamoModel) -> int:

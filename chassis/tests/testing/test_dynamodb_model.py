@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from souk_chassis.errors import SoukError
+from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.client import RetryingClient
 from souk_chassis.storage.dynamodb.errors import (
     CONDITION,
@@ -16,12 +17,10 @@ from souk_chassis.storage.dynamodb.errors import (
     ConditionFailedError,
     RequestRefusedError,
     TransactionCancelledError,
-    TransactionCollidedError,
 )
 from souk_chassis.storage.dynamodb.schema import Index, Table
 from souk_chassis.storage.dynamodb.tables import Tables
 from souk_chassis.storage.dynamodb.writes import Write, check, delete, insert, put, update
-from souk_chassis.storage.ports import COLLISION
 from souk_chassis.testing.dynamodb_model import DynamoModel, Latency, Limits
 from souk_chassis.testing.dynamodb_model.limits import size_of
 from souk_chassis.testing.virtual_time import run_virtually
@@ -202,12 +201,15 @@ async def test_items_that_may_not_be(tables: Tables, write: Write) -> None:
 
 async def test_requests_that_are_too_wide(model: DynamoModel, tables: Tables) -> None:
     items = [put(STOCK, {"id": str(number)}) for number in range(101)]
-    with pytest.raises(RequestRefusedError, match="101 items"):
+    with pytest.raises(SoukError, match="101 items"):
         await tables.transact(items)
     with pytest.raises(RequestRefusedError, match="ValidationException"):
         await model.call("TransactWriteItems", {"TransactItems": [write.action for write in items]})
+    heavy = [put(STOCK, {"id": str(n), "text": "x" * 300_000}) for n in range(15)]
+    with pytest.raises(SoukError, match="4500110 bytes"):
+        await tables.transact(heavy)
     with pytest.raises(RequestRefusedError, match="size exceeded"):
-        await tables.transact([put(STOCK, {"id": str(n), "text": "x" * 300_000}) for n in range(15)])
+        await model.call("TransactWriteItems", {"TransactItems": [write.action for write in heavy]})
     keys = [{"id": {"S": str(number)}} for number in range(101)]
     puts = [{"PutRequest": {"Item": {"id": {"S": str(number)}}}} for number in range(26)]
     with pytest.raises(RequestRefusedError, match="ValidationException"):
@@ -319,7 +321,7 @@ def test_transactions_that_overlap_on_an_item_conflict() -> None:
         await tables.put_all(STOCK, [{"id": item, "units": 10} for item in "abc"])
         first = asyncio.create_task(tables.transact([sell("a"), sell("b")]))
         await asyncio.sleep(0.001)
-        with pytest.raises(TransactionCollidedError) as collided:
+        with pytest.raises(CollisionError) as collided:
             await tables.transact([sell("c"), sell("b")])
         assert collided.value.reasons == ("None", CONFLICT)
         second = asyncio.create_task(tables.transact([sell("a"), sell("b")]))
@@ -340,12 +342,12 @@ def test_plain_writes_and_snapshots_conflict_with_a_transaction_and_plain_reads_
         transaction = asyncio.create_task(tables.transact([sell("a")]))
         await asyncio.sleep(0.001)
         outcomes = await codes([lambda: tables.write(sell("a")), lambda: tables.get(STOCK, "a")])
-        assert outcomes == [COLLISION, "done"]
+        assert outcomes == ["database_collision", "done"]
         await transaction
         late = asyncio.create_task(tables.snapshot(STOCK, [("a",)]))
         await asyncio.sleep(0.01)
         transaction = asyncio.create_task(tables.transact([sell("a")]))
-        with pytest.raises(TransactionCollidedError):
+        with pytest.raises(CollisionError):
             await late
         await transaction
 

@@ -10,12 +10,12 @@ from souk_chassis.auth.identity import Caller, Identity, Role
 from souk_chassis.auth.keys import new_key
 from souk_chassis.config import ConfigError
 from souk_chassis.context import Call
+from souk_chassis.engine.dispatch import LocalDispatcher
+from souk_chassis.engine.worker import Worker
 from souk_chassis.events.event import pack
 from souk_chassis.observability.logs import Log
 from souk_chassis.resilience import Deadline
-from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Foundation
-from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.ports import Subscriptions
 from souk_chassis.testing.clock import ManualClock
 from souk_contracts.notifications import GetMailBooks, ListMails, MailQuery

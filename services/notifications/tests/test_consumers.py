@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from souk_chassis.context import Context
+from souk_chassis.engine.worker import Worker
 from souk_chassis.errors import SoukError, unavailable
 from souk_chassis.events.event import Delivery, Event, pack
 from souk_chassis.observability.logs import Log
 from souk_chassis.runtimes.instance import Instance
-from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.ports import Subscriptions
 from souk_chassis.testing.clock import ManualClock
 from souk_contracts.orders import OrderConfirmed, OrderReturned, OrderShipped

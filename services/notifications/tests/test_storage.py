@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from souk_chassis.ids import uuid7
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.client import RetryingClient
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock
@@ -43,7 +43,7 @@ async def record(store: MailStore, mails: Sequence[Mail]) -> set[str]:
         async with store.unit() as unit:
             return await unit.record(mails)
 
-    return await until_kept(once)
+    return await retry_on_conflict(once)
 
 
 class TestMailStore:

@@ -9,9 +9,9 @@ import pytest
 
 from souk_chassis.errors import SoukError
 from souk_chassis.ids import uuid7
+from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.client import DynamoClient, RetryingClient
 from souk_chassis.storage.dynamodb.tables import TRANSACTION_ITEMS
-from souk_chassis.storage.ports import COLLISION
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.dynamodb_faults import Crash, FaultyClient
@@ -58,7 +58,7 @@ async def consume(store: DynamoMailStore, mails: Sequence[Mail]) -> int:
                 fresh = await unit.first_time(CONSUMER, ids)
                 return len(await unit.record([ids[each] for each in ids if each in fresh]))
         except SoukError as error:
-            assert error.code == COLLISION  # noqa: PT017 - as the worker: again at once
+            assert isinstance(error, CollisionError)  # noqa: PT017 - as the worker: again at once
 
 
 async def noted(store: DynamoMailStore, mails: Sequence[Mail]) -> int:

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity, Role
 from souk_chassis.context import Call
+from souk_chassis.engine.dispatch import LocalDispatcher
 from souk_chassis.errors import SoukError
 from souk_chassis.money import Money
 from souk_chassis.operation import AnyOperation
 from souk_chassis.resilience import Deadline
-from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_contracts.order_books import OrderStatesQuery
 from souk_contracts.order_status import OrderStatus as S
 from souk_contracts.orders import (

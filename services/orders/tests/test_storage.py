@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from souk_chassis.money import Money
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_contracts.order_status import OrderStatus as S
 from souk_contracts.orders import OrderSummary
 from souk_contracts.products import ShortItem
@@ -373,7 +373,7 @@ async def test_two_processes_ask_after_each_overdue_order_once(
             async with store.unit() as unit:
                 return [late.head.order_id for late in await unit.overdue(now - timedelta(seconds=30), now, 25)]
 
-        return await until_kept(once)
+        return await retry_on_conflict(once)
 
     found = [order_id for ids in await asyncio.gather(*map(ask, two_pools)) for order_id in ids]
     found += await ask(two_pools[0])

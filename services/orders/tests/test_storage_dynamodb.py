@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.events.event import Stored
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import CollisionError, retry_on_conflict
 from souk_chassis.storage.dynamodb.client import RetryingClient
 from souk_chassis.storage.dynamodb.errors import RequestRefusedError, answer_lost
 from souk_chassis.storage.dynamodb.writes import put
-from souk_chassis.storage.ports import COLLISION
 from souk_chassis.testing.dynamodb_faults import FaultyClient
 from souk_chassis.testing.dynamodb_model import DynamoModel, Latency
 from souk_chassis.testing.dynamodb_model.limits import ITEM_BYTES
@@ -48,7 +47,7 @@ async def reserve(store: DynamoOrderStore, order_ids: Sequence[str]) -> int:
             await unit.move([move_to(head, Step(S.RESERVED, NOW)) for head in heads.values()])
             return len(heads)
 
-    return await until_kept(once)
+    return await retry_on_conflict(once)
 
 
 async def history(store: DynamoOrderStore, order_id: str) -> list[S]:
@@ -204,7 +203,7 @@ async def test_an_order_that_another_moves_meanwhile_collides(dynamo: Any, draft
 
     with pytest.raises(SoukError) as collided:
         await cancel(dynamo.on(client))
-    assert collided.value.code == COLLISION
+    assert isinstance(collided.value, CollisionError)
     assert [await history(dynamo.on(model), each) for each in ("o1", "o2")] == [[S.PENDING, S.RESERVED], [S.PENDING]]
 
 
@@ -223,7 +222,7 @@ async def test_two_returns_at_once_take_nothing_back_twice(dynamo: Any, draft: A
     client.meanwhile["TransactWriteItems"] = lambda: take_back(dynamo.on(model), "first")
     with pytest.raises(SoukError) as collided:
         await take_back(dynamo.on(client), "second")
-    assert collided.value.code == COLLISION
+    assert isinstance(collided.value, CollisionError)
     async with dynamo.on(model).unit() as unit:
         assert [line.returned for line in await unit.lines("o1")] == [1]
         assert await unit.find_return("o1", "second") is None

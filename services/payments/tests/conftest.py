@@ -18,13 +18,13 @@ from souk_chassis import wire
 from souk_chassis.auth.keys import new_key
 from souk_chassis.clock import Clock
 from souk_chassis.context import Call, Context, internal_call
+from souk_chassis.engine.worker import Worker
 from souk_chassis.events.event import Delivery, Envelope, Event, Stored, pack, unpack
 from souk_chassis.ids import uuid7
 from souk_chassis.observability.logs import Log, LogWriter
 from souk_chassis.operation import AnyOperation
 from souk_chassis.runtimes.instance import Foundation, Instance
-from souk_chassis.runtimes.worker import Worker
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.client import DynamoClient
 from souk_chassis.storage.dynamodb.outbox import waiting
 from souk_chassis.storage.ports import Subscriptions
@@ -204,7 +204,7 @@ class Desk:
                 mine = [n for n, delivery in enumerate(deliveries) if delivery.event_id in fresh]
                 await handler(context, unit, *([each[n] for n in mine] for each in (deliveries, *answers)))
 
-        await until_kept(once)
+        await retry_on_conflict(once)
 
     async def charge(self, deliveries: Sequence[Delivery[StockReserved]]) -> None:
         """The provider declines the payment method `no`."""

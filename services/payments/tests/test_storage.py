@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from souk_chassis.ids import uuid7
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.client import RetryingClient
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock
@@ -143,7 +143,7 @@ class TestPaymentStoreContract:
                 return bool(recorded.late)
 
         both = [cancel, charge] if cancelled_first else [charge, cancel]
-        seen = await asyncio.gather(*map(until_kept, both))
+        seen = await asyncio.gather(*map(retry_on_conflict, both))
         assert sum(seen) == 1, "exactly one of the two must find the money and owe it"
 
     async def test_refunds_are_owed_then_given_once(self, store: PaymentStore) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from souk_chassis.errors import SoukError
 from souk_chassis.events.event import Stored
+from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.outbox import BUNDLE_BYTES, waiting
-from souk_chassis.storage.ports import COLLISION
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.dynamodb_faults import FaultyClient
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined
@@ -59,7 +59,7 @@ async def test_a_refund_that_another_gives_between_two_reads_is_given_once(dynam
 
     with pytest.raises(SoukError) as collided:
         await give()
-    assert collided.value.code == COLLISION
+    assert isinstance(collided.value, CollisionError)
     assert await give() == []
     [payment], _, _ = await desk.books()
     assert payment.refunded_minor == 300

@@ -14,7 +14,7 @@ from souk_chassis.events.event import Delivery, Event
 from souk_chassis.ids import uuid7
 from souk_chassis.money import Money
 from souk_chassis.observability.logs import Log
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.client import DynamoClient, RetryingClient
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock
@@ -131,7 +131,7 @@ class Dynamo:
                         unit.publish(StockReserved(**order, currency="GBP", payment_method="t"), "")
             return done
 
-        return await until_kept(once)
+        return await retry_on_conflict(once)
 
     @staticmethod
     async def now(store: DynamoProductsStore) -> dict[str, int]:

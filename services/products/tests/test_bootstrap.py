@@ -9,11 +9,11 @@ from souk_chassis.auth.keys import new_key
 from souk_chassis.clock import SystemClock
 from souk_chassis.config import ConfigError
 from souk_chassis.context import internal_call
+from souk_chassis.engine.worker import Worker
 from souk_chassis.events.event import pack, unpack
 from souk_chassis.money import Money
 from souk_chassis.operation import Created
 from souk_chassis.runtimes.instance import Foundation
-from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.ports import Subscriptions
 from souk_contracts.orders import OrderCreated, OrderedItem
 from souk_contracts.products import ProductContent, StockReserved

@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from souk_chassis.errors import ErrorKind, SoukError
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import CollisionError, retry_on_conflict
 from souk_chassis.storage.dynamodb.client import RetryingClient
 from souk_chassis.storage.dynamodb.errors import answer_lost
-from souk_chassis.storage.ports import COLLISION
 from souk_chassis.testing.dynamodb_faults import Crash, FaultyClient
 from souk_chassis.testing.dynamodb_model import DynamoModel, Latency
 from souk_chassis.testing.virtual_time import VirtualClock, run_virtually
@@ -67,7 +66,7 @@ async def test_a_sale_meanwhile_stops_the_spreading(dynamo: Any) -> None:
     client.meanwhile["TransactWriteItems"] = lambda: dynamo.in_unit(dynamo.on(model), reserve, {"o1": {"mug": 3}})
     with pytest.raises(SoukError) as collided:
         await store.spread_stock("mug", 4)
-    assert collided.value.code == COLLISION
+    assert isinstance(collided.value, CollisionError)
     assert await dynamo.now(store) == {"mug": 7}
 
 
@@ -177,7 +176,7 @@ def test_sixteen_writers_on_one_product_oversell_nothing(dynamo: Any, shards: in
                         told.extend(decided)
                         break
                     except SoukError as error:
-                        assert error.code == COLLISION  # noqa: PT017 - as the worker: again at once
+                        assert isinstance(error, CollisionError)  # noqa: PT017 - as the worker: again at once
 
         await asyncio.gather(*(write(writer) for writer in range(16)))
         sold = sum(units[each.order_id]["mug"] for each in told if each.state is HELD)
@@ -207,7 +206,7 @@ def test_corrections_and_sales_at_once_keep_the_ledger(dynamo: Any) -> None:
                 async with stores[writer].unit() as unit:
                     await unit.move_stock([Movement("mug", corrected=-5)])
 
-            await until_kept(once)
+            await retry_on_conflict(once)
 
         sales = [dynamo.in_unit(stores[n], reserve, {f"o{n}-{k}": {"mug": 2} for k in range(5)}) for n in range(4)]
         await asyncio.gather(*sales, *(correct(n) for n in range(4, 8)))

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from souk_chassis.auth.identity import ANONYMOUS, Caller
 from souk_chassis.auth.keys import new_key
 from souk_chassis.context import Call
+from souk_chassis.engine.dispatch import LocalDispatcher
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.observability.logs import Log
 from souk_chassis.resilience import Deadline
-from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.testing.clock import ManualClock
 from souk_contracts.users import ContactsQuery, Credentials, FindContacts, NewUser, OpenSession, RegisterUser

@@ -10,11 +10,11 @@ from starlette.types import ASGIApp
 
 from souk_chassis.auth.keys import PublicKeys, SigningKey, jwks, load_or_create_keys
 from souk_chassis.auth.tokens import TokenVerifier
+from souk_chassis.engine.dispatch import LocalDispatcher
 from souk_chassis.http.elsewhere import open_elsewhere
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.tracing import start_tracing
 from souk_chassis.runtimes.asgi import Check, app
-from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.runtimes.listening import listen
 from souk_chassis.runtimes.process import CLOCK, stop_event

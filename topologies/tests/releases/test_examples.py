@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from souk_chassis import wire
 from souk_chassis.auth.keys import new_key
 from souk_chassis.context import Call
+from souk_chassis.engine.worker import Worker
 from souk_chassis.events.event import Stored, events_of, unpack
 from souk_chassis.operation import AnyOperation
 from souk_chassis.runtimes.instance import Foundation, Instance
-from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.ports import Subscriptions
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.logs import RecordedLines

@@ -8,7 +8,7 @@ from souk_chassis.config import ConfigError, read_json
 from souk_chassis.context import Call
 from souk_chassis.errors import timeout_unknown
 from souk_chassis.http.problem import error_of
-from souk_chassis.operation import AnyOperation, Created
+from souk_chassis.operation import NO_SUCH_OPERATION, AnyOperation, Created, no_such_operation
 
 DEADLINE_HEADER = "souk-deadline-ms"
 """How many milliseconds are left of the caller's deadline."""
@@ -41,7 +41,9 @@ def call_headers(operation: AnyOperation, call: Call, tokens: CallTokens) -> dic
 def read_answer(operation: AnyOperation, status: int, body: bytes | str, retry_after: str = "") -> Any:
     """The response. Raises the error that was raised there, or `timeout_unknown` for what can't be read."""
     if status >= 400:
-        raise error_of(body, operation.service, retry_after)
+        error = error_of(body, operation.service, retry_after)
+        # Earlier versions of a callee answer 404.
+        raise no_such_operation(operation.name) if error.code == NO_SUCH_OPERATION else error
     value = read_response(operation, body)
     return Created(value) if status == 201 else value
 

@@ -23,7 +23,7 @@ from souk_chassis.http.throttle import Bucket
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.spans import SERVER, recorder
 from souk_chassis.observability.trace import accept_traceparent, incoming_traceparent
-from souk_chassis.operation import AnyOperation, Created
+from souk_chassis.operation import AnyOperation, Created, no_such_operation
 from souk_chassis.resilience import Deadline
 
 MAX_CALL_BODY = 4 * MAX_BODY
@@ -200,7 +200,7 @@ class InternalEndpoint(_Guarded):
             raise unauthenticated("invalid_token", "This route is for services: it needs a token for this service.")
         operation = self.operations.get(scope["path_params"]["name"])
         if operation is None:
-            raise EdgeError(404, "no_such_operation", "This service has no such operation.")
+            raise no_such_operation(scope["path_params"]["name"])
         body = await read_body(headers, receive, MAX_CALL_BODY)
         try:
             request = wire.decode(body, operation.request)

@@ -20,13 +20,13 @@ from souk_chassis.auth.tokens import CallTokens
 from souk_chassis.aws.queues import SqsQueues
 from souk_chassis.config import ConfigError, read_config
 from souk_chassis.context import Dispatcher
+from souk_chassis.engine.dispatch import CalleeDispatcher
 from souk_chassis.http.client import HttpDispatcher
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.tracing import start_tracing
 from souk_chassis.runtimes.container_aws import Region, open_region
 from souk_chassis.runtimes.container_config import Told, read_port, read_told
 from souk_chassis.runtimes.container_provision import make_databases
-from souk_chassis.runtimes.dispatch import CalleeDispatcher
 from souk_chassis.runtimes.instance import Foundation, Instance
 from souk_chassis.runtimes.listening import ListenError, listen
 from souk_chassis.runtimes.process import CLOCK, run, stop_event

@@ -11,9 +11,9 @@ from souk_chassis.aws.queues import SqsQueues
 from souk_chassis.aws.sns import Topics
 from souk_chassis.aws.sqs import Queues
 from souk_chassis.config import ConfigError
+from souk_chassis.engine.intake import Intake
 from souk_chassis.runtimes.container_config import Told
 from souk_chassis.runtimes.instance import Instance
-from souk_chassis.runtimes.intake import Intake
 from souk_chassis.runtimes.lambda_calls import InvokingDispatcher
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from souk_chassis.auth.tokens import TokenVerifier
     from souk_chassis.aws.client import AwsClient
     from souk_chassis.context import Dispatcher
+    from souk_chassis.engine.dispatch import LocalDispatcher
     from souk_chassis.manifest import Service
-    from souk_chassis.runtimes.dispatch import LocalDispatcher
     from souk_chassis.runtimes.instance import Instance
 
 ANSWER_RESERVE_S = 0.5
@@ -149,7 +149,7 @@ class Sandbox:
         """Build the service, and the part of it that this function is."""
         from souk_chassis.aws.queues import SqsQueues
         from souk_chassis.aws.sqs import Queues
-        from souk_chassis.runtimes.dispatch import LocalDispatcher
+        from souk_chassis.engine.dispatch import LocalDispatcher
         from souk_chassis.runtimes.instance import Aws, Foundation
         from souk_chassis.storage.dynamodb.client import RetryingClient
         from souk_chassis.storage.dynamodb.http_client import HttpDynamoClient
@@ -196,8 +196,8 @@ class Sandbox:
     def _way_out(self, aws: "AwsClient", key: SigningKey, service: "Service") -> "Dispatcher":
         from souk_chassis.auth.tokens import CallTokens
         from souk_chassis.aws.functions import Functions
+        from souk_chassis.engine.dispatch import CalleeDispatcher, ResilientDispatcher
         from souk_chassis.resilience import Pipeline
-        from souk_chassis.runtimes.dispatch import CalleeDispatcher, ResilientDispatcher
         from souk_chassis.runtimes.lambda_calls import InvokingDispatcher
 
         functions, urls, tokens = self._table(self._config.functions), self._table(self._config.urls), CallTokens(key)

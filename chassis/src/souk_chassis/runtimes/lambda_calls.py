@@ -20,7 +20,7 @@ from souk_chassis.http.exchange import failed
 from souk_chassis.http.problem import EdgeError, refuse
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.trace import accept_traceparent, incoming_traceparent
-from souk_chassis.operation import AnyOperation, Created
+from souk_chassis.operation import AnyOperation, Created, no_such_operation
 from souk_chassis.resilience import Deadline
 
 
@@ -108,7 +108,7 @@ class CallsFunction:
             raise unauthenticated("invalid_token", "This function is for services: it needs a token for this service.")
         operation = self._operations.get(message.operation)
         if operation is None:
-            raise EdgeError(404, "no_such_operation", "This service has no such operation.")
+            raise no_such_operation(message.operation)
         try:
             request = wire.decode(message.request, operation.request)
         except msgspec.ValidationError as error:

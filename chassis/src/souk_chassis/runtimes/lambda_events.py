@@ -21,7 +21,7 @@ from souk_chassis.manifest import Consumer
 from souk_chassis.observability.spans import recorder
 from souk_chassis.resilience import Deadline
 from souk_chassis.runtimes.instance import Instance
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.database import DynamoDatabase
 from souk_chassis.storage.dynamodb.values import from_item
 from souk_chassis.storage.ports import MAX_REASON, Bus, UnpublishableError
@@ -248,7 +248,7 @@ class _Batch:
         if not asked:
             return set()
         try:
-            await until_kept(lambda: self._in_one_unit(asked))
+            await retry_on_conflict(lambda: self._in_one_unit(asked))
         except Exception as error:
             if isinstance(error, SoukError) and error.kind in {ErrorKind.UNAVAILABLE, ErrorKind.TIMEOUT_UNKNOWN}:
                 raise

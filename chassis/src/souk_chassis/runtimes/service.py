@@ -11,12 +11,12 @@ from souk_chassis.auth.keys import PublicKeys
 from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.clock import Clock
 from souk_chassis.context import Dispatcher
+from souk_chassis.engine.dispatch import LocalDispatcher, ResilientDispatcher, RoutingDispatcher
+from souk_chassis.engine.worker import Worker
 from souk_chassis.resilience import Pipeline
 from souk_chassis.runtimes.asgi import Check, app, internal_route, operation_routes
-from souk_chassis.runtimes.dispatch import LocalDispatcher, ResilientDispatcher, RoutingDispatcher
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.runtimes.switches import Switches
-from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.ports import Bus, DeadLetters
 from souk_chassis.storage.postgres import PostgresSession
 from souk_chassis.storage.postgres_queues import PostgresTarget, open_target

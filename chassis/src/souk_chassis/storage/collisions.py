@@ -1,12 +1,11 @@
-"""Doing a unit of work again where another writer came in between. A worker does so by itself."""
+"""Units of work that met another writer: the error that says so, and doing them again. A worker does so by itself."""
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from souk_chassis.errors import SoukError
-from souk_chassis.storage.ports import COLLISION
+from souk_chassis.errors import ErrorKind, SoukError
 
 T = TypeVar("T")
 
@@ -16,13 +15,23 @@ COLLISION_PAUSE_S = 0.01
 """An operation waits a random time below this, once, twice, three times ... it, between two such tries."""
 
 
-async def until_kept(work: Callable[[], Awaitable[T]]) -> T:
+class CollisionError(SoukError):
+    """Another writer came in between: a deadlock, a serialisation failure, or a condition on what was read. Nothing was
+    written, and doing the same again at once is right.
+
+    `reasons` has DynamoDB's code for each action of a transaction, where it gave them.
+    """
+
+    def __init__(self, reasons: Sequence[str] = ()) -> None:
+        super().__init__(ErrorKind.UNAVAILABLE, "database_collision", "Another writer came in between.")
+        self.reasons = tuple(reasons)
+
+
+async def retry_on_conflict(work: Callable[[], Awaitable[T]]) -> T:
     """Do `work`, which opens a unit of work of its own and can be done again, until it does not collide."""
     for turn in range(1, COLLISION_TRIES):
         try:
             return await work()
-        except SoukError as error:
-            if error.code != COLLISION:
-                raise
-        await asyncio.sleep(random.uniform(0.0, COLLISION_PAUSE_S * turn))  # noqa: S311 - jitter, and no secret
+        except CollisionError:
+            await asyncio.sleep(random.uniform(0.0, COLLISION_PAUSE_S * turn))  # noqa: S311 - jitter, and no secret
     return await work()

@@ -16,9 +16,6 @@ import msgspec
 from souk_chassis.errors import SoukError
 from souk_chassis.events.event import Event, Stored
 
-COLLISION = "database_collision"
-"""The code of `unavailable` for a deadlock or a serialisation failure: doing the same again at once is right."""
-
 MAX_REASON = 2_000
 """The most characters of a dead letter's reason that are kept."""
 
@@ -66,13 +63,6 @@ class Unit(Protocol):
 
     def publish(self, event: Event, traceparent: str) -> None:
         """Put an event into the outbox when this unit commits."""
-
-
-class InboxUnit(Unit, Protocol):
-    """A unit of work of a store whose queues are elsewhere: it remembers which events it has had."""
-
-    async def first_time(self, consumer: str, event_ids: Collection[str]) -> set[str]:
-        """Which of these events the consumer has not had. From this unit's commit on, it has had them."""
 
 
 class QueueUnit(Unit, Protocol):

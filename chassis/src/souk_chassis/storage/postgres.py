@@ -12,7 +12,8 @@ from souk_chassis.clock import Clock
 from souk_chassis.context import unit_is_open
 from souk_chassis.errors import timeout_unknown, unavailable
 from souk_chassis.events.event import Event, Stored, bundle, pack
-from souk_chassis.storage.ports import COLLISION, Waiting
+from souk_chassis.storage.collisions import CollisionError
+from souk_chassis.storage.ports import Waiting
 
 Connection = PoolConnectionProxy
 
@@ -54,7 +55,7 @@ def translated() -> Iterator[None]:
     except _GONE as error:
         raise unavailable("database_unavailable", "The database can't be reached just now.") from error
     except _COLLIDED as error:
-        raise unavailable(COLLISION, "Two units of work stood in each other's way.") from error
+        raise CollisionError from error
     except TimeoutError as error:
         raise unavailable("database_busy", "The database did not answer in time.") from error
 

@@ -18,7 +18,7 @@ from msgspec import inspect
 
 from souk_chassis.clock import Clock
 from souk_chassis.record import Key, Listed, Record, Unique, key_of, schema_of
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.client import RetryingClient
 from souk_chassis.storage.dynamodb.record_rows import events_table_of, table_of
 from souk_chassis.storage.dynamodb.records import DynamoRecords
@@ -113,7 +113,7 @@ async def work(store: Any, does: Callable[[Any], Awaitable[T]]) -> T:
         async with store.unit() as unit:
             return await does(unit)
 
-    return await until_kept(once)
+    return await retry_on_conflict(once)
 
 
 async def add(store: Any, *records: Record) -> set[Key]:

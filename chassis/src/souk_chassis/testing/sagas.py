@@ -13,11 +13,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from souk_chassis.context import Dispatcher
+from souk_chassis.engine.worker import Hearing, Worker
 from souk_chassis.errors import SoukError, unavailable
 from souk_chassis.events.event import Stored
 from souk_chassis.manifest import subscriptions
 from souk_chassis.runtimes.instance import Instance
-from souk_chassis.runtimes.worker import Hearing, Worker
 from souk_chassis.storage.ports import Subscriptions
 from souk_chassis.testing.clock import ManualClock
 

@@ -19,7 +19,7 @@ from typing import TypeVar
 from souk_chassis.context import Context
 from souk_chassis.events.event import Delivery
 from souk_chassis.money import Money
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import OrderCancelled, OrderConfirmed, OrderedItem, OrderEvent, OrderOverdue, OrderRejected
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined, PaymentEvent
@@ -92,7 +92,7 @@ async def ask_after_overdue(ctx: Context[Orders]) -> None:
                 unit.publish(event, ctx.traceparent)
         return overdue
 
-    for late in await until_kept(ask):
+    for late in await retry_on_conflict(ask):
         ctx.log.warning("order overdue", ctx.traceparent, orderId=late.head.order_id, status=late.head.status)
 
 

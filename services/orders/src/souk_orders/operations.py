@@ -10,7 +10,7 @@ from souk_chassis.context import Context
 from souk_chassis.errors import invalid
 from souk_chassis.ids import uuid7
 from souk_chassis.money import Money
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_contracts.order_books import OrderBooks, OrderStates, OrderStatesQuery
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import (
@@ -83,7 +83,7 @@ async def cancel_order(ctx: Context[Orders], request: OrderRef) -> OrderDetails:
             unit.publish(OrderCancelled(**head_facts(head), reason=reason), ctx.traceparent)
         return head
 
-    cancelled = await until_kept(cancel)
+    cancelled = await retry_on_conflict(cancel)
     if cancelled is not None:
         _log(ctx, "order cancelled", cancelled)
     return await get_order(ctx, request)
@@ -108,7 +108,7 @@ async def return_items(ctx: Context[Orders], request: NewReturn) -> ReturnReceip
     for item in request.items:
         wanted[item.product_id] = wanted.get(item.product_id, 0) + item.quantity
     fingerprint = hashlib.blake2b(wire.encode(request), digest_size=16).digest()
-    head, note, is_new = await until_kept(lambda: _take_back(ctx, request, wanted, fingerprint))
+    head, note, is_new = await retry_on_conflict(lambda: _take_back(ctx, request, wanted, fingerprint))
     if is_new:
         _log(ctx, "items returned", head)
     return _return_receipt(note, head.currency)
@@ -208,7 +208,7 @@ async def _step_to(
             unit.publish(event(head), ctx.traceparent)
         return head
 
-    moved = await until_kept(step)
+    moved = await retry_on_conflict(step)
     if moved is not None:
         _log(ctx, f"order {to.lower()}", moved)
     return await get_order(ctx, request)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from souk_chassis.errors import ErrorKind, SoukError
+from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.client import DynamoClient, RetryingClient
-from souk_chassis.storage.dynamodb.errors import collision, throttled
+from souk_chassis.storage.dynamodb.errors import throttled
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.dynamodb_faults import Crash, FaultyClient
 from souk_chassis.testing.dynamodb_model import DynamoModel, Latency, Limits
@@ -186,7 +187,7 @@ async def test_many_keys_of_one_order_add_up() -> None:
     assert await books_on(model).outcome("a") in [each.outcome for each in entries]
 
 
-@pytest.mark.parametrize(("error", "failures"), [(throttled(), 1), (collision(), BOOK_TRIES)])
+@pytest.mark.parametrize(("error", "failures"), [(throttled(), 1), (CollisionError(), BOOK_TRIES)])
 def test_trouble_with_one_commit_is_told_to_its_callers_alone(error: SoukError, failures: int) -> None:
     async def work() -> None:
         model = unmetered()

@@ -8,7 +8,7 @@ from souk_chassis.clock import Clock
 from souk_chassis.context import Context
 from souk_chassis.errors import SoukError, invalid
 from souk_chassis.operation import Created
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.group_commit import GroupCommit
 from souk_chassis.storage.ports import QueueBooks
 from souk_contracts.products import (
@@ -49,7 +49,7 @@ class Products:
 def make_products(store: ProductsStore, queues: QueueBooks, currency: str, clock: Clock) -> Products:
     """The dependencies of the operations, on this store."""
     write = put_writer(store, currency, clock)
-    puts = GroupCommit[ProductContent, PutAnswer](lambda contents: until_kept(lambda: write(contents)))
+    puts = GroupCommit[ProductContent, PutAnswer](lambda contents: retry_on_conflict(lambda: write(contents)))
     quotes = GroupCommit[QuoteRequest, Quotation](
         quote_reader(store, currency), weigh=lambda request: len(request.product_ids)
     )
@@ -96,7 +96,7 @@ async def adjust_inventory(ctx: Context[Products], request: InventoryChange) -> 
             await unit.move_stock([Movement(product_id, corrected=request.delta)])
         return InventoryNow(product_id=product_id, inventory=after)
 
-    return await until_kept(adjust)
+    return await retry_on_conflict(adjust)
 
 
 async def quote(ctx: Context[Products], request: QuoteRequest) -> Quotation:

@@ -36,7 +36,7 @@ class StockUnit(Protocol):
 
     Locks are taken on reservations first, then on stock by product id, then by inserting reservations: whoever keeps
     to that never waits in a circle. A store may look at the end whether what it would have locked is unchanged, and
-    raise SoukError COLLISION where it is not.
+    raise CollisionError where it is not.
     """
 
     async def lock_stock(self, product_ids: Collection[str]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from datetime import timedelta
 import msgspec
 
 from souk_chassis.context import Context, internal_call
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_contracts.order_books import OrderStatesQuery
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import FindOrderStates
@@ -60,7 +60,7 @@ async def _check(ctx: Context[Products], order_ids: Sequence[str], upto: Checkpo
                 await unit.advance_checkpoint(upto)
         return released
 
-    released = await until_kept(settle)
+    released = await retry_on_conflict(settle)
     for reservation in released:
         status = states.get(reservation.order_id)
         ctx.log.warning("stuck stock released", orderId=reservation.order_id, status=status or "unknown")

@@ -13,7 +13,7 @@ from souk_chassis.auth.passwords import hash_password, verify_password
 from souk_chassis.auth.tokens import sign_public
 from souk_chassis.context import Context
 from souk_chassis.ids import uuid7
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.ports import QueueBooks
 from souk_chassis.storage.records import RecordStore, RecordUnit
 from souk_contracts.users import (
@@ -84,7 +84,7 @@ async def register_user(ctx: Context[Users], request: NewUser) -> UserProfile:
             unit.put(user)
             unit.publish(UserRegistered(user_id=user.user_id, email=user.email, name=user.name), ctx.traceparent)
 
-    await until_kept(keep)
+    await retry_on_conflict(keep)
     ctx.log.info("user registered", ctx.traceparent, userId=user.user_id)
     return _profile(user)
 
@@ -138,7 +138,7 @@ async def _count_failure(ctx: Context[Users], key: str) -> None:
                 known = (await unit.get(SignInFailures, [key]))[key]
                 unit.put(replace(known, count=known.count + 1))
 
-    await until_kept(count)
+    await retry_on_conflict(count)
 
 
 def _profile(user: User) -> UserProfile:

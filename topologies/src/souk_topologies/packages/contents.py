@@ -27,7 +27,7 @@ LEFT_OUT: Mapping[str, str] = {
     "aiohttp/_websocket/*.so": "websockets, which no service speaks; aiohttp has them in Python besides",
     "souk_chassis/testing/*": "contract suites and doubles, for tests",
     "souk_chassis/runtimes/asgi.py": "the containers' runtime",
-    "souk_chassis/runtimes/worker.py": "the containers' runtime",
+    "souk_chassis/engine/worker.py": "the containers' runtime",
     "*.sql": "schemas of PostgreSQL",
     "*/storage/memory.py": "stores in memory, for tests and trials",
 }

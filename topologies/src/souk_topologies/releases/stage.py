@@ -12,13 +12,13 @@ from souk_chassis import wire
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity
 from souk_chassis.auth.keys import new_key
 from souk_chassis.context import Call, internal_call
+from souk_chassis.engine.dispatch import LocalDispatcher
+from souk_chassis.engine.worker import Worker
 from souk_chassis.errors import SoukError
 from souk_chassis.events.event import Stored
 from souk_chassis.operation import AnyOperation, Created
 from souk_chassis.resilience import Deadline
-from souk_chassis.runtimes.dispatch import LocalDispatcher
 from souk_chassis.runtimes.instance import Foundation, Instance
-from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.ports import Subscriptions
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.logs import RecordedLines

@@ -1,5 +1,5 @@
 """Units of work on DynamoDB: what is read is remembered, what is written is staged, and the end of the block commits
-it by a transaction whose conditions say what was read. Nothing is locked; who came second gets a COLLISION.
+it by a transaction whose conditions say what was read. Nothing is locked; who came second gets a CollisionError.
 
 Queues are SQS's here: a consumer that is handed an event asks `first_time` instead of taking it.
 """
@@ -13,8 +13,10 @@ from typing import Generic, TypeVar
 from souk_chassis.clock import Clock
 from souk_chassis.context import unit_is_open
 from souk_chassis.events.event import Event, Stored, pack
-from souk_chassis.storage.dynamodb.errors import ConditionFailedError, TransactionCancelledError, collision
+from souk_chassis.storage.collisions import CollisionError
+from souk_chassis.storage.dynamodb.errors import ConditionFailedError, TransactionCancelledError
 from souk_chassis.storage.dynamodb.outbox import (
+    OUTBOX_SHARE,
     hand_on,
     inbox_key,
     inbox_write,
@@ -23,7 +25,7 @@ from souk_chassis.storage.dynamodb.outbox import (
     waiting,
 )
 from souk_chassis.storage.dynamodb.schema import Table
-from souk_chassis.storage.dynamodb.tables import Tables
+from souk_chassis.storage.dynamodb.tables import TRANSACTION_ITEMS, Tables
 from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import Write
 from souk_chassis.storage.ports import Bus
@@ -32,8 +34,7 @@ from souk_chassis.storage.ports import Bus
 class DynamoUnit:
     """One unit of work. A service's unit derives from it, reads through `tables` and stages writes.
 
-    A unit that fits one transaction (100 items, 4 MB) is kept whole or not at all. A service that may stage more says
-    in its own unit what is kept together.
+    It is kept whole or not at all: by one transaction. One that is wider (100 items, 4 MB) is refused, not split.
     """
 
     def __init__(self, tables: Tables, events: Table, service: str, clock: Clock, dice: random.Random) -> None:
@@ -63,7 +64,8 @@ class DynamoUnit:
         return fresh
 
     async def commit(self) -> None:
-        """Keep what was staged. Raises SoukError COLLISION where something read has changed meanwhile."""
+        """Keep what was staged. Raises CollisionError where something read has changed meanwhile, SoukError
+        `unit_too_wide` where it is more than a transaction holds."""
         await self.transact(self.writes, [stored for _, stored in self.published], self.heard())
 
     def heard(self) -> list[Write]:
@@ -92,7 +94,7 @@ class DynamoDatabase(Generic[U]):
     async def unit(self) -> AsyncIterator[U]:
         """Open a unit of work: it commits at the end of the block, and stages in vain on an exception.
 
-        Raises SoukError COLLISION where another writer came in between: doing the same again at once is right.
+        Raises CollisionError where another writer came in between: doing the same again at once is right.
         """
         unit = self._make_unit()
         mark = unit_is_open.set(True)
@@ -100,9 +102,13 @@ class DynamoDatabase(Generic[U]):
             yield unit
             await unit.commit()
         except (ConditionFailedError, TransactionCancelledError) as error:
-            raise collision() from error
+            raise CollisionError from error
         finally:
             unit_is_open.reset(mark)
+
+    def events_at_once(self, writes: int) -> int:
+        """How many events one unit has room for where each takes so many items, besides the note that it was had."""
+        return max(1, (TRANSACTION_ITEMS - OUTBOX_SHARE) // (writes + 1))
 
     async def outbox_size(self) -> int:
         """How many events wait in the outbox. It reads them all: for audits, not for metrics."""

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from souk_chassis.aws.errors import RequestRefusedError as RequestRefusedError  # the stores know it from here
-from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown, unavailable
-from souk_chassis.storage.ports import COLLISION
+from souk_chassis.errors import ErrorKind, SoukError, invalid, timeout_unknown, unavailable
+from souk_chassis.storage.collisions import CollisionError
 
 THROTTLED = "database_throttled"
 """The code of `unavailable` where a table, a partition or the account has used up its capacity for the moment."""
@@ -50,22 +50,14 @@ class TransactionCancelledError(SoukError):
         self.reasons = tuple(reasons)
 
 
-class TransactionCollidedError(SoukError):
-    """Other transactions had items of this one in hand. Nothing was written. `reasons` as above."""
-
-    def __init__(self, reasons: Sequence[str]) -> None:
-        super().__init__(ErrorKind.UNAVAILABLE, COLLISION, "Another writer came in between.")
-        self.reasons = tuple(reasons)
-
-
-def collision() -> SoukError:
-    """Somebody else wrote at the same moment. Nothing was written, and doing the same again at once is right."""
-    return unavailable(COLLISION, "Another writer came in between.")
-
-
 def throttled() -> SoukError:
     """There is no capacity left for the moment. Nothing happened."""
     return unavailable(THROTTLED, "The database is busier than it may be.")
+
+
+def too_wide(why: str) -> SoukError:
+    """A unit of work does not fit one transaction. It is never split: part of it would be kept without the rest."""
+    return invalid("unit_too_wide", f"This is too much to be kept as a whole: {why}.")
 
 
 def answer_lost() -> SoukError:
@@ -81,7 +73,7 @@ def translate(body: Mapping[str, Any], status: int = 400) -> Exception:
     if kind == "ConditionalCheckFailedException":
         return ConditionFailedError()
     if kind in _COLLIDING:
-        return collision()
+        return CollisionError()
     if kind in _THROTTLING:
         return throttled()
     if kind in _PASSING:
@@ -96,7 +88,7 @@ def _cancelled(body: Mapping[str, Any]) -> Exception:
     if CONDITION in reasons:
         return TransactionCancelledError(reasons)
     if CONFLICT in reasons:
-        return TransactionCollidedError(reasons)
+        return CollisionError(reasons)
     if _THROTTLING_REASONS.intersection(reasons):
         return throttled()
     return RequestRefusedError(f"TransactionCanceledException: {body.get('message') or body.get('Message') or reasons}")

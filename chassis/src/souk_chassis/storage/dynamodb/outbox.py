@@ -23,6 +23,8 @@ SLOTS = 64
 """Partition keys of an outbox: 64,000 write units a second together."""
 BUNDLE_BYTES = 300_000
 """The most that the events of one item weigh. An item may have 400 KB."""
+OUTBOX_SHARE = 4
+"""Items of a transaction that the engine leaves to the outbox: 1.2 MB of events."""
 OUTBOX = "out#"
 """How the partition keys of an outbox begin; a stream is filtered by it."""
 INBOX_KEPT = timedelta(days=14)
@@ -48,7 +50,7 @@ def outbox_writes(table: Table, events: Sequence[Stored], dice: random.Random) -
             weight = 0
         bundles[-1].append(event)
         weight += size
-    slots = dice.sample(range(SLOTS), min(len(bundles), SLOTS))
+    slots = dice.choices(range(SLOTS), k=len(bundles))
     return [
         put(table, {"slot": _slot(slot), "id": bundle[0].event_id, "events": [event.json for event in bundle]})
         for slot, bundle in zip(slots, bundles, strict=True)

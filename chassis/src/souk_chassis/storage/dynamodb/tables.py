@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from souk_chassis.ids import uuid7
 from souk_chassis.storage.dynamodb.client import RETRY_BASE_S, RETRY_CAP_S, DynamoClient
-from souk_chassis.storage.dynamodb.errors import RequestRefusedError, throttled
+from souk_chassis.storage.dynamodb.errors import throttled, too_wide
 from souk_chassis.storage.dynamodb.schema import Table
 from souk_chassis.storage.dynamodb.values import Row, from_item, to_item
 from souk_chassis.storage.dynamodb.writes import Condition, Placeholders, Write
@@ -17,7 +17,10 @@ from souk_chassis.storage.dynamodb.writes import Condition, Placeholders, Write
 T = TypeVar("T")
 
 TRANSACTION_ITEMS = 100
-"""The most items of one transaction."""
+TRANSACTION_BYTES = 4 * 1024 * 1024
+"""The most items of one transaction, and the most that they weigh."""
+WITHIN_BYTES = 10
+"""So many items never weigh too much: an item has 400 KB at most."""
 BATCH_GET_ITEMS = 100
 BATCH_WRITE_ITEMS = 25
 """The most items of one batch, read or written."""
@@ -50,7 +53,7 @@ class Tables:
     async def snapshot(self, table: Table, keys: Sequence[tuple[str, ...]]) -> list[Row | None]:
         """Up to 100 items as of one moment, in the order of their keys, for twice the price.
 
-        Raises SoukError COLLISION where a transaction writes one of them just then.
+        Raises CollisionError where a transaction writes one of them just then.
         """
         gets = [{"Get": {"TableName": table.name, "Key": _key(table, key)}} for key in keys]
         answer = await self.client.call("TransactGetItems", {"TransactItems": gets})
@@ -102,11 +105,13 @@ class Tables:
     async def transact(self, writes: Sequence[Write]) -> None:
         """All of these or none, each on an item of its own. A repeat after a lost answer does nothing twice.
 
-        Raises `TransactionCancelledError` where a condition fails, SoukError COLLISION where another transaction has
-        one of the items, RequestRefusedError above 100 items.
+        Raises `TransactionCancelledError` where a condition fails, CollisionError where another transaction has
+        one of the items, SoukError `unit_too_wide` above 100 items or 4 MB: nothing is split here, and nothing sent.
         """
         if len(writes) > TRANSACTION_ITEMS:
-            raise RequestRefusedError(f"{len(writes)} items in a transaction; at most {TRANSACTION_ITEMS}")
+            raise too_wide(f"{len(writes)} items; a transaction of DynamoDB has at most {TRANSACTION_ITEMS}")
+        if len(writes) > WITHIN_BYTES and (size := sum(write.size for write in writes)) > TRANSACTION_BYTES:
+            raise too_wide(f"{size} bytes; a transaction of DynamoDB has at most {TRANSACTION_BYTES}")
         if writes:
             request = {"TransactItems": [write.action for write in writes], "ClientRequestToken": uuid7()}
             await self.client.call("TransactWriteItems", request)

@@ -60,3 +60,27 @@ def to_item(row: Mapping[str, object]) -> Item:
 def from_item(item: Item) -> Row:
     """An item as Python reads it."""
     return {name: from_attribute(attribute) for name, attribute in item.items()}
+
+
+def size_of(item: Item) -> int:
+    """The size of an item in bytes, attribute names included ("DynamoDB item sizes and formats")."""
+    return sum([_text_size(name) + _value_size(value) for name, value in item.items()])
+
+
+def _value_size(attribute: Attribute) -> int:
+    [(kind, value)] = attribute.items()
+    if kind == "S":
+        return _text_size(value)
+    if kind == "N":
+        return (len(str(value).lstrip("-")) + 1) // 2 + 1 + int(str(value).startswith("-"))
+    if kind in {"BOOL", "NULL"}:
+        return 1
+    if kind == "M":
+        return 3 + sum([1 + _text_size(name) + _value_size(each) for name, each in value.items()])
+    if kind == "L":
+        return 3 + sum([1 + _value_size(each) for each in value])
+    raise TypeError(f"attributes of type {kind} are not kept here")
+
+
+def _text_size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())

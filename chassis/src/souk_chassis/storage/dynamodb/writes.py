@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from souk_chassis.storage.dynamodb.schema import Table
-from souk_chassis.storage.dynamodb.values import Row, to_attribute, to_item
+from souk_chassis.storage.dynamodb.values import Row, size_of, to_attribute, to_item
 
 Condition = tuple[str, str, object]
 """An attribute's name, `=`, `<>`, `<`, `<=`, `>` or `>=`, and a value; or a name, `absent` or `present`, and None."""
@@ -28,6 +28,13 @@ class Write(msgspec.Struct, frozen=True):
     def action(self) -> dict[str, Any]:
         """As TransactWriteItems wants it."""
         return {self.kind: self.request}
+
+    @property
+    def size(self) -> int:
+        """What it adds to a transaction, in bytes: the item that is put, or the key and the values of a change. (What
+        a change leaves of its item DynamoDB counts, too, and nobody else knows.)"""
+        request = self.request
+        return size_of(request.get("Item") or request["Key"]) + size_of(request.get("ExpressionAttributeValues", {}))
 
 
 class Placeholders:

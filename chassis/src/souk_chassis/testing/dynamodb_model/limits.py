@@ -8,9 +8,8 @@ and adaptive capacity" (partitions), "DynamoDB item sizes and formats", "Amazon 
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-from souk_chassis.storage.dynamodb.values import Attribute, Item
+from souk_chassis.storage.dynamodb.values import size_of as size_of  # the model's own modules know it from here
 
 PARTITION_WCU = 1_000
 PARTITION_RCU = 3_000
@@ -132,11 +131,6 @@ class Meter:
         return charge.writes > second.writes or charge.reads > second.reads
 
 
-def size_of(item: Item) -> int:
-    """The size of an item in bytes, attribute names included."""
-    return sum([_text_size(name) + _value_size(value) for name, value in item.items()])
-
-
 def write_units(size: int) -> int:
     """Write units of one plain write."""
     return max(1, -(-size // WRITE_UNIT_BYTES))
@@ -145,26 +139,3 @@ def write_units(size: int) -> int:
 def read_units(size: int) -> int:
     """Read units of one strongly consistent read."""
     return max(1, -(-size // READ_UNIT_BYTES))
-
-
-def _value_size(attribute: Attribute) -> int:
-    [(kind, value)] = attribute.items()
-    if kind == "S":
-        return _text_size(value)
-    if kind == "N":
-        return (len(str(value).lstrip("-")) + 1) // 2 + 1 + int(str(value).startswith("-"))
-    if kind in {"BOOL", "NULL"}:
-        return 1
-    if kind == "M":
-        return 3 + sum([1 + _text_size(name) + _value_size(each) for name, each in value.items()])
-    if kind == "L":
-        return 3 + sum([1 + _value_size(each) for each in value])
-    raise _unknown(kind)
-
-
-def _text_size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
-
-
-def _unknown(kind: Any) -> TypeError:
-    return TypeError(f"the model keeps no attributes of type {kind}")

@@ -29,7 +29,7 @@ class DynamoMailUnit(DynamoUnit):
         self._mails: dict[str, Mail] = {}
 
     async def record(self, mails: Sequence[Mail]) -> set[str]:
-        """See the port. A key that another writes meanwhile makes the end of the unit a COLLISION."""
+        """See the port. A key that another writes meanwhile makes the end of the unit a CollisionError."""
         unstaged = {mail.key: mail for mail in reversed(mails) if mail.key not in self._mails}
         known = await self.tables.get_many(MAILS, [(key,) for key in unstaged])
         fresh = {key: mail for key, mail in unstaged.items() if (key,) not in known}

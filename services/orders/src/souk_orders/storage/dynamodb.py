@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from souk_chassis.clock import Clock
-from souk_chassis.storage.collisions import until_kept
+from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.client import DynamoClient
 from souk_chassis.storage.dynamodb.database import DynamoDatabase
 from souk_chassis.storage.dynamodb.errors import ConditionFailedError
@@ -84,7 +84,7 @@ class DynamoOrderStore(DynamoDatabase[DynamoOrdersUnit]):
                     kept.update({order_id: made[order_id] for order_id in unit.placed})
             return answers
 
-        answers = await until_kept(once)
+        answers = await retry_on_conflict(once)
         for number in kept.values():
             answers[number] = answers[number]._replace(fresh=True)
         return answers

@@ -15,13 +15,13 @@ from typing import TypeVar
 from souk_chassis.clock import Clock
 from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown
 from souk_chassis.ids import uuid7
+from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.client import DynamoClient
-from souk_chassis.storage.dynamodb.errors import TransactionCancelledError, collision
+from souk_chassis.storage.dynamodb.errors import TransactionCancelledError
 from souk_chassis.storage.dynamodb.shards import Shards
 from souk_chassis.storage.dynamodb.tables import TRANSACTION_ITEMS, Tables, chunks
 from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import Write, insert, update
-from souk_chassis.storage.ports import COLLISION
 from souk_payments.domain import Captured, Charge, Declined, Refund
 from souk_payments.ports import ProviderBook
 from souk_payments.providers.sandbox import Entry, answer_again, refuse_refund
@@ -152,10 +152,10 @@ class DynamoBooks:
             try:
                 return await write(part)
             except SoukError as error:
-                if not isinstance(error, TransactionCancelledError) and error.code != COLLISION:
+                if not isinstance(error, TransactionCancelledError | CollisionError):
                     return [_unknown(error)] * len(part)
             await asyncio.sleep(self._dice.uniform(0.0, BOOK_PAUSE_S * turn))
-        return [_unknown(collision())] * len(part)
+        return [_unknown(CollisionError())] * len(part)
 
     def _now(self) -> str:
         return self._clock.now().astimezone(UTC).isoformat(timespec="microseconds")

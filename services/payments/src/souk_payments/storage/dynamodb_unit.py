@@ -26,8 +26,8 @@ from datetime import datetime
 
 from souk_chassis.clock import Clock
 from souk_chassis.events.event import Event
+from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.database import DynamoUnit
-from souk_chassis.storage.dynamodb.errors import collision
 from souk_chassis.storage.dynamodb.tables import Tables
 from souk_chassis.storage.dynamodb.values import Row
 from souk_contracts.payments import PaymentRefunded, RefundOwed
@@ -151,7 +151,7 @@ class DynamoPaymentUnit(DynamoUnit):
         return told
 
     async def advance(self, seen: Checkpoint | None, to: Checkpoint) -> bool:
-        """See the port. Raises SoukError COLLISION at the end of the unit where another moves it meanwhile."""
+        """See the port. Raises CollisionError at the end of the unit where another moves it meanwhile."""
         if not self._checkpoint_read:
             self._checkpoint = await self.tables.get(PAYMENTS, CHECKPOINT)
             self._checkpoint_read = True
@@ -191,12 +191,12 @@ class DynamoPaymentUnit(DynamoUnit):
             self._stored_refunds[key] = self._refunds[key] = rows.get((key,))
 
     async def _given_back(self, payment: Row, refund: Row) -> Payment:
-        """Raises SoukError COLLISION where another gave it back after the refund was read, and before the payment."""
+        """Raises CollisionError where another gave it back after the refund was read, and before the payment."""
         try:
             return given_back(payment_of(payment), refund["amountMinor"])
         except ValueError as error:
             if await self.tables.get(REFUNDS, refund["refundKey"]) != refund:
-                raise collision() from error
+                raise CollisionError from error
             raise
 
     def _found(self, order_ids: Iterable[str]) -> list[tuple[str, Row]]:

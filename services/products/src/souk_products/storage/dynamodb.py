@@ -10,9 +10,10 @@ from datetime import datetime
 
 from souk_chassis.clock import Clock
 from souk_chassis.money import Money
+from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.client import DynamoClient
 from souk_chassis.storage.dynamodb.database import DynamoDatabase
-from souk_chassis.storage.dynamodb.errors import TransactionCancelledError, collision
+from souk_chassis.storage.dynamodb.errors import TransactionCancelledError
 from souk_chassis.storage.dynamodb.tables import Tables
 from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import Condition
@@ -53,12 +54,12 @@ class DynamoProductsStore(DynamoDatabase[DynamoProductsUnit]):
     async def spread_stock(self, product_id: str, shards: int) -> None:
         """Give a product's stock more shards, before it becomes hot. It never gets fewer.
 
-        Raises SoukError `product_not_found`, `shards_out_of_range`, or COLLISION where somebody sells meanwhile.
+        Raises SoukError `product_not_found`, `shards_out_of_range`, or CollisionError where somebody sells meanwhile.
         """
         try:
             await self._stock.spread(product_id, shards)
         except TransactionCancelledError as error:
-            raise collision() from error
+            raise CollisionError from error
 
     async def find_product(self, product_id: str) -> Listed | None:
         """See the port."""

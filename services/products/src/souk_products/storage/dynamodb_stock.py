@@ -8,7 +8,7 @@ units a second of one item, and the transactions of many writers do not meet on 
 - Who corrects the stock of a product with one shard finds it as it was read, or collides. With more shards the stock
   told after a correction is that of the reading, and sales of that very moment may be missing in it.
 - Nothing is rejected but on one reading of all shards of a product as of one moment. While writers keep that reading
-  from happening, it is unknown whether there is enough, and a COLLISION says so: who tries again will know.
+  from happening, it is unknown whether there is enough, and a CollisionError says so: who tries again will know.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from souk_chassis.errors import invalid
-from souk_chassis.storage.dynamodb.errors import collision
+from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.tables import TRANSACTION_ITEMS, Tables
 from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import Condition, Write, insert, update
@@ -65,7 +65,7 @@ class Stock:
         raise RuntimeError(f"shards of stock are gone: {', '.join(sorted(missing))}")
 
     async def snapshot(self, product_ids: Collection[str]) -> dict[str, Shards]:
-        """The shards of those that exist: each product's as of one moment. Raises SoukError COLLISION while somebody
+        """The shards of those that exist: each product's as of one moment. Raises CollisionError while somebody
         writes them."""
         ids = [product_id for product_id in product_ids if product_id in self.known]
         parts = _packed({product_id: self.known[product_id] for product_id in ids}, TRANSACTION_ITEMS)
@@ -78,11 +78,11 @@ class Stock:
         found: dict[str, Shards] = {p: [] for p in product_ids}
         for (product_id, shard), row in zip(keys, rows, strict=True):
             if row is None:
-                raise collision()
+                raise CollisionError
             found[product_id].append(row["onHand"])
             if shard == 0 and row["shards"] != self.known[product_id]:
                 self.known[product_id] = row["shards"]  # it was spread a moment ago: the next try sees all of it
-                raise collision()
+                raise CollisionError
         return found
 
     def plan(
@@ -144,7 +144,7 @@ class Stock:
         """Give a product more shards, and each the same part of its stock. It never gets fewer.
 
         Moved stock counts as the start of the shard that has it, so that the ledger stays as it was. Raises SoukError
-        `product_not_found`, `shards_out_of_range`, or COLLISION where somebody sells at the same moment.
+        `product_not_found`, `shards_out_of_range`, or CollisionError where somebody sells at the same moment.
         """
         if not 1 <= shards <= MAX_SHARDS:
             raise invalid("shards_out_of_range", f"A product has 1 to {MAX_SHARDS} shards.", shards="out of range")

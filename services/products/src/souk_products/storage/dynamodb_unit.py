@@ -11,13 +11,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from souk_chassis.clock import Clock
+from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.database import DynamoUnit
 from souk_chassis.storage.dynamodb.errors import (
     ConditionFailedError,
     RequestRefusedError,
     TransactionCancelledError,
-    TransactionCollidedError,
-    collision,
 )
 from souk_chassis.storage.dynamodb.outbox import outbox_writes
 from souk_chassis.storage.dynamodb.tables import TRANSACTION_ITEMS, Tables
@@ -101,7 +100,7 @@ class DynamoProductsUnit(DynamoUnit):
         return {each for each in order_ids if each in self._kept or self._heads[each] is not None}
 
     async def keep(self, reservations: Sequence[Reservation], taken: Mapping[str, int]) -> set[str]:
-        """See the port. Raises SoukError COLLISION where a rejection can't be made sure of."""
+        """See the port. Raises CollisionError where a rejection can't be made sure of."""
         known = await self.known_orders([reservation.order_id for reservation in reservations])
         fresh = [reservation for reservation in reservations if reservation.order_id not in known]
         await self._make_sure({item.product_id for each in fresh for item in each.short_items})
@@ -188,7 +187,7 @@ class DynamoProductsUnit(DynamoUnit):
         spread = {product_id for product_id in short if len(self._shards.get(product_id, ())) > 1}
         for product_id, shards in (await self._stock.snapshot(spread)).items():
             if sum(shards) > sum(self._shards[product_id]):
-                raise collision()
+                raise CollisionError
 
     # --- writing
 
@@ -286,7 +285,7 @@ class DynamoProductsUnit(DynamoUnit):
             stock = self._plan(moved, narrow=False)
         except RuntimeError as error:
             if self._read_again:
-                raise collision() from error  # what was decided was so by an older reading
+                raise CollisionError from error  # what was decided was so by an older reading
             raise
         if len(fixed) + len(stock) <= TRANSACTION_ITEMS:
             await self._transact(fixed, moved, stock, narrow=False)
@@ -307,10 +306,10 @@ class DynamoProductsUnit(DynamoUnit):
             try:
                 await self.tables.transact([*fixed, *(each.write for each in stock)])
                 break
-            except (TransactionCancelledError, TransactionCollidedError) as error:
+            except (TransactionCancelledError, CollisionError) as error:
                 blamed = [number for number, reason in enumerate(error.reasons) if reason != "None"]
                 corrects = any(movement.corrected for movement in moved.values())
-                if corrects or turn == SHARD_TRIES - 1 or blamed[0] < len(fixed):
+                if not blamed or corrects or turn == SHARD_TRIES - 1 or blamed[0] < len(fixed):
                     raise
                 await asyncio.sleep(self.dice.uniform(0.0, SHARD_PAUSE_S * turn))
                 stock = await self._other_shards(moved, [stock[n - len(fixed)] for n in blamed], narrow)
@@ -330,7 +329,7 @@ class DynamoProductsUnit(DynamoUnit):
         try:
             return self._plan(moved, narrow=narrow, avoid=avoid)
         except RuntimeError as error:
-            raise collision() from error  # there is less than there was: the unit must decide anew
+            raise CollisionError from error  # there is less than there was: the unit must decide anew
 
     def _plan(
         self,

@@ -21,11 +21,11 @@ from datetime import datetime, timedelta
 from souk_chassis.clock import Clock
 from souk_chassis.errors import SoukError, unavailable
 from souk_chassis.ids import uuid7
-from souk_chassis.storage.dynamodb.errors import CONDITION, TransactionCancelledError, collision
+from souk_chassis.storage.collisions import CollisionError
+from souk_chassis.storage.dynamodb.errors import CONDITION, TransactionCancelledError
 from souk_chassis.storage.dynamodb.tables import TRANSACTION_ITEMS, Tables
 from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import Write, delete, insert, put, update
-from souk_chassis.storage.ports import COLLISION
 from souk_products.domain import Movement, Reservation, ReservationState
 from souk_products.storage.dynamodb_rows import chunks_of, only, order_key, reservation_of, reservation_row, return_key
 from souk_products.storage.dynamodb_stock import Stock
@@ -57,7 +57,7 @@ class _Grip:
 
 @dataclass(slots=True)
 class WideReservations:
-    """Keeps, releases and restocks reservations in chunks. Raises SoukError COLLISION where another writer came in
+    """Keeps, releases and restocks reservations in chunks. Raises CollisionError where another writer came in
     between: what was done is undone then, or will be by the next who looks."""
 
     tables: Tables
@@ -87,7 +87,7 @@ class WideReservations:
             await self._undo(await self._grab(grip, "UNDOING"))
             if isinstance(error, SoukError):
                 raise
-            raise collision() from error  # there is less stock than there was: who looks again decides
+            raise CollisionError from error  # there is less stock than there was: who looks again decides
 
     async def release(self, head: Row, final: Sequence[Write]) -> None:
         """Give back what is still held."""
@@ -172,7 +172,7 @@ class WideReservations:
             chunk = {"bucket": chunks_of(grip.order_id), "id": f"{number:04}", "wanted": wanted}
             if await self._try(grip, insert(RESERVATIONS, chunk), sum(wanted.values()), writes, turn):
                 return len(wanted)
-        raise collision()
+        raise CollisionError
 
     async def _give(self, grip: _Grip, chunk: Write, movements: Sequence[Movement]) -> None:
         """Give a chunk's stock back: it never falls short, so it is tried until it succeeds or DynamoDB gives up."""
@@ -182,10 +182,10 @@ class WideReservations:
             writes = [write for parts in planned for write, _, _ in parts]
             if await self._try(grip, chunk, -sum(each.on_hand for each in movements), writes, turn):
                 return
-        raise collision()
+        raise CollisionError
 
     async def _try(self, grip: _Grip, chunk: Write, units: int, stock: Sequence[Write], turn: int) -> bool:
-        """One step. False where it may succeed when it is planned anew. Raises COLLISION where the head is lost."""
+        """One step. False where it may succeed when planned anew. Raises CollisionError where the head is lost."""
         head = update(
             RESERVATIONS,
             grip.key,
@@ -197,9 +197,9 @@ class WideReservations:
             await self.tables.transact([head, chunk, *stock])
         except TransactionCancelledError as error:
             if CONDITION in error.reasons[:2]:
-                raise collision() from error
+                raise CollisionError from error
         except SoukError as error:
-            if error.code != COLLISION:
+            if not isinstance(error, CollisionError):
                 raise
         else:
             return True
@@ -226,7 +226,7 @@ class WideReservations:
         plan_key = (chunks_of(grip.order_id), _PLAN)
         plan = await self.tables.get(RESERVATIONS, *plan_key)
         if plan is None:
-            raise collision()
+            raise CollisionError
         for chunk in await self._chunks(grip.order_id):
             had, has = chunk.get("returned", {}), only(plan["returned"], chunk["wanted"])
             back = [Movement(p, returned=units - had.get(p, 0)) for p, units in has.items() if units != had.get(p, 0)]

@@ -10,7 +10,7 @@ from souk_chassis.context import Call, Dispatcher
 from souk_chassis.errors import timeout_unknown
 from souk_chassis.manifest import Implementation
 from souk_chassis.observability.spans import SERVER, recorder
-from souk_chassis.operation import AnyOperation, Created
+from souk_chassis.operation import AnyOperation, Created, no_such_operation
 from souk_chassis.resilience import Deadline, Pipeline
 from souk_chassis.runtimes.instance import Instance
 
@@ -38,7 +38,7 @@ class LocalDispatcher:
 
     async def dispatch(self, operation: AnyOperation, request: Any, call: Call) -> Any:
         """See `souk_chassis.context.Dispatcher`."""
-        instance, implementation, way_out = self._bound[operation.name]
+        instance, implementation, way_out = self._implementation(operation)
         with recorder.span(operation.name, instance.log.service, SERVER, call.traceparent) as span:
             check_access(operation, call.caller, self._callers.get(operation.name, ()))
             if self._serialise:
@@ -59,12 +59,17 @@ class LocalDispatcher:
 
     async def stream(self, operation: AnyOperation, request: Any, call: Call) -> AsyncIterator[Any]:
         """See `souk_chassis.context.Dispatcher`. The operation's time-out bounds the whole stream."""
-        instance, implementation, way_out = self._bound[operation.name]
+        instance, implementation, way_out = self._implementation(operation)
         with recorder.span(operation.name, instance.log.service, SERVER, call.traceparent) as span:
             check_access(operation, call.caller, self._callers.get(operation.name, ()))
             bounded = Call(call.caller, span.traceparent, call.deadline.tighten(operation.timeout_s))
             async for response in implementation(instance.context(way_out, bounded), request):
                 yield self._crossed(operation, response) if self._serialise else response
+
+    def _implementation(self, operation: AnyOperation) -> tuple[Instance, Implementation, Dispatcher]:
+        if not self.offers(operation):
+            raise no_such_operation(operation.name)
+        return self._bound[operation.name]
 
     def _crossed(self, operation: AnyOperation, response: Any) -> Any:
         if isinstance(response, Created):

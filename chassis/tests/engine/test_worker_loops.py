@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from souk_chassis.context import Context
+from souk_chassis.engine.worker import Worker
 from souk_chassis.errors import unavailable
 from souk_chassis.events.event import Delivery, Stored
 from souk_chassis.manifest import Consumer
 from souk_chassis.runtimes import worker as worker_module
 from souk_chassis.runtimes.instance import Instance, Round
-from souk_chassis.runtimes.worker import Worker
+from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
-from souk_chassis.storage.ports import COLLISION, Database, Subscriptions
+from souk_chassis.storage.ports import Database, Subscriptions
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.dispatch import FakeDispatcher
 from souk_chassis.testing.logs import RecordedLines
@@ -232,7 +233,7 @@ async def test_a_lease_is_prolonged_while_its_batch_is_asked_for(
 async def test_units_in_each_others_way_are_repeated_without_a_word(
     store: Database[Any], start: Start, lines: RecordedLines
 ) -> None:
-    outcomes = [unavailable(COLLISION, "In each other's way.")]
+    outcomes = [CollisionError()]
     handled = asyncio.Event()
 
     async def collide_once(*_: Any) -> None:

@@ -10,16 +10,17 @@ from typing import Any, TypeVar
 
 from souk_chassis import wire
 from souk_chassis.context import Context, Dispatcher, internal_call
+from souk_chassis.engine.giving_up import give_up
+from souk_chassis.engine.pacing import PACE_EVENTS, PACE_MESSAGES, next_round, pace
+from souk_chassis.engine.relay import RELAY_BATCH, RELAY_FAULT_PAUSE_S, Relay
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.events.event import Delivery, Event, traceparent_of, unpack
 from souk_chassis.manifest import Consumer
 from souk_chassis.observability.spans import recorder
-from souk_chassis.runtimes.giving_up import give_up
 from souk_chassis.runtimes.instance import Instance, Round
-from souk_chassis.runtimes.pacing import PACE_EVENTS, PACE_MESSAGES, next_round, pace
-from souk_chassis.runtimes.relay import RELAY_BATCH, RELAY_FAULT_PAUSE_S, Relay
+from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.messages import count_events
-from souk_chassis.storage.ports import COLLISION, Bus, DeadLetters, Waiting
+from souk_chassis.storage.ports import Bus, DeadLetters, Waiting
 
 T = TypeVar("T")
 
@@ -179,9 +180,9 @@ class Worker:
         pause_s = RETRY_BASE_S
         try:
             return await work
+        except CollisionError:
+            return None
         except SoukError as error:
-            if error.code == COLLISION:
-                return None
             self._instance.log.warning(message, code=error.code, detail=error.detail, **facts)
         except Exception as error:  # noqa: BLE001 - the loop must outlive whatever happened in one round
             self._instance.log.error(message, error=error, **facts)

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from souk_chassis.context import Context
+from souk_chassis.engine.giving_up import LETTERS_AWAY_PAUSE_S
+from souk_chassis.engine.worker import Worker
 from souk_chassis.errors import unavailable
 from souk_chassis.events.event import Delivery
 from souk_chassis.manifest import Consumer
-from souk_chassis.runtimes.giving_up import LETTERS_AWAY_PAUSE_S
 from souk_chassis.runtimes.instance import Instance
-from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.ports import Database, Subscriptions
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.dispatch import FakeDispatcher

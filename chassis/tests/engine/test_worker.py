@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from souk_chassis.context import Context, RemoteCallInUnitError, unit_is_open
+from souk_chassis.engine.worker import Worker
 from souk_chassis.errors import SoukError, conflict, unavailable
 from souk_chassis.events.event import Delivery, Stored
 from souk_chassis.ids import uuid7
@@ -13,7 +14,6 @@ from souk_chassis.manifest import Consumer
 from souk_chassis.observability.trace import trace_id
 from souk_chassis.operation import Access, Nothing, Operation
 from souk_chassis.runtimes.instance import Instance
-from souk_chassis.runtimes.worker import Worker
 from souk_chassis.storage.ports import Database, DeadLetter, Subscriptions, Waiting
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT

@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 
+from souk_chassis import wire
 from souk_chassis.auth.identity import ANONYMOUS, Caller, Identity
 from souk_chassis.context import Call, Context
+from souk_chassis.engine.dispatch import LocalDispatcher, ResilientDispatcher, RoutingDispatcher
 from souk_chassis.errors import ErrorKind, SoukError, unavailable
+from souk_chassis.http.calls import read_answer
 from souk_chassis.money import Money
 from souk_chassis.observability.spans import Span, SpanKind, recorder
 from souk_chassis.observability.trace import new_traceparent, trace_id
 from souk_chassis.operation import GET, POST, Access, AnyOperation, Created, Nothing, Operation
 from souk_chassis.resilience import Deadline, Pipeline, Policy
-from souk_chassis.runtimes.dispatch import LocalDispatcher, ResilientDispatcher, RoutingDispatcher
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.testing.contexts import ADMIN, customer, guest
 from souk_chassis.testing.dispatch import FakeDispatcher
@@ -259,6 +261,22 @@ async def test_an_operations_own_limit_holds_within_a_longer_call(offering: Call
     with pytest.raises(SoukError) as caught:
         await ResilientDispatcher(offering({slow: hang}), {"prices": pipeline}).dispatch(slow, PRICE, call())
     assert (caught.value.code, pipeline.snapshot().timed_out) == ("timeout", 0)
+
+
+async def test_a_callee_without_the_operation_is_unavailable(offering: Callable[..., LocalDispatcher]) -> None:
+    older = RoutingDispatcher(LocalDispatcher({}), offering({}))
+    pipeline = Pipeline("prices", Policy(backoff_base_s=0.0, attempts=3))
+    with pytest.raises(SoukError) as caught:
+        await ResilientDispatcher(older, {"prices": pipeline}).dispatch(Echo, PRICE, call())
+    assert (caught.value.kind, caught.value.code) == (ErrorKind.UNAVAILABLE, "no_such_operation")
+    assert (pipeline.snapshot().retried, pipeline.snapshot().failed) == (2, 3)
+
+
+def test_a_callee_of_before_said_that_nothing_is_there() -> None:
+    problem = {"type": "", "title": "", "status": 404, "code": "no_such_operation", "detail": "", "traceId": ""}
+    with pytest.raises(SoukError) as caught:
+        read_answer(Echo, 404, wire.encode(problem))
+    assert (caught.value.kind, caught.value.code) == (ErrorKind.UNAVAILABLE, "no_such_operation")
 
 
 async def test_resilient_calls_tell_the_callees_error() -> None:

@@ -1,0 +1,1 @@
+"""What moves calls and events: dispatch, the one batch handler, the worker, the relay, the intake from SQS."""
