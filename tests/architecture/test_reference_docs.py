@@ -5,7 +5,7 @@ import ast
 import dataclasses
 import importlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -20,9 +20,8 @@ from souk_chassis.resilience.policy import Policy
 from souk_chassis.wire import Lenient, Message
 from souk_topologies.cli.main import souk
 from souk_topologies.shop import SERVICES, manifests
+from tests.architecture.doc_tables import DOCS, ROOT, differing, page, rows, words
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCS = ROOT / "docs"
 SOURCES = ("chassis/src", "contracts/src", "topologies/src", *(f"services/{name}/src" for name in SERVICES))
 
 NO_LIMITS = {
@@ -40,39 +39,6 @@ NO_LIMITS = {
     "souk_topologies.settings.DEFAULT_PORT": "stands in command.md",
 }
 """Constants with a number that limit nothing."""
-
-Row = list[str]
-
-
-def page(name: str) -> str:
-    return (DOCS / "reference" / name).read_text("utf-8")
-
-
-def tables(text: str) -> Iterator[tuple[Row, list[Row]]]:
-    """The tables of a page: the head, and the rows. Cells are stripped."""
-    block: list[Row] = []
-    for line in [*text.splitlines(), ""]:
-        if line.startswith("|"):
-            block.append([cell.strip() for cell in line.strip("|").split("|")])
-        elif block:
-            yield block[0], block[2:]
-            block = []
-
-
-def rows(text: str, *head: str) -> list[Row]:
-    """The rows of all tables whose head begins so."""
-    return [row for found, body in tables(text) if found[: len(head)] == [*head] for row in body]
-
-
-def words(cell: str) -> list[str]:
-    """What stands in backticks."""
-    return re.findall(r"`([^`]+)`", cell)
-
-
-def differing(what: str, code: Iterable[object], told: Iterable[object]) -> list[str]:
-    inside, outside = set(map(str, code)), set(map(str, told))
-    missing = [f"{what} {name} is not in the page" for name in sorted(inside - outside)]
-    return missing + [f"{what} {name} is not in the code" for name in sorted(outside - inside)]
 
 
 @cache
@@ -304,6 +270,16 @@ def event_faults(text: str) -> list[str]:
     return differing("the event", code, told)
 
 
+# --- which-event-to-hear.md
+
+
+def need_faults(text: str) -> list[str]:
+    published = {event.__name__ for service in manifests().values() for event in service.publishes}
+    return differing(
+        "the event", published, [name for _, hear, _ in rows(text, "you want to", "hear") for name in words(hear)]
+    )
+
+
 # --- command.md
 
 
@@ -352,6 +328,7 @@ PAGES: dict[str, Callable[[str], list[str]]] = {
     "errors.md": error_faults,
     "configuration.md": configuration_faults,
     "events.md": event_faults,
+    "which-event-to-hear.md": need_faults,
     "command.md": command_faults,
 }
 
@@ -381,6 +358,8 @@ def test_a_page_says_what_the_code_says(name: str) -> None:
         ("configuration.md", "| `GBP` |", "| `EUR` |"),
         ("events.md", "`customerId?`", "`customerId`"),
         ("events.md", "| orders | products, payments |", "| orders | products |"),
+        ("which-event-to-hear.md", "`OrderShipped`, `OrderDelivered`", "`OrderShipped`"),
+        ("which-event-to-hear.md", "| `RefundOwed` |", "| `RefundDue` |"),
         ("command.md", "`--admin`, `--user`", "`--admin`"),
         ("command.md", "| `souk down` |", "| `souk halt` |"),
         ("command.md", "| 8080 |", "| 80 |"),

@@ -319,6 +319,14 @@ class OrderedItem(Lenient, frozen=True, kw_only=True):
     quantity: int
 
 
+class SoldItem(Lenient, frozen=True, kw_only=True):
+    """Units of a product at one price, summed over an order's lines."""
+
+    product_id: str
+    quantity: int
+    unit_price_minor: int
+
+
 class OrderEvent(Event, frozen=True, kw_only=True):
     """Base of the orders service's events: whose order it is. `email` is a guest's."""
 
@@ -349,7 +357,9 @@ class OrderOverdue(OrderEvent, frozen=True, kw_only=True):
 
 
 class OrderConfirmed(OrderEvent, frozen=True, kw_only=True):
-    """An order was reserved and paid."""
+    """An order was reserved and paid. `items` is empty only in events of release 0.1.0."""
+
+    items: tuple[SoldItem, ...] = ()
 
 
 class OrderRejected(OrderEvent, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from souk_chassis import wire
 from souk_chassis.testing.clock import ManualClock
 from souk_contracts.orders import (
     OrderCancelled,
@@ -15,12 +16,13 @@ from souk_contracts.orders import (
     OrderRejected,
     OrderReturned,
     OrderShipped,
+    SoldItem,
 )
 from souk_contracts.products import ShortItem
 from souk_contracts.users import UserRegistered
 from souk_notifications.domain import (
     EVENTS,
-    SHORT_ITEMS_NAMED,
+    ITEMS_NAMED,
     TEXT_SHOWN,
     MailEvent,
     MailStatus,
@@ -71,16 +73,39 @@ def test_a_confirmation_says_what_was_paid(minor: int, shown: str) -> None:
     assert f" {shown} GBP" in write_letter(event).body
 
 
+def test_a_confirmation_names_the_items_at_their_prices() -> None:
+    items = (
+        SoldItem(product_id="85123A", quantity=3, unit_price_minor=255),
+        SoldItem(product_id="22423", quantity=1, unit_price_minor=1275),
+    )
+    body = write_letter(OrderConfirmed(**ORDER, items=items)).body
+    assert "\n\nOrdered:\n  85123A: 3 at 2.55 GBP\n  22423: 1 at 12.75 GBP\n\nYour shop\n" in body
+
+
+@pytest.mark.parametrize("count", [ITEMS_NAMED, ITEMS_NAMED + 1])
+def test_a_long_confirmation_is_cut(count: int) -> None:
+    items = tuple(SoldItem(product_id=f"p{n}", quantity=1, unit_price_minor=5) for n in range(count))
+    body = write_letter(OrderConfirmed(**ORDER, items=items)).body
+    assert body.count(": 1 at 0.05 GBP\n") == ITEMS_NAMED
+    assert ("and 1 more" in body) == (count > ITEMS_NAMED)
+
+
+def test_a_confirmation_of_the_first_release_names_no_items() -> None:
+    """Its event had none, and may wait in a queue while the new version starts."""
+    data = b'{"orderId": "o-1", "customerId": "ada", "email": null, "totalMinor": 123456, "currency": "GBP"}'
+    assert "Ordered" not in write_letter(wire.decode(data, OrderConfirmed)).body
+
+
 def test_a_rejection_names_what_was_short() -> None:
     short = ShortItem(product_id="85123A", requested=5, available=2)
     assert "85123A: 5 ordered, 2 in stock" in write_letter(OrderRejected(**ORDER, short_items=(short,))).body
 
 
-@pytest.mark.parametrize(("count", "more"), [(SHORT_ITEMS_NAMED, ""), (2_000, f"and {2_000 - SHORT_ITEMS_NAMED} more")])
+@pytest.mark.parametrize(("count", "more"), [(ITEMS_NAMED, ""), (2_000, f"and {2_000 - ITEMS_NAMED} more")])
 def test_a_long_rejection_is_cut(count: int, more: str) -> None:
     short = tuple(ShortItem(product_id=f"p{n}", requested=2, available=1) for n in range(count))
     body = write_letter(OrderRejected(**ORDER, short_items=short)).body
-    assert body.count(" ordered, ") == SHORT_ITEMS_NAMED
+    assert body.count(" ordered, ") == ITEMS_NAMED
     assert ("more" in body) == bool(more)
     assert more in body
 
@@ -101,12 +126,12 @@ def test_a_return_says_what_is_refunded() -> None:
     assert "85123A: 3" in body
 
 
-@pytest.mark.parametrize("count", [SHORT_ITEMS_NAMED, SHORT_ITEMS_NAMED + 1])
+@pytest.mark.parametrize("count", [ITEMS_NAMED, ITEMS_NAMED + 1])
 def test_a_long_return_is_cut(count: int) -> None:
     items = tuple(OrderedItem(product_id=f"p{n}", quantity=1) for n in range(count))
     body = write_letter(OrderReturned(**ORDER, return_id="r", amount_minor=255, items=items)).body
-    assert body.count(": 1\n") == SHORT_ITEMS_NAMED
-    assert ("and 1 more" in body) == (count > SHORT_ITEMS_NAMED)
+    assert body.count(": 1\n") == ITEMS_NAMED
+    assert ("and 1 more" in body) == (count > ITEMS_NAMED)
 
 
 @pytest.mark.parametrize("name", ["Ada", "Ada King-Noel", "J. R. R. Tolkien", "Zo\u00eb O'Neill", "\u674e\u56db"])

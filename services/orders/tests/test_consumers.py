@@ -14,13 +14,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from souk_chassis.auth.identity import Identity, Role
 from souk_chassis.auth.keys import new_key
 from souk_chassis.errors import SoukError
-from souk_chassis.events.event import Event
+from souk_chassis.events.event import MAX_MESSAGE, Event, pack
+from souk_chassis.money import MAX_MINOR
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.testing.clock import ManualClock
 from souk_contracts.order_status import OrderStatus as S
 from souk_contracts.orders import NewReturn, OrderRef, ReturnItem
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined
 from souk_contracts.products import ShortItem, StockRejected, StockReserved
+from souk_contracts.shop import MAX_LINES
 from souk_orders.bootstrap import build
 from souk_orders.consumers import (
     OVERDUE_AFTER,
@@ -31,10 +33,12 @@ from souk_orders.consumers import (
     on_stock_rejected,
     on_stock_reserved,
 )
-from souk_orders.domain import NEXT, OPEN, Line, steps_to
+from souk_orders.domain import NEXT, OPEN, Head, Line, steps_to
+from souk_orders.facts import confirmed
 from souk_orders.operations import cancel_order, deliver_order, get_order, return_items, ship_order
 
 ADMIN = Identity(Role.ADMIN, "root")
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SHORT = (ShortItem(product_id="apple", requested=2, available=1),)
 
 
@@ -131,7 +135,12 @@ async def test_what_is_published_says_whose_order_it_is_and_goes_on_with_the_tra
     for order_id in ("o1", "o2", "o3"):
         await desk.bring_to(S.PENDING, order_id)
     assert await desk.hear(on_payment_captured, captured("o1")) == [
-        {"type": "OrderConfirmed", "orderId": "o1", **facts}
+        {
+            "type": "OrderConfirmed",
+            "orderId": "o1",
+            "items": [{"productId": "apple", "quantity": 2, "unitPriceMinor": 25}],
+            **facts,
+        }
     ]
     [event] = await desk.hear(on_stock_rejected, rejected("o2"))
     short = [{"productId": "apple", "requested": 2, "available": 1}]
@@ -143,6 +152,32 @@ async def test_what_is_published_says_whose_order_it_is_and_goes_on_with_the_tra
     assert [line.product_id for line in rejected_order.short_items] == ["apple"]
     assert rejected_order.history[-1].reason == "short of apple"
     assert [line["message"] for line in desk.log.lines] == ["order confirmed", "order rejected", "order cancelled"]
+
+
+async def test_a_confirmation_says_what_was_sold_of_each_order_of_a_batch(desk: Any, draft: Any) -> None:
+    """Lines of one product at one price are one item, at two prices two."""
+    several = (Line("a", 1, 10), Line("b", 2, 7), Line("a", 4, 10), Line("a", 1, 9))
+    async with desk.store.unit() as unit:
+        await unit.place([draft("several", lines=several), draft("single"), draft("cancelled")])
+    await cancel_order(desk.as_(ADMIN), OrderRef(order_id="cancelled"))
+    desk.published()
+    published = await desk.hear(on_payment_captured, *map(captured, ("single", "cancelled", "several")))
+    told = {
+        event["orderId"]: [(item["productId"], item["quantity"], item["unitPriceMinor"]) for item in event["items"]]
+        for event in published
+    }
+    assert told == {"single": [("apple", 2, 25)], "several": [("a", 5, 10), ("b", 2, 7), ("a", 1, 9)]}
+    assert all(
+        event["totalMinor"] == sum(units * price for _, units, price in told[event["orderId"]]) for event in published
+    )
+
+
+def test_the_widest_confirmation_fits_into_one_message_of_sqs() -> None:
+    """2,000 lines whose ids are as long as can be, and whose sum is the highest that there is."""
+    lines = [Line(f"{n:064}", 2, MAX_MINOR // MAX_LINES // 2) for n in range(MAX_LINES)]
+    head = Head("o" * 64, "c" * 64, f"{'e' * 64}@{'d' * 189}", S.RESERVED, MAX_MINOR, "GBP")
+    stored = pack(confirmed(head, lines), source="orders", time=ManualClock().now(), traceparent=TRACE)
+    assert len(stored.json) < MAX_MESSAGE - 1_000  # its attributes count as well
 
 
 @pytest.mark.parametrize("order", list(permutations(["reserved", "captured"])))

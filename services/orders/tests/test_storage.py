@@ -218,7 +218,7 @@ async def test_returns_add_up_by_line(store: OrderStore, draft: Any) -> None:
             await unit.lock(["o1"])
             await unit.record_return("o1", by_line, refund_minor, later)
     async with store.unit() as unit:
-        assert list(await unit.lines("o1")) == [Line("a", 5, 10, 3), Line("b", 1, 7, 0), Line("a", 2, 9, 2)]
+        assert list((await unit.lines(["o1"]))["o1"]) == [Line("a", 5, 10, 3), Line("b", 1, 7, 0), Line("a", 2, 9, 2)]
     [book] = await store.books("", 10, later)
     assert (book.total_minor, book.returned_minor, book.units, book.returned_units) == (75, 48, 8, 5)
     found = await store.details("o1")
@@ -345,7 +345,8 @@ async def test_an_order_of_1114_lines(store: OrderStore, draft: Any) -> None:
         (line.product_id, line.quantity, line.unit_price_minor) for line in lines
     ]
     async with store.unit() as unit:
-        assert tuple(await unit.lines("wide")) == lines
+        read = await unit.lines(["o2", "none", "wide"])
+    assert {key: tuple(each) for key, each in read.items()} == {"o2": (Line("apple", 2, 25),), "wide": lines}
     [book] = (await store.books("o2", 1, NOW))[:1]
     assert (book.order_id, book.units) == ("wide", sum(line.quantity for line in lines))
 

@@ -69,7 +69,7 @@ async def test_a_wide_order_is_one_transaction(dynamo: Any, draft: Any, count: i
     short = tuple(ShortItem(product_id=line.product_id, requested=1_000_000, available=10**9) for line in lines)
     async with store.unit() as unit:
         await unit.record_return("wide", dict.fromkeys(range(count), 1_000_000), count, NOW)
-        assert {line.returned for line in await unit.lines("wide")} == {1_000_000}
+        assert {line.returned for line in (await unit.lines(["wide"]))["wide"]} == {1_000_000}
     async with store.unit() as unit:
         head = (await unit.lock(["wide"]))["wide"]
         await unit.move([move_to(head, Step(S.REJECTED, NOW), short_items=short)])
@@ -97,7 +97,7 @@ async def test_lines_beyond_an_item_lie_in_several(dynamo: Any, draft: Any) -> N
     assert [key[1] for key in sorted(model.tables["OrderParts"].items)] == ["lines#00", "lines#01", "lines#02"]
     assert max(model.tables["OrderParts"].sizes.values()) > 0.9 * ITEM_BYTES
     async with dynamo.on(model).unit() as unit:
-        assert tuple(await unit.lines("wide")) == lines
+        assert tuple((await unit.lines(["wide"]))["wide"]) == lines
 
 
 async def test_an_item_near_its_limit_is_kept_and_one_beyond_it_refused(dynamo: Any, draft: Any, walk: Any) -> None:
@@ -224,7 +224,7 @@ async def test_two_returns_at_once_take_nothing_back_twice(dynamo: Any, draft: A
         await take_back(dynamo.on(client), "second")
     assert isinstance(collided.value, CollisionError)
     async with dynamo.on(model).unit() as unit:
-        assert [line.returned for line in await unit.lines("o1")] == [1]
+        assert [line.returned for line in (await unit.lines(["o1"]))["o1"]] == [1]
         assert await unit.find_return("o1", "second") is None
 
 
@@ -238,7 +238,7 @@ async def test_a_unit_sees_what_it_did_itself(dynamo: Any, draft: Any) -> None:
             await unit.move([move_to((await unit.lock(["o1"]))["o1"], Step(status, NOW))])
         await unit.record_return("o1", {7: 3}, 50, NOW)
         await unit.note_return(note)
-        assert (await unit.lines("o1"))[7].returned == 3
+        assert (await unit.lines(["o1"]))["o1"][7].returned == 3
         assert await unit.find_return("o1", "k") == note
         assert await unit.lock(["o1"], {S.PENDING}) == {}
     assert await history(store, "o1") == [S.PENDING, S.RESERVED, S.CONFIRMED]

@@ -124,7 +124,7 @@ async def test_a_crash_while_items_come_back_refunds_once(dynamo: Any, draft: An
             head = (await unit.lock(["o1"]))["o1"]
             if await unit.find_return("o1", "key") is not None:
                 return
-            count = len(await unit.lines("o1"))
+            count = len((await unit.lines(["o1"]))["o1"])
             await unit.record_return("o1", dict.fromkeys(range(count), 2), 2 * count, NOW)
             await unit.note_return(ReturnNote("r1", "o1", 2 * count, S.RETURNED, NOW, "key", b"print"))
             await unit.move([move_to(head, Step(S.RETURNED, NOW))])

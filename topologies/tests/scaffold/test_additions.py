@@ -36,6 +36,9 @@ def test_the_gateways_image_stays_last() -> None:
 def test_the_pages_have_its_events_and_errors() -> None:
     event = ADDITIONS["docs/reference/events.md"]("| `A` | `souk.A.v1` | a | nobody | `id` |\n\nMore.\n", REVIEWS)
     assert event.splitlines()[1].startswith("| `ReviewCreated` | `souk.ReviewCreated.v1` | reviews | nobody |")
+    needs = "| to | hear | gives |\n|---|---|---|\n| act | `A`, `B` | all |\n\n## More\n"
+    added = ADDITIONS["docs/reference/which-event-to-hear.md"](needs, REVIEWS)
+    assert added.splitlines()[3:5] == ["| act on a new review | `ReviewCreated` | its id and title |", ""]
     errors = ADDITIONS["docs/reference/errors.md"]("# Errors\n\n## Queues\n", REVIEWS)
     assert errors.index("## Reviews\n") < errors.index("## Queues\n")
     assert "| `review_not_found` | `not_found` | 404 |" in errors

@@ -4,29 +4,33 @@ The key of a mail tells whether it was written before; it is made of the event's
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from souk_contracts.orders import (
     OrderCancelled,
     OrderConfirmed,
     OrderDelivered,
+    OrderedItem,
     OrderEvent,
     OrderRejected,
     OrderReturned,
     OrderShipped,
+    SoldItem,
 )
+from souk_contracts.products import ShortItem
 from souk_contracts.users import UserRegistered
 
-SHORT_ITEMS_NAMED = 20
-"""An order has up to 2,000 lines; a mail names this many of those that were short."""
+ITEMS_NAMED = 20
+"""An order has up to 2,000 lines; a mail names this many of its items."""
 TEXT_SHOWN = 200
 """The most characters of a reason or a name that a mail shows."""
 
 MailEvent = OrderEvent | UserRegistered
+Item = TypeVar("Item", SoldItem, ShortItem, OrderedItem)
 
 
 class MailStatus(StrEnum):
@@ -117,21 +121,17 @@ def write_mail(event: MailEvent, receipt: Receipt, mail_id: str, at: datetime) -
 
 def _confirmed(event: OrderConfirmed) -> Letter:
     total = _amount(event.total_minor, event.currency)
+    items = _named(event.items, lambda item: f"{item.quantity} at {_amount(item.unit_price_minor, event.currency)}")
+    ordered = f"\n\nOrdered:\n{items}" if items else ""
     return Letter(
         f"Your order {event.order_id} is confirmed",
-        f"Thank you for your order {event.order_id}.\n\nIt is confirmed and paid: {total}.",
+        f"Thank you for your order {event.order_id}.\n\nIt is confirmed and paid: {total}.{ordered}",
     )
 
 
 def _rejected(event: OrderRejected) -> Letter:
-    named = [
-        f"  {item.product_id}: {item.requested} ordered, {item.available} in stock"
-        for item in event.short_items[:SHORT_ITEMS_NAMED]
-    ]
-    left_out = len(event.short_items) - len(named)
-    if left_out > 0:
-        named.append(f"  and {left_out} more")
-    short = "\n\nThere was not enough of:\n" + "\n".join(named) if named else ""
+    items = _named(event.short_items, lambda item: f"{item.requested} ordered, {item.available} in stock")
+    short = f"\n\nThere was not enough of:\n{items}" if items else ""
     return Letter(
         f"Your order {event.order_id} can't be fulfilled",
         f"We are sorry: we can't fulfil your order {event.order_id}. You pay nothing.{short}",
@@ -157,12 +157,10 @@ def _delivered(event: OrderDelivered) -> Letter:
 
 def _returned(event: OrderReturned) -> Letter:
     refund = _amount(event.amount_minor, event.currency)
-    items = "\n".join(f"  {item.product_id}: {item.quantity}" for item in event.items[:SHORT_ITEMS_NAMED])
-    left_out = len(event.items) - SHORT_ITEMS_NAMED
-    more = f"\n  and {left_out} more" if left_out > 0 else ""
+    items = _named(event.items, lambda item: str(item.quantity))
     return Letter(
         f"Your return for the order {event.order_id}",
-        f"We have your return for the order {event.order_id} and refund {refund}.\n\nReturned:\n{items}{more}",
+        f"We have your return for the order {event.order_id} and refund {refund}.\n\nReturned:\n{items}",
     )
 
 
@@ -191,6 +189,14 @@ _MAILS: Mapping[type[MailEvent], tuple[str, Callable[[Any], Letter]]] = {
 
 EVENTS = tuple(_MAILS)
 """The events that call for a mail."""
+
+
+def _named(items: Sequence[Item], tell: Callable[[Item], str]) -> str:
+    """A line for each item, up to `ITEMS_NAMED`, and how many are left out."""
+    lines = [f"  {item.product_id}: {tell(item)}" for item in items[:ITEMS_NAMED]]
+    if len(items) > ITEMS_NAMED:
+        lines.append(f"  and {len(items) - ITEMS_NAMED} more")
+    return "\n".join(lines)
 
 
 def _amount(minor: int, currency: str) -> str:

@@ -12,7 +12,7 @@ An order that was cancelled meanwhile stays so: OrderCancelled makes payments re
 they heard first.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -21,11 +21,11 @@ from souk_chassis.events.event import Delivery
 from souk_chassis.money import Money
 from souk_chassis.storage.collisions import retry_on_conflict
 from souk_contracts.order_status import OrderStatus
-from souk_contracts.orders import OrderCancelled, OrderConfirmed, OrderedItem, OrderEvent, OrderOverdue, OrderRejected
+from souk_contracts.orders import OrderCancelled, OrderedItem, OrderOverdue, OrderRejected
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined, PaymentEvent
 from souk_contracts.products import ShortItem, StockRejected, StockReserved
 from souk_orders.domain import OPEN, Head, Move, Step, move_to, steps_to, units_by_product
-from souk_orders.facts import head_facts
+from souk_orders.facts import confirmed, head_facts
 from souk_orders.placing import Orders
 from souk_orders.ports import OrdersUnit, Overdue
 
@@ -49,33 +49,27 @@ async def on_stock_rejected(
     ctx: Context[Orders], unit: OrdersUnit, deliveries: Sequence[Delivery[StockRejected]]
 ) -> None:
     """PENDING to REJECTED, with the short items named."""
-
-    def rejected(head: Head, news: StockRejected) -> OrderEvent:
-        return OrderRejected(**head_facts(head), short_items=news.short_items)
-
-    await _advance(ctx, unit, deliveries, OrderStatus.REJECTED, "order rejected", rejected)
+    for head, news in await _advance(ctx, unit, deliveries, OrderStatus.REJECTED, "order rejected"):
+        unit.publish(OrderRejected(**head_facts(head), short_items=news.data.short_items), news.traceparent)
 
 
 async def on_payment_captured(
     ctx: Context[Orders], unit: OrdersUnit, deliveries: Sequence[Delivery[PaymentCaptured]]
 ) -> None:
     """Open to CONFIRMED."""
-
-    def confirmed(head: Head, _: PaymentCaptured) -> OrderEvent:
-        return OrderConfirmed(**head_facts(head))
-
-    await _advance(ctx, unit, deliveries, OrderStatus.CONFIRMED, "order confirmed", confirmed)
+    moved = await _advance(ctx, unit, deliveries, OrderStatus.CONFIRMED, "order confirmed")
+    lines = await unit.lines([head.order_id for head, _ in moved]) if moved else {}
+    for head, news in moved:
+        unit.publish(confirmed(head, lines[head.order_id]), news.traceparent)
 
 
 async def on_payment_declined(
     ctx: Context[Orders], unit: OrdersUnit, deliveries: Sequence[Delivery[PaymentDeclined]]
 ) -> None:
     """Open to CANCELLED: the stock is released."""
-
-    def cancelled(head: Head, news: PaymentDeclined) -> OrderEvent:
-        return OrderCancelled(**head_facts(head), reason=_reason(news) or "payment declined")
-
-    await _advance(ctx, unit, deliveries, OrderStatus.CANCELLED, "order cancelled", cancelled)
+    for head, news in await _advance(ctx, unit, deliveries, OrderStatus.CANCELLED, "order cancelled"):
+        reason = _reason(news.data) or "payment declined"
+        unit.publish(OrderCancelled(**head_facts(head), reason=reason), news.traceparent)
 
 
 async def ask_after_overdue(ctx: Context[Orders]) -> None:
@@ -102,8 +96,8 @@ async def _advance(
     deliveries: Sequence[Delivery[News]],
     to: OrderStatus,
     message: str,
-    event: Callable[[Head, News], OrderEvent] | None = None,
-) -> None:
+) -> Sequence[tuple[Head, Delivery[News]]]:
+    """Move the orders on. Returns those that moved, as they were before, each with the news that moved it."""
     traces = {delivery.data.order_id: delivery.traceparent for delivery in deliveries}
     heads = await unit.lock(traces, OPEN)
     if len(heads) < len(traces):  # late or repeated news, mostly
@@ -111,6 +105,7 @@ async def _advance(
         for order_id in late - await unit.known(late):
             ctx.log.error("news of an unknown order", traces[order_id], orderId=order_id, news=message)
     moves: dict[str, Move] = {}
+    moved: list[tuple[Head, Delivery[News]]] = []
     now = ctx.now
     for delivery in deliveries:
         news = delivery.data
@@ -121,8 +116,7 @@ async def _advance(
         if not steps:
             continue
         moves[head.order_id] = move_to(head, *steps, short_items=_short_items(news))
-        if event is not None:
-            unit.publish(event(head, news), delivery.traceparent)
+        moved.append((head, delivery))
         ctx.log.info(
             message,
             delivery.traceparent,
@@ -131,6 +125,7 @@ async def _advance(
             total=str(Money(head.total_minor)),
         )
     await unit.move(list(moves.values()))
+    return moved
 
 
 def _reason(news: StockReserved | StockRejected | PaymentEvent) -> str | None:

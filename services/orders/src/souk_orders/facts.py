@@ -1,9 +1,10 @@
-"""What every event of an order says of it."""
+"""What the events of an order say of it."""
 
+from collections.abc import Sequence
 from typing import TypedDict
 
-from souk_contracts.orders import OrderCreated, OrderedItem
-from souk_orders.domain import Draft, Head, units_by_product
+from souk_contracts.orders import OrderConfirmed, OrderCreated, OrderedItem, SoldItem
+from souk_orders.domain import Draft, Head, Line, units_by_product
 
 
 class HeadFacts(TypedDict):
@@ -39,3 +40,16 @@ def created(draft: Draft) -> OrderCreated:
         payment_method=draft.payment_method,
         items=tuple(OrderedItem(product_id=product_id, quantity=count) for product_id, count in units.items()),
     )
+
+
+def confirmed(head: Head, lines: Sequence[Line]) -> OrderConfirmed:
+    """What is said of an order that was reserved and paid: all that a hearer needs to know of it."""
+    units: dict[tuple[str, int], int] = {}
+    for line in lines:
+        sold = line.product_id, line.unit_price_minor
+        units[sold] = units.get(sold, 0) + line.quantity
+    items = tuple(
+        SoldItem(product_id=product_id, quantity=count, unit_price_minor=unit_price_minor)
+        for (product_id, unit_price_minor), count in units.items()
+    )
+    return OrderConfirmed(**head_facts(head), items=items)

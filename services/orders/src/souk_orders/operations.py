@@ -128,7 +128,8 @@ async def _take_back(
                 return head, earlier, False
         if head.status not in RETURNABLE:
             raise NotNow(f"Nothing can be returned of an order that is {head.status}.")
-        settled = settle_return(await unit.lines(head.order_id), wanted)
+        lines = await unit.lines([head.order_id])
+        settled = settle_return(lines[head.order_id], wanted)
         status = OrderStatus.RETURNED if settled.all_returned else head.status
         note = ReturnNote(
             uuid7(), head.order_id, settled.refund_minor, status, ctx.now, request.idempotency_key, fingerprint

@@ -46,8 +46,8 @@ class OrdersUnit(Unit, Protocol):
     async def move(self, moves: Sequence[Move]) -> None:
         """Write the orders' new states and their history. The orders are locked."""
 
-    async def lines(self, order_id: str) -> Sequence[Line]:
-        """An order's lines."""
+    async def lines(self, order_ids: Collection[str]) -> Mapping[str, Sequence[Line]]:
+        """The lines of those of these orders that exist, in their sequence."""
 
     async def record_return(self, order_id: str, by_line: Mapping[int, int], refund_minor: int, at: datetime) -> None:
         """Write what came back. The order is locked."""

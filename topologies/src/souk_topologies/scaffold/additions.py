@@ -7,10 +7,12 @@ from souk_topologies.scaffold.faults import ScaffoldError
 from souk_topologies.scaffold.words import Words
 
 EVENT = "| `WidgetCreated` | `souk.WidgetCreated.v1` | widgets | nobody | `widgetId`, `title` |\n"
+HEARD = "| act on a new widget | `WidgetCreated` | its id and title |\n"
 ERRORS = (
     "\n## Widgets\n| code | kind | status | when |\n|---|---|---|---|\n"
     "| `widget_not_found` | `not_found` | 404 | no widget has this id |\n"
 )
+_NEEDS = re.compile(r"^\| .+ \| `\w+`(?:, `\w+`)* \| .+ \|\n", re.MULTILINE)
 _EVENTS = re.compile(r"^\| `\w+` \| `souk\.\w+\.v\d+` \|.*\n", re.MULTILINE)
 _IMAGES = re.compile(r"^- name: souk/([a-z]+-service)\n(?:  new\w+: .+\n)+", re.MULTILINE)
 
@@ -26,6 +28,12 @@ def add_event(text: str, words: Words) -> str:
     """docs/reference/events.md with the service's event, after the last one. Raises ScaffoldError."""
     end = _after_last(_EVENTS, text, "docs/reference/events.md: the table of events").end()
     return text[:end] + words.write(EVENT) + text[end:]
+
+
+def add_need(text: str, words: Words) -> str:
+    """docs/reference/which-event-to-hear.md with the service's event, after the last one. Raises ScaffoldError."""
+    end = _after_last(_NEEDS, text, "docs/reference/which-event-to-hear.md: the table of events").end()
+    return text[:end] + words.write(HEARD) + text[end:]
 
 
 def add_errors(text: str, words: Words) -> str:
@@ -44,6 +52,7 @@ def add_image(text: str, words: Words) -> str:
 
 ADDITIONS: Mapping[str, Callable[[str, Words], str]] = {
     "docs/reference/events.md": add_event,
+    "docs/reference/which-event-to-hear.md": add_need,
     "docs/reference/errors.md": add_errors,
     "infra/kubernetes/overlays/kind/kustomization.yaml": add_image,
     "infra/kubernetes/overlays/eks/kustomization.yaml": add_image,

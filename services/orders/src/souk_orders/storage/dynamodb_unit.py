@@ -113,11 +113,12 @@ class DynamoOrdersUnit(DynamoUnit):
         for move in moves:
             self._keep_parts(take_steps(self._change(move.order_id), move))
 
-    async def lines(self, order_id: str) -> Sequence[Line]:
+    async def lines(self, order_ids: Collection[str]) -> Mapping[str, Sequence[Line]]:
         """See the port."""
-        await self._read_orders([order_id])
-        row = self._row(order_id)
-        return [] if row is None else lines_of(row, await self._read_parts([row]))
+        await self._read_orders(order_ids)
+        rows = [row for row in map(self._row, dict.fromkeys(order_ids)) if row is not None]
+        parts = await self._read_parts(rows)
+        return {row["orderId"]: lines_of(row, parts) for row in rows}
 
     async def record_return(self, order_id: str, by_line: Mapping[int, int], refund_minor: int, at: datetime) -> None:
         """See the port."""

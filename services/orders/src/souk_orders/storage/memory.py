@@ -86,10 +86,10 @@ class MemoryOrdersUnit(MemoryUnit):
             )
             self.put("orders", move.order_id, moved)
 
-    async def lines(self, order_id: str) -> Sequence[Line]:
+    async def lines(self, order_ids: Collection[str]) -> Mapping[str, Sequence[Line]]:
         """See the port."""
-        row: _Row = self.get("orders", order_id)
-        return row.lines
+        rows: list[_Row | None] = [self.get("orders", order_id) for order_id in order_ids]
+        return {row.draft.order_id: row.lines for row in rows if row is not None}
 
     async def record_return(self, order_id: str, by_line: Mapping[int, int], refund_minor: int, at: datetime) -> None:
         """See the port."""

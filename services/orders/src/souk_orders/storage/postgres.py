@@ -40,6 +40,7 @@ _INSERT_ITEMS = f"{INSERT_LINES} {LINES_GIVEN.format(1, 2, 3, 4, 5)}"
 _LOCK = f"""
 SELECT {HEAD} FROM orders WHERE order_id = ANY($1) AND status = ANY($2::text[]) ORDER BY order_id FOR NO KEY UPDATE
 """
+_LINES = f"SELECT {LINE}, order_id FROM order_items WHERE order_id = ANY($1) ORDER BY order_id, item_id"
 _MOVE = """
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[])
@@ -181,13 +182,12 @@ class PostgresOrdersUnit(PostgresUnit):
             [wire.encode(move.short_items).decode() if move.short_items else None for move in moves],
         )
 
-    async def lines(self, order_id: str) -> Sequence[Line]:
+    async def lines(self, order_ids: Collection[str]) -> Mapping[str, Sequence[Line]]:
         """See the port."""
-        rows = await self.connection.fetch(
-            f"SELECT {LINE} FROM order_items WHERE order_id = $1 ORDER BY item_id",
-            order_id,
-        )
-        return [line(row) for row in rows]
+        lines: dict[str, list[Line]] = {}
+        for row in await self.connection.fetch(_LINES, list(order_ids)):
+            lines.setdefault(row["order_id"], []).append(line(row))
+        return lines
 
     async def record_return(self, order_id: str, by_line: Mapping[int, int], refund_minor: int, at: datetime) -> None:
         """See the port."""
@@ -216,4 +216,5 @@ class PostgresOrdersUnit(PostgresUnit):
     async def overdue(self, before: datetime, now: datetime, limit: int) -> Sequence[Overdue]:
         """See the port."""
         rows = await self.connection.fetch(_OVERDUE, before, now, limit)
-        return [Overdue(head(row), row[6], tuple(await self.lines(row[0]))) for row in rows]
+        lines = await self.lines([row[0] for row in rows])
+        return [Overdue(head(row), row[6], tuple(lines[row[0]])) for row in rows]
