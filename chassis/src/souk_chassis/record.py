@@ -71,8 +71,12 @@ class Listed:
 
     def cursor(self, record: "Record") -> str:
         """The position after `record`: opaque text that a caller can hand back."""
-        place = [_plain(getattr(record, name)) for name in self.sort_fields]
-        return base64.urlsafe_b64encode(msgspec.json.encode([self.name, *place])).decode().rstrip("=")
+        return self.after(*(getattr(record, name) for name in self.sort_fields))
+
+    def after(self, *place: Any) -> str:
+        """The position after these values of `sort_fields`, whether or not there is such a record."""
+        values = [self.name, *map(_plain, place)]
+        return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode().rstrip("=")
 
     @property
     def sort_fields(self) -> tuple[str, ...]:

@@ -1,37 +1,22 @@
-"""A payments service under test: its worker is driven by hand, its events are heard, its orders service is a table.
-
-On DynamoDB, where a store has no queues, its handlers are driven without a worker.
-"""
+"""A payments service under test: its worker is driven by hand, its events are heard, its orders service is a table."""
 
 import io
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
 from msgspec import structs
 
-from souk_chassis import wire
 from souk_chassis.auth.keys import new_key
-from souk_chassis.clock import Clock
 from souk_chassis.context import Call, Context, internal_call
 from souk_chassis.engine.worker import Worker
-from souk_chassis.events.event import Delivery, Envelope, Event, Stored, pack, unpack
-from souk_chassis.ids import uuid7
+from souk_chassis.events.event import Event, Stored, pack, unpack
 from souk_chassis.observability.logs import Log, LogWriter
 from souk_chassis.operation import AnyOperation
 from souk_chassis.runtimes.instance import Foundation, Instance
-from souk_chassis.storage.collisions import retry_on_conflict
-from souk_chassis.storage.dynamodb.client import DynamoClient
-from souk_chassis.storage.dynamodb.outbox import waiting
 from souk_chassis.storage.ports import Subscriptions
 from souk_chassis.testing.clock import ManualClock
-from souk_chassis.testing.contexts import context_for
-from souk_chassis.testing.dispatch import FakeDispatcher
-from souk_chassis.testing.dynamodb_model import DynamoModel, Limits
 from souk_contracts.order_books import OrderState, OrderStates
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import FindOrderStates, OrderCancelled, OrderOverdue, OrderReturned
@@ -39,14 +24,8 @@ from souk_contracts.payments import PaymentBook, RefundOwed
 from souk_contracts.products import StockReserved
 from souk_contracts.shop import BookRequest
 from souk_payments.bootstrap import build
-from souk_payments.consumers import record_charges, record_refunds
-from souk_payments.domain import Captured, Declined, Payment, Refund
 from souk_payments.manifest import service
 from souk_payments.operations import get_payment_books
-from souk_payments.ports import Payments
-from souk_payments.reconciler import reconcile
-from souk_payments.storage.dynamodb import DynamoPaymentStore
-from souk_payments.tables import TABLES
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -158,107 +137,6 @@ class Shop:
 
     def overdue(self, order_id: str = "o-1") -> OrderOverdue:
         return OrderOverdue(order_id=order_id, total_minor=1000, currency="GBP", payment_method="tok_ok", items=())
-
-
-class Desk:
-    """A process of the service on DynamoDB: hears events as its function does, and looks into its books."""
-
-    START = datetime(2025, 6, 1, tzinfo=UTC)
-    CHANGED = "changed my mind"
-
-    def __init__(self, client: DynamoClient, clock: Clock | None = None, seed: int = 1) -> None:
-        self.clock = clock or ManualClock(self.START)
-        self.store = DynamoPaymentStore(client, self.clock, random.Random(seed))
-        self.orders = FakeDispatcher()
-
-    @staticmethod
-    def unmetered() -> DynamoModel:
-        """Empty tables, whose capacity never ends."""
-        return DynamoModel(TABLES, Limits(metered=False))
-
-    @staticmethod
-    def heard(*events: Event) -> list[Delivery[Any]]:
-        """Events as they come in."""
-        return [Delivery(uuid7(), event, TRACE) for event in events]
-
-    @staticmethod
-    def reserved(order_id: str, method: str = "yes") -> StockReserved:
-        return StockReserved(order_id=order_id, total_minor=1000, currency="GBP", payment_method=method)
-
-    @classmethod
-    def cancelled(cls, order_id: str) -> OrderCancelled:
-        return OrderCancelled(order_id=order_id, total_minor=1000, currency="GBP", reason=cls.CHANGED)
-
-    @staticmethod
-    def returned(order_id: str, return_id: str, amount_minor: int = 5) -> OrderReturned:
-        facts: dict[str, Any] = {"order_id": order_id, "total_minor": 1000, "currency": "GBP", "return_id": return_id}
-        return OrderReturned(**facts, amount_minor=amount_minor, items=())
-
-    async def hear(self, handler: Any, deliveries: Sequence[Delivery[Any]], *answers: Sequence[Any]) -> None:
-        """Handle what it has not had, in one unit of work, again where that collides."""
-        context = context_for(None, clock=self.clock)
-
-        async def once() -> None:
-            async with self.store.unit() as unit:
-                fresh = await unit.first_time(handler.__name__, [each.event_id for each in deliveries])
-                mine = [n for n, delivery in enumerate(deliveries) if delivery.event_id in fresh]
-                await handler(context, unit, *([each[n] for n in mine] for each in (deliveries, *answers)))
-
-        await retry_on_conflict(once)
-
-    async def charge(self, deliveries: Sequence[Delivery[StockReserved]]) -> None:
-        """The provider declines the payment method `no`."""
-        answers = [
-            Declined("card_declined")
-            if each.data.payment_method == "no"
-            else Captured(f"p-{each.data.order_id}", each.data.total_minor)
-            for each in deliveries
-        ]
-        await self.hear(record_charges, deliveries, answers)
-
-    async def refund(self, deliveries: Sequence[Delivery[RefundOwed]]) -> None:
-        """The provider gives all of it back."""
-        await self.hear(record_refunds, deliveries, [f"r-{each.data.refund_key}" for each in deliveries])
-
-    async def reconcile(self) -> int:
-        """A round of the reconciler."""
-        deps = Payments(self.store, None, None, None)  # type: ignore[arg-type] # it asks for the store alone
-        return await reconcile(context_for(deps, clock=self.clock, dispatcher=self.orders))
-
-    async def told(self) -> list[tuple[str, dict[str, Any]]]:
-        """All events that were ever published: nobody relays them here."""
-        rows = await waiting(self.store.tables, self.store.events)
-        events = [wire.decode(json, Envelope[msgspec.Raw]) for row in rows for json in row["events"]]
-        return [(each.type.split(".")[1], wire.decode(each.data, dict[str, Any])) for each in events]
-
-    async def owed(self) -> list[Delivery[RefundOwed]]:
-        """The refunds that were ever owed, as the service hears of them."""
-        told = [data for kind, data in await self.told() if kind == "RefundOwed"]
-        return [Delivery(f"of-{data['refundKey']}", wire.decode(wire.encode(data), RefundOwed), TRACE) for data in told]
-
-    async def books(self) -> tuple[list[Payment], list[Refund], list[Any]]:
-        """Payments, refunds and events, with no times in them. They must agree, whatever happened."""
-        payments = [replace(each, created_at=None) for each in await self.store.page("", 5_000)]
-        told = await self.told()
-        keys = [data["refundKey"] for kind, data in told if kind == "RefundOwed"]
-        refunds = sorted((await self.store.refunds(keys)).values(), key=lambda refund: refund.refund_key)
-        assert len(refunds) == len(set(keys)) == len(keys), "each refund is owed once, and told once"
-        done = sorted(data["refundId"] for kind, data in told if kind == "PaymentRefunded")
-        assert done == sorted(each.refund_id for each in refunds if each.refund_id), "each is done once, and told once"
-        for payment in payments:
-            own = [refund for refund in refunds if refund.order_id == payment.order_id]
-            assert sum(each.amount_minor for each in own) == payment.owed_minor <= payment.captured_minor
-            assert sum(each.amount_minor for each in own if each.refund_id) == payment.refunded_minor
-        outcomes = {data["orderId"] for kind, data in told if kind in {"PaymentCaptured", "PaymentDeclined"}}
-        not_told = {each.order_id for each in payments} - outcomes
-        assert not_told == {each.order_id for each in payments if each.reason == self.CHANGED}
-        return payments, refunds, sorted((kind, sorted(data.items())) for kind, data in told)
-
-
-@pytest.fixture(scope="session")
-def dynamo() -> type[Desk]:
-    """The above."""
-    return Desk
 
 
 @pytest.fixture(params=["memory", "memory twice", "postgres", "postgres twice"])

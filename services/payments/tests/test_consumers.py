@@ -11,6 +11,7 @@ from souk_contracts.payments import PaymentCaptured, PaymentDeclined, PaymentRef
 from souk_contracts.products import StockReserved
 from souk_payments.domain import FREE
 from souk_payments.manifest import PROVIDER_ATTEMPTS
+from souk_payments.records import Payment
 
 Shop = Any
 """The fixture's class: its module can't be imported from here."""
@@ -111,15 +112,19 @@ async def test_an_outcome_that_stays_unknown_becomes_a_dead_letter(shop: Shop, m
 
 
 async def test_a_kill_between_charge_and_record_charges_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(*_: object) -> None:
-        raise RuntimeError("killed")
-
     async with shop.store.unit() as unit:
         kind = type(unit)
+    add = kind.add
+
+    async def fail(unit: Any, records: Any) -> Any:
+        if isinstance(records[0], Payment):
+            raise RuntimeError("killed")
+        return await add(unit, records)
+
     with monkeypatch.context() as patch:
-        patch.setattr(kind, "record", fail)
+        patch.setattr(kind, "add", fail)
         assert await shop.handle(shop.reserved()) == []
-    assert await shop.deps.store.page("", 10) == []
+    assert (await shop.store.page(Payment.every)).items == ()
     assert (await shop.deps.provider.books("", 10))[0].charges == 1
     shop.clock.advance(1.0)
     assert [type(event) for event in await shop.handle()] == [PaymentCaptured]
@@ -129,15 +134,19 @@ async def test_a_kill_between_charge_and_record_charges_once(shop: Shop, monkeyp
 async def test_a_worker_that_dies_while_recording_loses_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     reached = asyncio.Event()
 
-    async def hang(*_: object) -> None:
-        reached.set()
-        await asyncio.Event().wait()
-
     async with shop.store.unit() as unit:
         kind = type(unit)
+    add = kind.add
+
+    async def hang(unit: Any, records: Any) -> Any:
+        if isinstance(records[0], Payment):
+            reached.set()
+            await asyncio.Event().wait()
+        return await add(unit, records)
+
     await shop.send(shop.reserved())
     with monkeypatch.context() as patch:
-        patch.setattr(kind, "record", hang)
+        patch.setattr(kind, "add", hang)
         dying = asyncio.create_task(shop.consume(StockReserved))
         await reached.wait()
         dying.cancel()

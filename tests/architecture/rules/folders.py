@@ -34,7 +34,7 @@ BY_HAND = (
     "src/{package}/storage/dynamodb.py",
     "tests/test_storage.py",
 )
-"""A store written by hand: who has one of these files has all of them."""
+"""A store written by hand: a service with a folder `storage` has all of these."""
 OPTIONAL = ("tests/conftest.py",)
 
 EXTRA: Mapping[str, Mapping[str, str]] = {
@@ -68,14 +68,10 @@ EXTRA: Mapping[str, Mapping[str, str]] = {
         "reconciler.py": "mends what no step of the saga will",
         "providers/__init__.py": "adapters of a second port: who takes the money",
         "providers/sandbox.py": "the provider that comes with the shop",
-        "providers/sandbox_dynamodb.py": "its books on DynamoDB",
-        "providers/sandbox_memory.py": "its books in memory",
-        "providers/sandbox_postgres.py": "its books on PostgreSQL",
+        "ports.py": "what moves the money, and what the use cases stand on",
+        "providers/sandbox_books.py": "its books, which are records",
         "providers/stripe.py": "Stripe",
         "providers/stripe_amounts.py": "amounts as Stripe counts them",
-        "storage/dynamodb_pieces.py": "what a unit of work on DynamoDB keeps together, packed into transactions",
-        "storage/dynamodb_rows.py": "keys and items of DynamoDB, and the domain's values",
-        "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",
     },
     "products": {
         "reconciler.py": "mends what no step of the saga will",
@@ -98,8 +94,8 @@ def services_have_the_same_files(tree: Tree) -> Iterator[Breach]:
             names |= _names(CONSUMING, service)
         if read_manifest(service).keeps:
             names |= _names(KEEPING, service)
-        if (by_hand := _names(BY_HAND, service)) & tree.files.keys():
-            names |= by_hand
+        if tree.paths(f"{service.path}/storage/*"):
+            names |= _names(BY_HAND, service)
         for name in sorted(names - tree.files.keys()):
             yield Breach(name, "every service has this file")
         explained = {f"{service.path}/{name}" for name in EXTRA.get(service.name, {})}

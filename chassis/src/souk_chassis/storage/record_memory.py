@@ -9,7 +9,7 @@ from souk_chassis.events.event import Event
 from souk_chassis.record import Key, Listed, NotUnique, R, Record, Schema, Unique, body_of, key_of, schema_of
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
 from souk_chassis.storage.ports import Waiting
-from souk_chassis.storage.records import Page, StagedRecords, check_list, in_place, page_of, place_of, unexpired
+from souk_chassis.storage.records import ROOM, Page, StagedRecords, check_list, in_place, page_of, place_of, unexpired
 
 
 class MemoryRecordUnit(StagedRecords):
@@ -74,6 +74,8 @@ def _values(unique: Unique, record: Record) -> tuple[Any, ...]:
 
 class MemoryRecords(MemoryDatabase[Any]):
     """See `souk_chassis.storage.records.RecordStore`."""
+
+    room = ROOM
 
     def __init__(self, service: str, clock: Clock) -> None:
         super().__init__(service, clock, MemoryUnit)

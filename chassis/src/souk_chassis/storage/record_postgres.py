@@ -11,7 +11,7 @@ from souk_chassis.record import Key, Listed, NotUnique, R, Record, Schema, Uniqu
 from souk_chassis.storage.postgres import Connection, PostgresUnit, translated
 from souk_chassis.storage.postgres_queues import PostgresDatabase
 from souk_chassis.storage.record_sql import columns_of, find_statement, list_statement, statements
-from souk_chassis.storage.records import Page, StagedRecords, check_list, page_of
+from souk_chassis.storage.records import ROOM, Page, StagedRecords, check_list, page_of
 
 PURGED_AT_ONCE = 5_000
 """Expired records of one type that one statement removes."""
@@ -54,6 +54,8 @@ class PostgresRecordUnit(StagedRecords, PostgresUnit):
 
 class PostgresRecords(PostgresDatabase[PostgresRecordUnit]):
     """See `souk_chassis.storage.records.RecordStore`."""
+
+    room = ROOM
 
     def __init__(self, pool: "asyncpg.Pool", service: str, clock: Clock, keeps: Sequence[type[Record]]) -> None:
         super().__init__(pool, service, clock, PostgresRecordUnit)

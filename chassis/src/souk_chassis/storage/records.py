@@ -15,6 +15,9 @@ from souk_chassis.storage.ports import Store, Unit
 
 T = TypeVar("T")
 
+ROOM = 10_000
+"""Records that one unit of work may write where the engine sets no bound of its own: PostgreSQL and memory."""
+
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
     """A part of a list. `next` is the cursor of what follows, None at the end."""
@@ -45,6 +48,9 @@ class RecordUnit(Unit, Protocol):
 
 class RecordStore(Store[RecordUnit], Protocol):
     """A store of records, and its reads outside a unit of work."""
+
+    room: int
+    """How many records one unit of work may write, beside its events. More is refused, not split."""
 
     async def get(self, kind: type[R], keys: Iterable[Key]) -> dict[Key, R]:
         """Those records that exist, by key."""

@@ -8,10 +8,12 @@ from souk_chassis.config import ConfigError, read_config
 from souk_chassis.observability.logs import Log
 from souk_chassis.resilience import Pipeline, Policy
 from souk_chassis.runtimes.instance import Foundation, Instance, Round
-from souk_chassis.storage.ports import QueueBooks
+from souk_chassis.runtimes.stores import open_store
+from souk_chassis.storage.records import RecordStore
 from souk_payments.manifest import service
-from souk_payments.ports import PaymentProvider, Payments, PaymentStore
-from souk_payments.providers.sandbox import Sandbox, SandboxBooks
+from souk_payments.ports import PaymentProvider, Payments
+from souk_payments.providers.sandbox import Sandbox
+from souk_payments.providers.sandbox_books import SandboxBooks
 from souk_payments.reconciler import ROUND_S, reconcile
 
 POLICIES = {
@@ -32,8 +34,8 @@ class PaymentsConfig(msgspec.Struct, frozen=True):
 async def build(base: Foundation) -> Instance:
     """The service, ready to run. Raises ConfigError."""
     config = read_config(PaymentsConfig, base.environment)
-    store, queues = await _store(base)
-    provider = await _provider(config, base)
+    store, queues = await open_store(base, service, __package__)
+    provider = _provider(config, store)
     return Instance(
         manifest=service,
         deps=Payments(
@@ -47,44 +49,11 @@ async def build(base: Foundation) -> Instance:
     )
 
 
-async def _provider(config: PaymentsConfig, base: Foundation) -> PaymentProvider:
+def _provider(config: PaymentsConfig, store: RecordStore) -> PaymentProvider:
     if config.payment_provider == "stripe":
         if not config.stripe_key:
             raise ConfigError("SOUK_STRIPE_KEY is not set, and SOUK_PAYMENT_PROVIDER is stripe")
         from souk_payments.providers.stripe import Stripe
 
         return Stripe(config.stripe_key, config.stripe_url)
-    return Sandbox(await _books(base))
-
-
-async def _books(base: Foundation) -> SandboxBooks:
-    if base.aws is not None:
-        from souk_payments.providers.sandbox_dynamodb import DynamoBooks
-
-        return DynamoBooks(base.aws.dynamodb, base.clock)
-    if base.database_url is not None:
-        from souk_payments.providers.sandbox_postgres import open_books
-
-        return await open_books(base.database_url, base.clock)
-    from souk_payments.providers.sandbox_memory import MemoryBooks
-
-    return MemoryBooks()
-
-
-async def _store(base: Foundation) -> tuple[PaymentStore, QueueBooks]:
-    """The store that the topology asks for, and its queues. An adapter is imported where it is chosen: a function on
-    Lambda has neither the time nor the room for PostgreSQL's driver."""
-    if base.aws is not None:
-        from souk_payments.storage.dynamodb import DynamoPaymentStore
-
-        return DynamoPaymentStore(base.aws.dynamodb, base.clock), base.aws.queues
-    if base.database_url is not None:
-        from souk_chassis.storage.opening import open_store
-        from souk_payments.storage.postgres import PostgresPaymentStore
-
-        database = await open_store(base.database_url, "souk_payments", "payments", base.clock, PostgresPaymentStore)
-        return database, base.books(database)
-    from souk_payments.storage.memory import MemoryPaymentStore
-
-    memory = MemoryPaymentStore(base.clock)
-    return memory, memory
+    return Sandbox(SandboxBooks(store))

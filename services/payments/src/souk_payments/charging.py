@@ -13,8 +13,9 @@ from souk_chassis.events.event import Delivery
 from souk_chassis.resilience import Deadline
 from souk_contracts.payments import RefundOwed
 from souk_contracts.products import StockReserved
-from souk_payments.domain import FREE, Captured, Charge, Declined, PaymentState, Refund
+from souk_payments.domain import FREE, Captured, Charge, Declined
 from souk_payments.ports import Payments
+from souk_payments.records import Payment, PaymentState, Refund
 
 KEY_TRUSTED_S = 3600.0
 """How long an idempotency key alone keeps a repeat from charging twice, in seconds: providers forget keys (Stripe after
@@ -38,10 +39,11 @@ async def charge_reserved(ctx: Context[Payments], deliveries: Sequence[Delivery[
     An order that was cancelled is never charged, but it may have been: a worker can die between the charge and its
     record, and the cancellation come before the event does again. So the provider is asked.
     """
-    known = await ctx.deps.store.states({delivery.data.order_id for delivery in deliveries})
+    known = await ctx.get(Payment, {delivery.data.order_id for delivery in deliveries})
     asked: dict[str, Delivery[StockReserved]] = {}
     for delivery in deliveries:
-        if known.get(delivery.data.order_id) in {None, PaymentState.CANCELLED}:
+        payment = known.get(delivery.data.order_id)
+        if payment is None or payment.state is PaymentState.CANCELLED:
             asked.setdefault(delivery.data.order_id, delivery)
     deadline = Deadline.after(ASK_S, ctx.clock)
     answers = await asyncio.gather(
@@ -108,7 +110,7 @@ async def give_refunds(
     ctx: Context[Payments], deliveries: Sequence[Delivery[RefundOwed]]
 ) -> Sequence[str | SoukError | None]:
     """Do those refunds that are not done yet, all at once. One refund id, error or None (done before) a delivery."""
-    stored = await ctx.deps.store.refunds({delivery.data.refund_key for delivery in deliveries})
+    stored = await ctx.get(Refund, {delivery.data.refund_key for delivery in deliveries})
     asked: dict[str, Delivery[RefundOwed]] = {}
     for delivery in deliveries:
         refund = stored.get(delivery.data.refund_key)

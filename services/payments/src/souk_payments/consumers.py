@@ -3,15 +3,27 @@
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from souk_chassis.context import Context
 from souk_chassis.errors import conflict
 from souk_chassis.events.event import Delivery
+from souk_chassis.storage.records import RecordUnit
 from souk_contracts.orders import OrderCancelled, OrderOverdue, OrderReturned
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined, PaymentEvent, PaymentRefunded, RefundOwed
 from souk_contracts.products import StockReserved
 from souk_payments.charging import Answer, charge_for
-from souk_payments.domain import Captured, Declined, Payment, PaymentState, cancel_key, outcome_of, return_key
-from souk_payments.ports import Payments, PaymentUnit
+from souk_payments.domain import (
+    Captured,
+    Declined,
+    cancel_key,
+    charged_late,
+    given_back,
+    outcome_of,
+    return_key,
+)
+from souk_payments.ports import Payments
+from souk_payments.records import Payment, PaymentState, Refund
 from souk_payments.refunds import Wish, owe_refunds
 
 
@@ -28,7 +40,7 @@ def outcome_event(payment: Payment) -> PaymentEvent | None:
 
 async def record_charges(
     ctx: Context[Payments],
-    unit: PaymentUnit,
+    unit: RecordUnit,
     deliveries: Sequence[Delivery[StockReserved]],
     answers: Sequence[Answer],
 ) -> None:
@@ -41,23 +53,25 @@ async def record_charges(
     for delivery, answer in zip(deliveries, answers, strict=True):
         if isinstance(answer, Captured | Declined):
             order_id = delivery.data.order_id
-            payments[order_id] = outcome_of(charge_for(delivery.data), answer)
+            payments[order_id] = outcome_of(charge_for(delivery.data), answer, ctx.now)
             traces[order_id] = delivery.traceparent
-    if not payments:
-        return
-    recorded = await unit.record([payments[order_id] for order_id in sorted(payments)])
-    for order_id, payment in payments.items():
-        if order_id in recorded.fresh:
-            event = outcome_event(payment)
-            if event is not None:
-                unit.publish(event, traces[order_id])
-                _log_outcome(ctx, payment, traces[order_id])
-    if recorded.late:
-        locked = {payment.order_id: payment for payment in recorded.late}
-        wishes = [Wish(order_id, cancel_key(order_id), None, traces[order_id]) for order_id in locked]
-        await owe_refunds(unit, wishes, locked)
-        for order_id in locked:
-            ctx.log.warning("charged after cancellation", traces[order_id], orderId=order_id)
+    fresh = await unit.add(list(payments.values()))
+    for order_id in fresh:
+        event = outcome_event(payments[order_id])
+        if event is not None:
+            unit.publish(event, traces[order_id])
+            _log_outcome(ctx, payments[order_id], traces[order_id])
+    known = await unit.get(Payment, payments.keys() - fresh)
+    late = {
+        order_id: charged_late(stored, payments[order_id])
+        for order_id, stored in known.items()
+        if stored.awaits_charge and payments[order_id].payment_id is not None
+    }
+    unit.put(*late.values())
+    wishes = [Wish(order_id, cancel_key(order_id), None, traces[order_id]) for order_id in late]
+    await owe_refunds(unit, wishes, late)
+    for order_id in late:
+        ctx.log.warning("charged after cancellation", traces[order_id], orderId=order_id)
 
 
 def _log_outcome(ctx: Context[Payments], payment: Payment, traceparent: str) -> None:
@@ -68,34 +82,36 @@ def _log_outcome(ctx: Context[Payments], payment: Payment, traceparent: str) -> 
 
 
 async def cancel_payments(
-    ctx: Context[Payments], unit: PaymentUnit, deliveries: Sequence[Delivery[OrderCancelled]]
+    ctx: Context[Payments], unit: RecordUnit, deliveries: Sequence[Delivery[OrderCancelled]]
 ) -> None:
     """On OrderCancelled: all that was captured is owed. An order that was not charged yet never will be."""
     events = {delivery.data.order_id: delivery for delivery in deliveries}
-    order_ids = sorted(events)
-    await unit.cancel(
-        [
-            Payment(
-                order_id, PaymentState.CANCELLED, events[order_id].data.currency, reason=events[order_id].data.reason
-            )
-            for order_id in order_ids
-        ]
-    )
-    locked = await unit.lock(order_ids)
-    wishes = [Wish(order_id, cancel_key(order_id), None, events[order_id].traceparent) for order_id in order_ids]
+    cancelled = [
+        Payment(
+            order_id=order_id,
+            state=PaymentState.CANCELLED,
+            currency=delivery.data.currency,
+            created_at=ctx.now,
+            reason=delivery.data.reason,
+        )
+        for order_id, delivery in events.items()
+    ]
+    fresh = await unit.add(cancelled)
+    locked = await unit.get(Payment, events.keys() - fresh)
+    wishes = [Wish(order_id, cancel_key(order_id), None, events[order_id].traceparent) for order_id in sorted(locked)]
     for refund in await owe_refunds(unit, wishes, locked):
         trace = events[refund.order_id].traceparent
         ctx.log.info("refund owed", trace, orderId=refund.order_id, amountMinor=refund.amount_minor)
 
 
 async def refund_returns(
-    ctx: Context[Payments], unit: PaymentUnit, deliveries: Sequence[Delivery[OrderReturned]]
+    ctx: Context[Payments], unit: RecordUnit, deliveries: Sequence[Delivery[OrderReturned]]
 ) -> None:
     """On OrderReturned: the returned items' price is owed, and never more than is left of what was captured.
 
     Raises SoukError `conflict` for an order of which no payment is known.
     """
-    locked = await unit.lock({delivery.data.order_id for delivery in deliveries})
+    locked = await unit.get(Payment, {delivery.data.order_id for delivery in deliveries})
     wishes, traces = [], {}
     for delivery in deliveries:
         returned = delivery.data
@@ -110,34 +126,39 @@ async def refund_returns(
 
 
 async def say_outcomes_again(
-    ctx: Context[Payments], unit: PaymentUnit, deliveries: Sequence[Delivery[OrderOverdue]]
+    ctx: Context[Payments], unit: RecordUnit, deliveries: Sequence[Delivery[OrderOverdue]]
 ) -> None:
     """On OrderOverdue: tell the outcome again, if there is one."""
     asking = {delivery.data.order_id: delivery for delivery in deliveries}
-    asked_by = {order_id: delivery.event_id for order_id, delivery in asking.items()}
-    for payment in await unit.say_again(asked_by):
+    for order_id, payment in (await unit.get(Payment, asking)).items():
+        asked = asking[order_id]
+        if payment.told_to is not None and payment.told_to >= asked.event_id:
+            continue
+        unit.put(replace(payment, told_to=asked.event_id))
         event = outcome_event(payment)
         if event is not None:
-            trace = asking[payment.order_id].traceparent
-            unit.publish(event, trace)
-            ctx.log.info("payment told again", trace, orderId=payment.order_id, state=payment.state)
+            unit.publish(event, asked.traceparent)
+            ctx.log.info("payment told again", asked.traceparent, orderId=order_id, state=payment.state)
 
 
 async def record_refunds(
-    ctx: Context[Payments], unit: PaymentUnit, deliveries: Sequence[Delivery[RefundOwed]], answers: Sequence[Any]
+    ctx: Context[Payments], unit: RecordUnit, deliveries: Sequence[Delivery[RefundOwed]], answers: Sequence[Any]
 ) -> None:
     """On RefundOwed, after the provider was asked: store and publish what was given back."""
-    refund_ids, traces = {}, {}
-    for delivery, refund_id in zip(deliveries, answers, strict=True):
-        if refund_id is not None:
-            refund_ids[delivery.data.refund_key] = refund_id
-            traces[delivery.data.refund_key] = delivery.traceparent
-    if not refund_ids:
-        return
-    for refund in await unit.give(refund_ids):
-        trace = traces[refund.refund_key]
-        refund_id = refund_ids[refund.refund_key]
-        unit.publish(
-            PaymentRefunded(order_id=refund.order_id, refund_id=refund_id, amount_minor=refund.amount_minor), trace
-        )
-        ctx.log.info("payment refunded", trace, orderId=refund.order_id, amountMinor=refund.amount_minor)
+    given = {
+        delivery.data.refund_key: (refund_id, delivery)
+        for delivery, refund_id in zip(deliveries, answers, strict=True)
+        if refund_id is not None
+    }
+    # Payments before refunds, as everywhere: two handlers never wait for each other in a circle.
+    payments = await unit.get(Payment, {delivery.data.order_id for _, delivery in given.values()})
+    for key, refund in (await unit.get(Refund, given)).items():
+        refund_id, delivery = given[key]
+        if refund.refund_id is not None:
+            continue
+        payments[refund.order_id] = given_back(payments[refund.order_id], refund.amount_minor)
+        unit.put(replace(refund, refund_id=refund_id), payments[refund.order_id])
+        told = PaymentRefunded(order_id=refund.order_id, refund_id=refund_id, amount_minor=refund.amount_minor)
+        unit.publish(told, delivery.traceparent)
+        amount_minor = refund.amount_minor
+        ctx.log.info("payment refunded", delivery.traceparent, orderId=refund.order_id, amountMinor=amount_minor)

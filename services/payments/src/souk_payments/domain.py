@@ -1,24 +1,13 @@
 """What a payment is, which state may follow which, and how much may be given back."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from msgspec.structs import replace
 
-class PaymentState(StrEnum):
-    """The states of an order's payment."""
-
-    CAPTURED = "CAPTURED"
-    """The money was taken; some of it may have been given back."""
-    DECLINED = "DECLINED"
-    """The provider would not charge."""
-    CANCELLED = "CANCELLED"
-    """The order was cancelled before a charge was known here. What is charged all the same is given back."""
-    REFUNDED = "REFUNDED"
-    """All that was taken was given back."""
-
+from souk_payments.records import Payment, PaymentState
 
 FOLLOWERS: Final = MappingProxyType(
     {
@@ -61,42 +50,6 @@ class Declined:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """An order's payment. Amounts in minor units: 0 <= refunded <= owed <= captured.
-
-    `owed_minor` is what was ever decided to be given back, `refunded_minor` the part that has been.
-    """
-
-    order_id: str
-    state: PaymentState
-    currency: str
-    method: str | None = None
-    payment_id: str | None = None
-    captured_minor: int = 0
-    owed_minor: int = 0
-    refunded_minor: int = 0
-    reason: str | None = None
-    created_at: datetime | None = None
-
-    @property
-    def awaits_charge(self) -> bool:
-        """Whether the order was cancelled, and no charge has come in since."""
-        return self.state is PaymentState.CANCELLED and self.payment_id is None
-
-
-@dataclass(frozen=True, slots=True)
-class Refund:
-    """Money given back, or to be: `refund_id` is the provider's, None until it is done."""
-
-    refund_key: str
-    order_id: str
-    payment_id: str
-    amount_minor: int
-    currency: str
-    refund_id: str | None = None
-
-
 def cancel_key(order_id: str) -> str:
     """The refund key of a cancelled order."""
     return f"cancel:{order_id}"
@@ -107,19 +60,33 @@ def return_key(return_id: str) -> str:
     return f"return:{return_id}"
 
 
-def outcome_of(charge: Charge, outcome: Captured | Declined) -> Payment:
+def outcome_of(charge: Charge, outcome: Captured | Declined, at: datetime) -> Payment:
     """The payment that a charge makes."""
     if isinstance(outcome, Declined):
         return Payment(
-            charge.order_id, PaymentState.DECLINED, charge.currency, method=charge.method, reason=outcome.reason
+            order_id=charge.order_id,
+            state=PaymentState.DECLINED,
+            currency=charge.currency,
+            created_at=at,
+            method=charge.method,
+            reason=outcome.reason,
         )
     return Payment(
-        charge.order_id,
-        PaymentState.CAPTURED,
-        charge.currency,
+        order_id=charge.order_id,
+        state=PaymentState.CAPTURED,
+        currency=charge.currency,
+        created_at=at,
         method=charge.method,
         payment_id=outcome.payment_id,
         captured_minor=outcome.amount_minor,
+        captured_since=at,
+    )
+
+
+def charged_late(cancelled: Payment, charged: Payment) -> Payment:
+    """The payment of a cancelled order whose charge came in all the same. Its money is owed."""
+    return replace(
+        cancelled, payment_id=charged.payment_id, captured_minor=charged.captured_minor, method=charged.method
     )
 
 
@@ -138,4 +105,4 @@ def given_back(payment: Payment, amount_minor: int) -> Payment:
         return replace(payment, refunded_minor=refunded_minor)
     if PaymentState.REFUNDED not in FOLLOWERS[payment.state]:
         raise ValueError(f"{payment.order_id}: REFUNDED does not follow {payment.state}")
-    return replace(payment, refunded_minor=refunded_minor, state=PaymentState.REFUNDED)
+    return replace(payment, refunded_minor=refunded_minor, state=PaymentState.REFUNDED, captured_since=None)

@@ -2,6 +2,7 @@
 
 from souk_chassis.manifest import Consumer, Database, Outside, Part, Service, Uses
 from souk_chassis.queues import queue_operations
+from souk_chassis.storage.dynamodb.record_rows import events_table_of, table_of
 from souk_contracts.orders import FindOrderStates, OrderCancelled, OrderOverdue, OrderReturned
 from souk_contracts.payments import GetPaymentBooks, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundOwed
 from souk_contracts.products import StockReserved
@@ -14,7 +15,7 @@ from souk_payments.consumers import (
     say_outcomes_again,
 )
 from souk_payments.operations import get_payment_books
-from souk_payments.tables import EVENTS, PAYMENTS, REFUNDS, SANDBOX_BOOKS
+from souk_payments.records import Checkpoint, Payment, Refund, SandboxOrder
 
 PROVIDER_ATTEMPTS = 12
 """About five minutes of tries: an outside system is away for longer than a database."""
@@ -24,7 +25,8 @@ CHARGE_LOOPS = 4
 service = Service(
     "payments",
     "payment-service",
-    owns=[Database("souk_payments"), PAYMENTS, REFUNDS, SANDBOX_BOOKS, EVENTS],
+    owns=[Database("souk_payments")],
+    keeps=[Payment, Refund, Checkpoint, SandboxOrder],
     implements={
         GetPaymentBooks: get_payment_books,
         **queue_operations(
@@ -43,28 +45,29 @@ service = Service(
     publishes=[PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundOwed],
     consumes={
         StockReserved: Consumer(
-            apply=record_charges, ask=charge_reserved, attempts=PROVIDER_ATTEMPTS, loops=CHARGE_LOOPS
+            apply=record_charges, ask=charge_reserved, attempts=PROVIDER_ATTEMPTS, loops=CHARGE_LOOPS, writes=2
         ),
-        OrderCancelled: Consumer(apply=cancel_payments),
-        OrderReturned: Consumer(apply=refund_returns),
+        OrderCancelled: Consumer(apply=cancel_payments, writes=2),
+        OrderReturned: Consumer(apply=refund_returns, writes=2),
         OrderOverdue: Consumer(apply=say_outcomes_again),
-        RefundOwed: Consumer(apply=record_refunds, ask=give_refunds, attempts=PROVIDER_ATTEMPTS),
+        RefundOwed: Consumer(apply=record_refunds, ask=give_refunds, attempts=PROVIDER_ATTEMPTS, writes=2),
     },
     calls=[FindOrderStates],
     parts={
         Part.HTTP: Uses(
             tables={
-                PAYMENTS: "BatchGetItem Query:byId",
-                SANDBOX_BOOKS: "BatchGetItem Query:byId",
-                EVENTS: "GetItem Query",
+                table_of(Payment): "BatchGetItem Query:every",
+                table_of(SandboxOrder): "BatchGetItem Query:every",
+                events_table_of("payments"): "GetItem Query",
             }
         ),
         Part.EVENTS: Uses(
             tables={
-                PAYMENTS: "GetItem BatchGetItem Query:byAge Query:byCheck PutItem UpdateItem",
-                REFUNDS: "GetItem BatchGetItem PutItem UpdateItem",
-                SANDBOX_BOOKS: "GetItem BatchGetItem Query PutItem UpdateItem",
-                EVENTS: "BatchGetItem Query PutItem BatchWriteItem",
+                table_of(Payment): "BatchGetItem Query:captured Query:toCheck PutItem",
+                table_of(Refund): "BatchGetItem PutItem",
+                table_of(Checkpoint): "BatchGetItem PutItem",
+                table_of(SandboxOrder): "BatchGetItem PutItem",
+                events_table_of("payments"): "BatchGetItem Query PutItem BatchWriteItem",
             },
             calls=[FindOrderStates],
         ),

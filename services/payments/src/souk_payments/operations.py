@@ -7,8 +7,8 @@ from souk_chassis.errors import invalid
 from souk_chassis.ids import ID_PATTERN
 from souk_contracts.payments import PaymentBook, PaymentBooks
 from souk_contracts.shop import BookRequest
-from souk_payments.domain import Payment
 from souk_payments.ports import Payments, ProviderBook
+from souk_payments.records import Payment
 
 UNKNOWN = "UNKNOWN"
 """The state of an order that the provider alone knows."""
@@ -24,7 +24,8 @@ async def get_payment_books(ctx: Context[Payments], request: BookRequest) -> Pay
     if after and not re.match(ID_PATTERN, after):
         raise invalid("invalid_cursor", "This cursor is none of ours.", cursor="malformed")
     deps, limit = ctx.deps, request.limit
-    ours = {payment.order_id: payment for payment in await deps.store.page(after, limit)}
+    page = await ctx.list(Payment.every, cursor=Payment.every.after(after), limit=limit)
+    ours = {payment.order_id: payment for payment in page.items}
     books = await deps.provider.books(after, limit)
     theirs = {book.order_id: book for book in books or ()}
     # Each side's page is its first `limit` orders, so the first `limit` of both together are whole.

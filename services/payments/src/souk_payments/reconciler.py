@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import msgspec
+from msgspec.structs import replace
 
 from souk_chassis.context import Context, internal_call
+from souk_chassis.storage.collisions import retry_on_conflict
+from souk_chassis.storage.records import RecordUnit
 from souk_contracts.order_books import OrderStatesQuery
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import FindOrderStates
 from souk_payments.consumers import outcome_event
-from souk_payments.domain import Payment, cancel_key
-from souk_payments.ports import Checkpoint, Payments, PaymentUnit
+from souk_payments.domain import cancel_key
+from souk_payments.ports import Payments
+from souk_payments.records import Checkpoint, Payment
 from souk_payments.refunds import Wish, owe_refunds
 
 AGE = timedelta(minutes=10)
@@ -26,6 +30,10 @@ ROUND_S = 60.0
 BATCH = 500
 """Payments compared in one go."""
 CALL_TIMEOUT_S = 30.0
+RECORDS = 2
+"""Records that mending one payment may write: the payment and a refund."""
+CAPTURED = "captured"
+"""The name of the checkpoint in the list of captured payments."""
 
 WAITING = frozenset({OrderStatus.PENDING, OrderStatus.RESERVED})
 """States in which an order waits for its payment."""
@@ -43,39 +51,36 @@ class Compared:
 
 
 async def reconcile(ctx: Context[Payments]) -> int:
-    """One round: what was kept, then what has come of age. Returns how many payments were compared.
+    """One round: what is to be checked again, then what has come of age. Returns how many payments were compared.
 
     Raises SoukError where the orders can't be asked; the next round begins where this one ended.
     """
-    compared = await _look_again(ctx)
+    compared = await _check_again(ctx)
     while batch := await _next_batch(ctx):
         compared += batch
     return compared
 
 
-async def _look_again(ctx: Context[Payments]) -> int:
-    kept = await ctx.deps.store.kept(ctx.now, BATCH)
-    if kept:
-        compared = await _compare(ctx, kept)
-        async with ctx.deps.store.unit() as unit:
-            await _mend(ctx, unit, compared)
-            await unit.forget([payment.order_id for payment in (*compared.gone, *compared.settled)])
-    return len(kept)
+async def _check_again(ctx: Context[Payments]) -> int:
+    page = await ctx.list(Payment.to_check, until=ctx.now + timedelta(microseconds=1), limit=BATCH)
+    if page.items:
+        await _mend(ctx, await _compare(ctx, page.items))
+    return len(page.items)
 
 
 async def _next_batch(ctx: Context[Payments]) -> int:
-    store = ctx.deps.store
-    seen = await store.checkpoint()
-    batch = await store.captured_after(seen, ctx.now - AGE, BATCH)
-    if not batch:
+    """Compare the next payments that have come of age. They are mended before the checkpoint says so: a process that
+    dies in between, or another in the same round, mends them twice, which changes nothing."""
+    seen: Checkpoint | None = await ctx.find(Checkpoint, CAPTURED)
+    page = await ctx.list(Payment.captured, cursor=seen.cursor if seen else None, until=ctx.now - AGE, limit=BATCH)
+    if not page.items:
         return 0
-    compared = await _compare(ctx, batch)
-    last = batch[-1]
-    async with store.unit() as unit:
-        # Another process may be at the same batch: the one that moves the checkpoint mends.
-        if last.created_at is not None and await unit.advance(seen, Checkpoint(last.created_at, last.order_id)):
-            await _mend(ctx, unit, compared)
-    return len(batch)
+    await _mend(ctx, await _compare(ctx, page.items))
+    async with ctx.unit() as unit:
+        known = (await unit.get(Checkpoint, [CAPTURED])).get(CAPTURED)
+        if known == seen:
+            unit.put(Checkpoint(name=CAPTURED, cursor=Payment.captured.cursor(page.items[-1])))
+    return len(page.items)
 
 
 async def _compare(ctx: Context[Payments], payments: Sequence[Payment]) -> Compared:
@@ -96,19 +101,40 @@ async def _compare(ctx: Context[Payments], payments: Sequence[Payment]) -> Compa
     return compared
 
 
-async def _mend(ctx: Context[Payments], unit: PaymentUnit, compared: Compared) -> None:
-    if compared.waiting:
-        for payment in compared.waiting:
-            event = outcome_event(payment)
-            if event is not None:
-                unit.publish(event, ctx.traceparent)
-                ctx.log.warning("payment told again", ctx.traceparent, orderId=payment.order_id, state=payment.state)
-        due_at = ctx.now + timedelta(seconds=ROUND_S)
-        await unit.keep([payment.order_id for payment in compared.waiting], due_at)
-    if compared.gone:
-        locked = await unit.lock([payment.order_id for payment in compared.gone])
-        wishes = [Wish(order_id, cancel_key(order_id), None, ctx.traceparent) for order_id in sorted(locked)]
-        for refund in await owe_refunds(unit, wishes, locked):
-            ctx.log.warning(
-                "charged without an order", ctx.traceparent, orderId=refund.order_id, amountMinor=refund.amount_minor
-            )
+async def _mend(ctx: Context[Payments], compared: Compared) -> None:
+    """In units of a size that the engine keeps whole."""
+    size = ctx.deps.store.room // RECORDS
+    gone = {payment.order_id for payment in compared.gone}
+    tell = {payment.order_id for payment in compared.waiting}
+    touched = [*compared.waiting, *compared.gone, *(each for each in compared.settled if each.check_at is not None)]
+    for start in range(0, len(touched), size):
+        part = [payment.order_id for payment in touched[start : start + size]]
+
+        async def mend(part: Sequence[str] = part) -> None:
+            async with ctx.unit() as unit:
+                for order_id, payment in (await unit.get(Payment, part)).items():
+                    due_at = ctx.now + timedelta(seconds=ROUND_S) if order_id in tell else None
+                    checked = replace(payment, check_at=due_at)
+                    if checked != payment:
+                        unit.put(checked)
+                    if order_id in tell:
+                        _tell_again(ctx, unit, checked)
+                    elif order_id in gone:
+                        await _give_back(ctx, unit, checked)
+
+        await retry_on_conflict(mend)
+
+
+def _tell_again(ctx: Context[Payments], unit: RecordUnit, payment: Payment) -> None:
+    event = outcome_event(payment)
+    if event is not None:
+        unit.publish(event, ctx.traceparent)
+        ctx.log.warning("payment told again", ctx.traceparent, orderId=payment.order_id, state=payment.state)
+
+
+async def _give_back(ctx: Context[Payments], unit: RecordUnit, payment: Payment) -> None:
+    wish = Wish(payment.order_id, cancel_key(payment.order_id), None, ctx.traceparent)
+    for refund in await owe_refunds(unit, [wish], {payment.order_id: payment}):
+        ctx.log.warning(
+            "charged without an order", ctx.traceparent, orderId=refund.order_id, amountMinor=refund.amount_minor
+        )

@@ -1,14 +1,17 @@
-"""Refunds are decided in one place: under the payment's lock, never above what was captured, once a key.
+"""Refunds are decided in one place: on the payment as it is locked, never above what was captured, once a key.
 
 Deciding publishes `RefundOwed`; the provider is asked later, outside any unit of work, when that event is heard.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from msgspec.structs import replace
+
+from souk_chassis.storage.records import RecordUnit
 from souk_contracts.payments import RefundOwed
-from souk_payments.domain import Payment, Refund, refund_due
-from souk_payments.ports import PaymentUnit
+from souk_payments.domain import refund_due
+from souk_payments.records import Payment, Refund
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +24,14 @@ class Wish:
     traceparent: str
 
 
-async def owe_refunds(unit: PaymentUnit, wishes: Sequence[Wish], locked: Mapping[str, Payment]) -> list[Refund]:
-    """Decide, store and announce these refunds; returns those that are new. `locked` are the orders' payments."""
+async def owe_refunds(unit: RecordUnit, wishes: Sequence[Wish], locked: Mapping[str, Payment]) -> list[Refund]:
+    """Decide, store and announce these refunds; returns those that are new. `locked` are the orders' payments, as this
+    unit has read or left them."""
     payments = dict(locked)
     candidates = [wish for wish in wishes if refund_due(payments[wish.order_id], wish.wanted_minor) > 0]
     if not candidates:
         return []
-    known = await unit.known_refunds({wish.refund_key for wish in candidates})
+    known = set(await unit.get(Refund, [wish.refund_key for wish in candidates]))
     owed: list[Refund] = []
     for wish in candidates:
         payment = payments[wish.order_id]
@@ -36,17 +40,23 @@ async def owe_refunds(unit: PaymentUnit, wishes: Sequence[Wish], locked: Mapping
             continue
         known.add(wish.refund_key)
         payments[wish.order_id] = replace(payment, owed_minor=payment.owed_minor + due_minor)
-        owed.append(Refund(wish.refund_key, wish.order_id, payment.payment_id, due_minor, payment.currency))
+        refund = Refund(
+            refund_key=wish.refund_key,
+            order_id=wish.order_id,
+            payment_id=payment.payment_id,
+            amount_minor=due_minor,
+            currency=payment.currency,
+        )
+        owed.append(refund)
+        unit.put(refund, payments[wish.order_id])
         unit.publish(
             RefundOwed(
-                order_id=wish.order_id,
-                refund_key=wish.refund_key,
-                payment_id=payment.payment_id,
-                amount_minor=due_minor,
-                currency=payment.currency,
+                order_id=refund.order_id,
+                refund_key=refund.refund_key,
+                payment_id=refund.payment_id,
+                amount_minor=refund.amount_minor,
+                currency=refund.currency,
             ),
             wish.traceparent,
         )
-    if owed:
-        await unit.owe(owed)
     return owed

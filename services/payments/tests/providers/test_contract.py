@@ -1,6 +1,6 @@
-"""The contract of payment providers, on the sandbox in memory, in PostgreSQL and in DynamoDB, and on Stripe."""
+"""The contract of payment providers, on the sandbox with each engine, and on Stripe."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,18 +8,13 @@ import pytest
 
 from souk_chassis.clock import SystemClock
 from souk_chassis.errors import ErrorKind, SoukError
-from souk_chassis.storage.dynamodb.client import RetryingClient
-from souk_chassis.storage.opening import open_store
-from souk_chassis.testing.dynamodb_model import DynamoModel, Limits
-from souk_payments.domain import Captured, Charge, Declined, Refund
+from souk_chassis.testing.records import ENGINES, NewDatabase, records_on
+from souk_payments.domain import Captured, Charge, Declined
 from souk_payments.ports import PaymentProvider
 from souk_payments.providers.sandbox import Sandbox
-from souk_payments.providers.sandbox_dynamodb import DynamoBooks
-from souk_payments.providers.sandbox_memory import MemoryBooks
-from souk_payments.providers.sandbox_postgres import open_books
+from souk_payments.providers.sandbox_books import SandboxBooks
 from souk_payments.providers.stripe import Stripe
-from souk_payments.storage.postgres import PostgresPaymentStore
-from souk_payments.tables import SANDBOX_TABLES
+from souk_payments.records import Refund, SandboxOrder
 
 
 @dataclass
@@ -40,30 +35,26 @@ class Case:
         return outcome
 
 
-@pytest.fixture(params=["sandbox in memory", "sandbox in postgres", "sandbox in dynamodb", "stripe"])
-async def case(
-    request: pytest.FixtureRequest, new_database: Callable[[], Awaitable[str]], fake_stripe: Any
-) -> AsyncIterator[Case]:
-    clock = SystemClock()
-    if request.param == "sandbox in memory":
-        made = Case(Sandbox(MemoryBooks()))
-    elif request.param == "sandbox in postgres":
-        url = await new_database()
-        await (await open_store(url, "souk_payments", "payments", clock, PostgresPaymentStore)).close()
-        made = Case(Sandbox(await open_books(url, clock)))
-    elif request.param == "sandbox in dynamodb":
-        model = DynamoModel(SANDBOX_TABLES, Limits(metered=False))
-        made = Case(Sandbox(DynamoBooks(RetryingClient(model), clock)))
+@pytest.fixture(params=[*ENGINES, "stripe"])
+async def case(request: pytest.FixtureRequest, new_database: NewDatabase, fake_stripe: Any) -> AsyncIterator[Case]:
+    store = None
+    if request.param != "stripe":
+        store = await records_on(request.param, [SandboxOrder], SystemClock(), new_database)
+        made = Case(Sandbox(SandboxBooks(store)))
     else:
         stripe = Stripe("sk_test_4eC39HqLyjWDarjtT1zdp7dc", fake_stripe.url)
         declined = "pm_card_visa_chargeDeclined"
         made = Case(stripe, "pm_card_visa", declined, f"{declined}InsufficientFunds")
     yield made
     await made.provider.close()
+    if store is not None:
+        await store.close()
 
 
 def refund_of(payment: Captured, key: str, amount_minor: int, order_id: str = "o-1") -> Refund:
-    return Refund(key, order_id, payment.payment_id, amount_minor, "GBP")
+    return Refund(
+        refund_key=key, order_id=order_id, payment_id=payment.payment_id, amount_minor=amount_minor, currency="GBP"
+    )
 
 
 class TestPaymentProviderContract:

@@ -8,45 +8,26 @@ import pytest
 
 from souk_chassis.clock import SystemClock
 from souk_chassis.errors import ErrorKind, SoukError
-from souk_chassis.storage.dynamodb.client import RetryingClient
-from souk_chassis.storage.opening import open_store
-from souk_chassis.testing.dynamodb_model import DynamoModel, Limits
-from souk_payments.domain import Captured, Charge, Declined, Refund
+from souk_chassis.testing.records import ENGINES, NewDatabase, records_on
+from souk_payments.domain import Captured, Charge, Declined
 from souk_payments.ports import ProviderBook
-from souk_payments.providers.sandbox import SLOW_S, Sandbox, SandboxBooks
-from souk_payments.providers.sandbox_dynamodb import DynamoBooks
-from souk_payments.providers.sandbox_memory import MemoryBooks
-from souk_payments.providers.sandbox_postgres import open_books
-from souk_payments.storage.postgres import PostgresPaymentStore
-from souk_payments.tables import SANDBOX_TABLES
+from souk_payments.providers.sandbox import SLOW_S, Sandbox
+from souk_payments.providers.sandbox_books import SandboxBooks
+from souk_payments.records import Refund, SandboxOrder
 
 OpenBooks = Callable[[], Awaitable[SandboxBooks]]
 
 
-@pytest.fixture(params=["memory", "postgres", "dynamodb"])
-async def reopen(
-    request: pytest.FixtureRequest, new_database: Callable[[], Awaitable[str]]
-) -> AsyncIterator[OpenBooks]:
+@pytest.fixture(params=ENGINES)
+async def reopen(request: pytest.FixtureRequest, new_database: NewDatabase) -> AsyncIterator[OpenBooks]:
     """Opens the same books, again and again."""
-    clock, memory, opened = SystemClock(), MemoryBooks(), []
-    model = DynamoModel(SANDBOX_TABLES, Limits(metered=False))
-    url = ""
-    if request.param == "postgres":
-        url = await new_database()
-        await (await open_store(url, "souk_payments", "payments", clock, PostgresPaymentStore)).close()
+    store = await records_on(request.param, [SandboxOrder], SystemClock(), new_database)
 
     async def open_again() -> SandboxBooks:
-        books: SandboxBooks = memory
-        if request.param == "postgres":
-            books = await open_books(url, clock)
-        elif request.param == "dynamodb":
-            books = DynamoBooks(RetryingClient(model), clock)
-        opened.append(books)
-        return books
+        return SandboxBooks(store)
 
     yield open_again
-    for books in opened:
-        await books.close()
+    await store.close()
 
 
 def charge(order_id: str = "o-1", method: str = "tok_ok", key: str | None = None) -> Charge:
@@ -122,7 +103,10 @@ async def test_refunds_at_once_never_exceed_the_charge(reopen: OpenBooks) -> Non
     here, there = Sandbox(await reopen()), Sandbox(await reopen())
     payment = await here.charge(charge())
     assert isinstance(payment, Captured)
-    refunds = [Refund(f"k-{i}", "o-1", payment.payment_id, 300, "GBP") for i in range(10)]
+    refunds = [
+        Refund(refund_key=f"k-{i}", order_id="o-1", payment_id=payment.payment_id, amount_minor=300, currency="GBP")
+        for i in range(10)
+    ]
     asked = [(here, there)[i % 2].refund(refund) for i, refund in enumerate(refunds)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert len([answer for answer in answers if isinstance(answer, str)]) == 3

@@ -10,13 +10,20 @@ import aiohttp
 import pytest
 
 from souk_chassis.errors import ErrorKind, SoukError
-from souk_payments.domain import Captured, Charge, Declined, Refund
+from souk_payments.domain import Captured, Charge, Declined
 from souk_payments.providers.stripe import Stripe
+from souk_payments.records import Refund
 
 SECRET = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
 CARD = "pm_card_visa"
 Fake = Any
 """The class of the fixture `fake_stripe`: its module can't be imported from here."""
+
+
+def refund_of(key: str, payment: Captured, amount_minor: int) -> Refund:
+    return Refund(
+        refund_key=key, order_id="o-1", payment_id=payment.payment_id, amount_minor=amount_minor, currency="GBP"
+    )
 
 
 def charge(order_id: str = "o-1", method: str = CARD, amount_minor: int = 1000, currency: str = "GBP") -> Charge:
@@ -66,7 +73,7 @@ async def test_a_charge_is_sent_as_the_reference_says(stripe: Stripe, fake_strip
 async def test_a_refund_is_sent_as_the_reference_says(stripe: Stripe, fake_stripe: Fake) -> None:
     payment = await stripe.charge(charge())
     assert isinstance(payment, Captured)
-    await stripe.refund(Refund("return:r-1", "o-1", payment.payment_id, 250, "GBP"))
+    await stripe.refund(refund_of("return:r-1", payment, 250))
     method, path, form, headers = fake_stripe.requests[-1]
     assert (method, path) == ("POST", "/v1/refunds")
     assert headers["Idempotency-Key"] == "return:r-1"
@@ -138,7 +145,7 @@ async def test_what_search_does_not_show_yet_is_charged_once_by_its_key(stripe: 
 async def test_a_refund_is_done_once_even_when_stripe_has_forgotten_its_key(stripe: Stripe, fake_stripe: Fake) -> None:
     payment = await stripe.charge(charge())
     assert isinstance(payment, Captured)
-    refunds = [Refund(f"return:{i}", "o-1", payment.payment_id, 100, "GBP") for i in range(5)]
+    refunds = [refund_of(f"return:{i}", payment, 100) for i in range(5)]
     done = [await stripe.refund(refund) for refund in refunds]
     fake_stripe.keys.clear()
     assert [await stripe.refund(refund) for refund in refunds] == done
@@ -148,7 +155,7 @@ async def test_a_refund_is_done_once_even_when_stripe_has_forgotten_its_key(stri
 async def test_a_refund_that_failed_at_the_bank_is_a_conflict(stripe: Stripe, fake_stripe: Fake) -> None:
     payment = await stripe.charge(charge())
     assert isinstance(payment, Captured)
-    refund = Refund("return:r-1", "o-1", payment.payment_id, 100, "GBP")
+    refund = refund_of("return:r-1", payment, 100)
     refund_id = await stripe.refund(refund)
     fake_stripe.refunds[refund_id]["status"] = "failed"
     error = await refused(stripe.refund(refund))
@@ -211,9 +218,9 @@ async def test_localstripe_charges_declines_and_refunds(localstripe: str) -> Non
     assert payment.amount_minor == 1000
     assert await provider.charge(charge("o-2", "pm_card_chargeCustomerFail")) == Declined("card_declined")
     assert await provider.charge(charge("o-3", "pm_of_nobody")) == Declined("unknown_payment_method")
-    first = await provider.refund(Refund("return:a", "o-1", payment.payment_id, 300, "GBP"))
-    assert await provider.refund(Refund("return:a", "o-1", payment.payment_id, 300, "GBP")) == first
-    assert await provider.refund(Refund("return:b", "o-1", payment.payment_id, 700, "GBP")) != first
+    first = await provider.refund(refund_of("return:a", payment, 300))
+    assert await provider.refund(refund_of("return:a", payment, 300)) == first
+    assert await provider.refund(refund_of("return:b", payment, 700)) != first
     async with aiohttp.ClientSession(localstripe, headers={"authorization": f"Bearer {SECRET}"}) as session:
         stored = await (await session.get(f"/v1/payment_intents/{payment.payment_id}")).json()
     assert stored["status"] == "succeeded"

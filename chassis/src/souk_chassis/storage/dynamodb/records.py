@@ -8,6 +8,7 @@ from souk_chassis.clock import Clock
 from souk_chassis.record import Key, Listed, NotUnique, R, Record, Schema, Unique, key_of, record_of, schema_of
 from souk_chassis.storage.dynamodb.client import DynamoClient
 from souk_chassis.storage.dynamodb.database import DynamoDatabase, DynamoUnit
+from souk_chassis.storage.dynamodb.outbox import OUTBOX_SHARE
 from souk_chassis.storage.dynamodb.record_rows import (
     attribute_of,
     bound_text,
@@ -22,7 +23,7 @@ from souk_chassis.storage.dynamodb.record_rows import (
     table_of,
 )
 from souk_chassis.storage.dynamodb.shards import Shards
-from souk_chassis.storage.dynamodb.tables import Tables
+from souk_chassis.storage.dynamodb.tables import TRANSACTION_ITEMS, Tables
 from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import Condition, Write, check, delete, put
 from souk_chassis.storage.records import Page, StagedRecords, check_list, in_place, page_of, place_of, unexpired
@@ -139,6 +140,8 @@ class DynamoRecordUnit(StagedRecords, DynamoUnit):
 
 class DynamoRecords(DynamoDatabase[DynamoRecordUnit]):
     """See `souk_chassis.storage.records.RecordStore`. Lists are read from indexes, which are a moment behind."""
+
+    room = TRANSACTION_ITEMS - OUTBOX_SHARE
 
     def __init__(self, client: DynamoClient, service: str, clock: Clock, dice: random.Random | None = None) -> None:
         tables, dice = Tables(client), dice or random.Random()  # noqa: S311 - spreads load, and no secret

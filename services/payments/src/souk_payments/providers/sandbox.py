@@ -13,8 +13,9 @@ from typing import Final, Protocol
 from souk_chassis.errors import SoukError, conflict, timeout_unknown
 from souk_chassis.ids import uuid7
 from souk_chassis.storage.group_commit import GroupCommit
-from souk_payments.domain import Captured, Charge, Declined, Refund
+from souk_payments.domain import Captured, Charge, Declined
 from souk_payments.ports import ProviderBook
+from souk_payments.records import Refund
 
 SLOW_S = 1.0
 """How long `tok_slow` takes."""
@@ -55,8 +56,8 @@ class Entry:
     outcome: Captured | Declined
 
 
-class SandboxBooks(Protocol):
-    """Where the sandbox keeps what it did. Each call is one commit of its own."""
+class Books(Protocol):
+    """Where the sandbox keeps what it did (`sandbox_books`). Each call is a unit of work, or several, of its own."""
 
     async def enter(self, entries: Sequence[Entry]) -> Sequence[Captured | Declined | SoukError]:
         """Write down charges. A key that is known gets the answer that it got before."""
@@ -70,14 +71,11 @@ class SandboxBooks(Protocol):
     async def page(self, after_order_id: str, limit: int) -> Sequence[ProviderBook]:
         """Orders with a capture, by order id."""
 
-    async def close(self) -> None:
-        """Release connections."""
-
 
 class Sandbox:
     """See `souk_payments.ports.PaymentProvider`."""
 
-    def __init__(self, books: SandboxBooks, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(self, books: Books, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._books = books
         self._sleep = sleep
         self._charges: GroupCommit[Entry, Captured | Declined] = GroupCommit(books.enter, max_batch=BATCH)
@@ -126,15 +124,15 @@ class Sandbox:
         """See the port."""
         await self._charges.close()
         await self._refunds.close()
-        await self._books.close()
 
 
-def answer_again(entry: Entry, before: Entry) -> Captured | Declined | SoukError:
-    """The answer to a charge whose key is in the books already."""
-    then, now = before.charge, entry.charge
-    if (then.amount_minor, then.currency) != (now.amount_minor, now.currency):
+def answer_again(
+    entry: Entry, amount_minor: int, currency: str, outcome: Captured | Declined
+) -> Captured | Declined | SoukError:
+    """The answer to a charge whose key is in the books already, with this amount and outcome."""
+    if (amount_minor, currency) != (entry.charge.amount_minor, entry.charge.currency):
         return conflict(KeyReused, "This key was used for another amount.")
-    return before.outcome
+    return outcome
 
 
 def refuse_refund(refund: Refund, captured_minor: int, refunded_minor: int) -> SoukError | None:

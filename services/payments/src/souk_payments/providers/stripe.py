@@ -11,8 +11,9 @@ import aiohttp
 import msgspec
 
 from souk_chassis.errors import ErrorKind, SoukError, conflict, invalid, timeout_unknown, too_many, unavailable
-from souk_payments.domain import Captured, Charge, Declined, Refund
+from souk_payments.domain import Captured, Charge, Declined
 from souk_payments.providers.stripe_amounts import from_stripe, to_stripe
+from souk_payments.records import Refund
 
 T = TypeVar("T")
 
