@@ -17,12 +17,12 @@ from souk_chassis.context import Call, Context
 from souk_chassis.errors import SoukError
 from souk_chassis.observability.logs import Log
 from souk_chassis.resilience import Deadline
+from souk_chassis.storage.record_memory import MemoryRecords
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.logs import RecordedLines
 from souk_contracts.users import Contact, Contacts
 from souk_notifications.operations import Notifications
-from souk_notifications.storage.memory import MemoryMailStore
 from souk_notifications.transports.mailbox import Mailbox
 
 
@@ -64,7 +64,7 @@ def users_service() -> UsersService:
 
 @pytest.fixture
 def notifications(clock: ManualClock) -> Notifications:
-    store = MemoryMailStore(clock)
+    store = MemoryRecords("notifications", clock)
     return Notifications(store, store, Mailbox())
 
 
@@ -76,7 +76,8 @@ def as_caller(
 
     def context(identity: Identity = ANONYMOUS, deps: Notifications = notifications) -> Context[Notifications]:
         call = Call(Caller(identity, "notifications"), TRACEPARENT, Deadline.after(30.0, clock))
-        return Context(deps, "notifications", Log("notification-service", log_lines), clock, users_service, call)
+        log = Log("notification-service", log_lines)
+        return Context(deps, "notifications", log, clock, users_service, call, deps.store)
 
     return context
 

@@ -16,10 +16,10 @@ from souk_chassis.testing.clock import ManualClock
 from souk_contracts.orders import OrderConfirmed, OrderReturned, OrderShipped
 from souk_contracts.users import UserRegistered
 from souk_notifications.consumers import ATTEMPTS, BATCH, deliver, record
-from souk_notifications.domain import Mail, MailEvent, MailStatus, Receipt
+from souk_notifications.domain import MailEvent, Receipt
 from souk_notifications.manifest import service
 from souk_notifications.operations import Notifications
-from souk_notifications.ports import MailFilter
+from souk_notifications.records import Mail, MailStatus
 
 AsCaller = Callable[..., Context[Notifications]]
 
@@ -43,7 +43,7 @@ async def handle(ctx: Context[Notifications], *events: MailEvent) -> Sequence[Re
 
 
 async def kept(notifications: Notifications) -> dict[str, Mail]:
-    return {mail.key: mail for mail in await notifications.store.page(MailFilter(), None, 1000)}
+    return {mail.mail_key: mail for mail in (await notifications.store.page(Mail.newest, limit=1000)).items}
 
 
 async def test_a_customer_is_reached_where_users_says(as_caller: AsCaller, notifications: Notifications) -> None:

@@ -12,8 +12,8 @@ from souk_chassis.ids import uuid7
 from souk_chassis.testing.clock import ManualClock
 from souk_contracts.notifications import MailQuery
 from souk_contracts.shop import BookRequest
-from souk_notifications.domain import Letter, Mail, MailStatus
 from souk_notifications.operations import Notifications, get_mail_books, list_mails
+from souk_notifications.records import Mail, MailStatus
 
 AsCaller = Callable[..., Context[Notifications]]
 ADMIN = Identity(Role.ADMIN, "root")
@@ -25,14 +25,21 @@ GUEST = Identity(Role.GUEST, None, "guest-order")
 async def mails(notifications: Notifications, clock: ManualClock) -> None:
     """Two of Ada's, one of Bob's, one of a guest's order, and a welcome."""
     facts = [("1", "o1", "ada"), ("2", "o2", "ada"), ("3", "o3", "bob"), ("4", "guest-order", None), ("5", None, "ada")]
-    letter = Letter("Subject", "Body\n")
     async with notifications.store.unit() as unit:
-        await unit.record(
-            [
-                Mail(uuid7(), key, "confirmed", order, customer, f"{key}@b.c", letter, MailStatus.SENT, clock.now())
-                for key, order, customer in facts
-            ]
-        )
+        for key, order, customer in facts:
+            mail = Mail(
+                mail_key=key,
+                mail_id=uuid7(),
+                kind="confirmed",
+                order_id=order,
+                customer_id=customer,
+                to=f"{key}@b.c",
+                subject="Subject",
+                body="Body\n",
+                status=MailStatus.SENT,
+                created_at=clock.now(),
+            )
+            unit.put(mail)
 
 
 async def seen(ctx: Context[Notifications], **query: Any) -> list[str]:

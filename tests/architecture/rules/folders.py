@@ -39,9 +39,7 @@ OPTIONAL = ("tests/conftest.py",)
 
 EXTRA: Mapping[str, Mapping[str, str]] = {
     "notifications": {
-        "storage/dynamodb_rows.py": "keys and items of DynamoDB, and the domain's values",
-        "storage/dynamodb_slots.py": "what is spread over partitions of DynamoDB, read as one list",
-        "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",
+        "ports.py": "the way out of the shop",
         "transports/__init__.py": "adapters of a second port: the way out of the shop",
         "transports/mailbox.py": "the local way: a mail is kept, and sent nowhere",
         "transports/message.py": "a mail in the form of RFC 5322",

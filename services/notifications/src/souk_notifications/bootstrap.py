@@ -1,23 +1,24 @@
 """Builds the notifications service from what the topology gives it."""
 
 from collections.abc import Callable
+from functools import partial
 
 from souk_chassis.config import ConfigError, read_config
 from souk_chassis.observability.logs import Log
 from souk_chassis.runtimes.instance import Foundation, Instance
-from souk_chassis.storage.ports import QueueBooks
+from souk_chassis.runtimes.stores import open_store
 from souk_notifications.manifest import service
 from souk_notifications.operations import Notifications
-from souk_notifications.ports import MailStore, MailTransport
-from souk_notifications.transports.sending import FindReceipts
+from souk_notifications.ports import MailTransport
+from souk_notifications.transports.sending import FindReceipts, find_receipts
 from souk_notifications.transports.smtp_settings import MailConfig, read_sender, read_server
 
 
 async def build(base: Foundation) -> Instance:
     """The service, with its store open. Raises ConfigError for settings that can't be."""
     make_transport = _way_out(base)
-    store, queues = await _store(base)
-    transport = make_transport(store.find_receipts)
+    store, queues = await open_store(base, service, __package__)
+    transport = make_transport(partial(find_receipts, store))
     return Instance(
         manifest=service,
         deps=Notifications(store, queues, transport),
@@ -36,7 +37,7 @@ def _way_out(base: Foundation) -> Callable[[FindReceipts], MailTransport]:
         from souk_notifications.transports.smtp import SmtpTransport
 
         server, sender = read_server(config.smtp_url or ""), read_sender(config.mail_from)
-        return lambda find_receipts: SmtpTransport(server, sender, find_receipts, base.clock)
+        return lambda find: SmtpTransport(server, sender, find, base.clock)
     if config.way == "ses":
         from souk_chassis.aws.client import open_aws
         from souk_notifications.transports.ses import SesTransport
@@ -46,28 +47,7 @@ def _way_out(base: Foundation) -> Callable[[FindReceipts], MailTransport]:
             aws = open_aws(base.environment) if base.aws is None else base.aws.client
         except ValueError as error:
             raise ConfigError(f"SOUK_MAIL_TRANSPORT: ses, and {error}") from None
-        return lambda find_receipts: SesTransport(aws, sender, find_receipts, base.clock)
+        return lambda find: SesTransport(aws, sender, find, base.clock)
     from souk_notifications.transports.mailbox import Mailbox
 
     return lambda _: Mailbox()
-
-
-async def _store(base: Foundation) -> tuple[MailStore, QueueBooks]:
-    """The store that the topology asks for, and its queues. An adapter is imported where it is chosen: a function on
-    Lambda has neither the time nor the room for PostgreSQL's driver."""
-    if base.aws is not None:
-        from souk_notifications.storage.dynamodb import DynamoMailStore
-
-        return DynamoMailStore(base.aws.dynamodb, base.clock), base.aws.queues
-    if base.database_url is not None:
-        from souk_chassis.storage.opening import open_store
-        from souk_notifications.storage.postgres import PostgresMailStore
-
-        database = await open_store(
-            base.database_url, "souk_notifications", "notifications", base.clock, PostgresMailStore
-        )
-        return database, base.books(database)
-    from souk_notifications.storage.memory import MemoryMailStore
-
-    memory = MemoryMailStore(base.clock)
-    return memory, memory

@@ -6,10 +6,11 @@ from souk_chassis.context import Context
 from souk_chassis.errors import SoukError
 from souk_chassis.events.event import Delivery
 from souk_chassis.ids import uuid7
+from souk_chassis.storage.records import RecordUnit
 from souk_contracts.users import ContactsQuery, FindContacts
 from souk_notifications.domain import MailEvent, Receipt, owner_of, write_mail
 from souk_notifications.operations import Notifications
-from souk_notifications.ports import MailUnit, Notice
+from souk_notifications.ports import Notice
 
 BATCH = 512
 """Events handled in one go. Their customers fit into one question for contacts, which takes 1,000."""
@@ -39,7 +40,7 @@ async def deliver(
 
 async def record(
     ctx: Context[Notifications],
-    unit: MailUnit,
+    unit: RecordUnit,
     deliveries: Sequence[Delivery[MailEvent]],
     receipts: Sequence[Receipt],
 ) -> None:
@@ -48,9 +49,9 @@ async def record(
     mails = [
         write_mail(delivery.data, receipt, uuid7(), now) for delivery, receipt in zip(deliveries, receipts, strict=True)
     ]
-    fresh = await unit.record(mails)
+    fresh = await unit.add(mails)
     for mail, delivery in zip(mails, deliveries, strict=True):
-        if mail.key in fresh:
+        if mail.mail_key in fresh:
             ctx.log.info(
                 "mail recorded",
                 delivery.traceparent,

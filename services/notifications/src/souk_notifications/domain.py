@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, TypeVar
 
 from souk_contracts.orders import (
@@ -23,6 +22,7 @@ from souk_contracts.orders import (
 )
 from souk_contracts.products import ShortItem
 from souk_contracts.users import UserRegistered
+from souk_notifications.records import Mail, MailStatus
 
 ITEMS_NAMED = 20
 """An order has up to 2,000 lines; a mail names this many of its items."""
@@ -31,16 +31,6 @@ TEXT_SHOWN = 200
 
 MailEvent = OrderEvent | UserRegistered
 Item = TypeVar("Item", SoldItem, ShortItem, OrderedItem)
-
-
-class MailStatus(StrEnum):
-    """What became of a mail. None of them changes any more."""
-
-    SENT = "SENT"
-    NO_ADDRESS = "NO_ADDRESS"
-    """The shop knows no address of the customer."""
-    REFUSED = "REFUSED"
-    """The mail server will not take mail for that address, now or later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +47,6 @@ class Letter:
 
     subject: str
     body: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """A mail as it is kept. `customer_id` says in whose mailbox; a guest's mails have the order alone."""
-
-    mail_id: str
-    key: str
-    kind: str
-    order_id: str | None
-    customer_id: str | None
-    to: str | None
-    letter: Letter
-    status: MailStatus
-    created_at: datetime
 
 
 def kind_of(event: MailEvent) -> str:
@@ -106,16 +81,18 @@ def write_letter(event: MailEvent) -> Letter:
 
 def write_mail(event: MailEvent, receipt: Receipt, mail_id: str, at: datetime) -> Mail:
     """The mail of an event, to be kept."""
+    letter = write_letter(event)
     return Mail(
-        mail_id,
-        mail_key(event),
-        kind_of(event),
-        order_of(event),
-        owner_of(event),
-        receipt.to,
-        write_letter(event),
-        receipt.status,
-        at,
+        mail_key=mail_key(event),
+        mail_id=mail_id,
+        kind=kind_of(event),
+        order_id=order_of(event),
+        customer_id=owner_of(event),
+        to=receipt.to,
+        subject=letter.subject,
+        body=letter.body,
+        status=receipt.status,
+        created_at=at,
     )
 
 

@@ -2,6 +2,7 @@
 
 from souk_chassis.manifest import Consumer, Database, Outside, Part, Service, Uses
 from souk_chassis.queues import queue_operations
+from souk_chassis.storage.dynamodb.record_rows import events_table_of, table_of
 from souk_contracts.notifications import GetMailBooks, ListMails
 from souk_contracts.orders import (
     OrderCancelled,
@@ -14,14 +15,15 @@ from souk_contracts.orders import (
 from souk_contracts.users import FindContacts, UserRegistered
 from souk_notifications.consumers import ATTEMPTS, BATCH, deliver, record
 from souk_notifications.operations import get_mail_books, list_mails
-from souk_notifications.tables import EVENTS, MAILS
+from souk_notifications.records import Mail
 
 _mail = Consumer(apply=record, ask=deliver, batch=BATCH, attempts=ATTEMPTS)
 
 service = Service(
     "notifications",
     "notification-service",
-    owns=[Database("souk_notifications"), MAILS, EVENTS],
+    owns=[Database("souk_notifications")],
+    keeps=[Mail],
     implements={
         ListMails: list_mails,
         GetMailBooks: get_mail_books,
@@ -52,10 +54,16 @@ service = Service(
     calls=[FindContacts],
     parts={
         Part.HTTP: Uses(
-            tables={MAILS: "BatchGetItem Query:byCustomer Query:byOrder Query:byTime", EVENTS: "GetItem Query"}
+            tables={
+                table_of(Mail): "BatchGetItem Query:byCustomer Query:byOrder Query:newest Query:inOrders",
+                events_table_of("notifications"): "GetItem Query",
+            }
         ),
         Part.EVENTS: Uses(
-            tables={MAILS: "BatchGetItem PutItem", EVENTS: "BatchGetItem Query PutItem"},
+            tables={
+                table_of(Mail): "BatchGetItem PutItem",
+                events_table_of("notifications"): "BatchGetItem Query PutItem",
+            },
             calls=[FindContacts],
             sends_mail=True,
         ),

@@ -1,67 +1,76 @@
 """The notifications service's use cases: reading mails, and their books for the audit."""
 
-import re
+from collections import Counter
 from dataclasses import dataclass
 
 from souk_chassis.auth.identity import Role
 from souk_chassis.context import Context
-from souk_chassis.errors import invalid
 from souk_chassis.storage.ports import QueueBooks
-from souk_contracts.notifications import Mail, MailBooks, MailPage, MailQuery
+from souk_chassis.storage.records import Page, RecordStore
+from souk_contracts import notifications as contract
+from souk_contracts.notifications import MailBook, MailBooks, MailPage, MailQuery
 from souk_contracts.shop import BookRequest
-from souk_notifications import domain
-from souk_notifications.ports import MailFilter, MailStore, MailTransport
+from souk_notifications.ports import MailTransport
+from souk_notifications.records import Mail
 
-_MAIL_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+MAILS_AT_ONCE = 1_000
+"""Mails that the books are counted from at a time."""
+_LAST = "\U0010ffff"
+"""Greater than any mail's key."""
 
 
 @dataclass(frozen=True)
 class Notifications:
     """What the operations and consumers of this service stand on."""
 
-    store: MailStore
+    store: RecordStore
     queues: QueueBooks
     transport: MailTransport
 
 
 async def list_mails(ctx: Context[Notifications], request: MailQuery) -> MailPage:
-    """Mails, newest first. The cursor is the id of the last mail of the page before."""
-    if request.cursor is not None and not _MAIL_ID.fullmatch(request.cursor):
-        raise invalid("invalid_cursor", "The cursor is none that this list has given.", cursor="is not valid")
-    wanted = _visible(ctx, request.order_id)
-    mails = await ctx.deps.store.page(wanted, request.cursor, request.limit + 1)
-    more = len(mails) > request.limit
-    mails = mails[: request.limit]
-    return MailPage(items=tuple(map(_show, mails)), next=mails[-1].mail_id if more else None)
+    """Mails, newest first: of a guest's order, a customer's own, for administrators all."""
+    identity, order_id = ctx.identity, request.order_id
+    customer_id = None
+    if identity.role is Role.GUEST:
+        ctx.must_own(identity.order_id is not None and order_id in (None, identity.order_id))
+        order_id = identity.order_id
+    elif not identity.is_admin:
+        ctx.must_own(identity.owns_user(identity.user_id))
+        customer_id = identity.user_id
+    page: Page[Mail]
+    if order_id is not None:
+        page = await ctx.list(Mail.by_order, order_id, cursor=request.cursor, limit=request.limit)
+    elif customer_id is not None:
+        page = await ctx.list(Mail.by_customer, customer_id, cursor=request.cursor, limit=request.limit)
+    else:
+        page = await ctx.list(Mail.newest, cursor=request.cursor, limit=request.limit)
+    shown = tuple(_show(mail) for mail in page.items if customer_id in (None, mail.customer_id))
+    return MailPage(items=shown, next=page.next)
 
 
 async def get_mail_books(ctx: Context[Notifications], request: BookRequest) -> MailBooks:
     """How many mails of each kind each order has had. The cursor is the last order's id."""
-    books = await ctx.deps.store.books(request.cursor or "", request.limit + 1)
-    more = len(books) > request.limit
-    books = books[: request.limit]
-    return MailBooks(items=tuple(books), next=books[-1].order_id if more else None)
+    kinds: dict[str, Counter[str]] = {}
+    cursor: str | None = Mail.in_orders.after(request.cursor or "", _LAST)
+    while cursor is not None and len(kinds) <= request.limit:
+        page: Page[Mail] = await ctx.list(Mail.in_orders, cursor=cursor, limit=MAILS_AT_ONCE)
+        for mail in page.items:
+            kinds.setdefault(mail.order_id or "", Counter())[mail.kind] += 1
+        cursor = page.next
+    # The order after the last that is shown may not have been counted to its end.
+    books = [MailBook(order_id=order_id, kinds=dict(counts)) for order_id, counts in kinds.items()]
+    shown = books[: request.limit]
+    return MailBooks(items=tuple(shown), next=shown[-1].order_id if len(books) > request.limit else None)
 
 
-def _visible(ctx: Context[Notifications], order_id: str | None) -> MailFilter:
-    """What the caller may see: a guest the mails of his order, a customer his own, an administrator all."""
-    identity = ctx.identity
-    if identity.role is Role.GUEST:
-        ctx.must_own(identity.order_id is not None and order_id in (None, identity.order_id))
-        return MailFilter(order_id=identity.order_id)
-    if identity.is_admin:
-        return MailFilter(order_id=order_id)
-    ctx.must_own(identity.owns_user(identity.user_id))
-    return MailFilter(identity.user_id, order_id)
-
-
-def _show(mail: domain.Mail) -> Mail:
-    return Mail(
+def _show(mail: Mail) -> contract.Mail:
+    return contract.Mail(
         mail_id=mail.mail_id,
         order_id=mail.order_id,
         to=mail.to,
-        subject=mail.letter.subject,
-        body=mail.letter.body,
+        subject=mail.subject,
+        body=mail.body,
         status=mail.status.value,
         created_at=mail.created_at,
     )

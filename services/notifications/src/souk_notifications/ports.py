@@ -1,13 +1,11 @@
-"""What the notifications service needs: a store for mails, and a way for them to leave."""
+"""What the notifications service needs beside its records: a way for mails to leave."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from souk_chassis.errors import SoukError
-from souk_chassis.storage.ports import Store, Unit
-from souk_contracts.notifications import MailBook
-from souk_notifications.domain import Mail, MailEvent, Receipt
+from souk_notifications.domain import MailEvent, Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,34 +14,6 @@ class Notice:
 
     event: MailEvent
     to: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class MailFilter:
-    """Whose mails are asked for. What is None does not limit."""
-
-    customer_id: str | None = None
-    order_id: str | None = None
-
-
-class MailUnit(Unit, Protocol):
-    """Writes of one unit of work."""
-
-    async def record(self, mails: Sequence[Mail]) -> set[str]:
-        """Store those mails whose key is new. Returns their keys."""
-
-
-class MailStore(Store[MailUnit], Protocol):
-    """Reads outside a unit of work."""
-
-    async def find_receipts(self, keys: Collection[str]) -> Mapping[str, Receipt]:
-        """How those mails that are stored went out, by key."""
-
-    async def page(self, wanted: MailFilter, before: str | None, limit: int) -> Sequence[Mail]:
-        """Mails, newest first, older than the mail of the id `before`."""
-
-    async def books(self, after: str, limit: int) -> Sequence[MailBook]:
-        """How many mails of each kind the orders have had, by order id, from `after` on."""
 
 
 class MailTransport(Protocol):

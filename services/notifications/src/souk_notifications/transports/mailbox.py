@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from souk_notifications.domain import MailStatus, Receipt
+from souk_notifications.domain import Receipt
 from souk_notifications.ports import Notice
+from souk_notifications.records import MailStatus
 
 
 class Mailbox:

@@ -15,8 +15,10 @@ from typing import Protocol
 from souk_chassis.clock import Clock
 from souk_chassis.errors import SoukError, unavailable
 from souk_chassis.resilience import Deadline, Pipeline
-from souk_notifications.domain import MailStatus, Receipt, mail_key, write_letter
+from souk_chassis.storage.records import RecordStore
+from souk_notifications.domain import Receipt, mail_key, write_letter
 from souk_notifications.ports import Notice
+from souk_notifications.records import Mail, MailStatus
 from souk_notifications.transports.message import compose
 
 LANES = 8
@@ -28,6 +30,11 @@ REMEMBERED = 10_000
 """Mails sent by this process that are remembered, in case the answer was lost before it was recorded."""
 
 FindReceipts = Callable[[Collection[str]], Awaitable[Mapping[str, Receipt]]]
+
+
+async def find_receipts(store: RecordStore, keys: Collection[str]) -> Mapping[str, Receipt]:
+    """How those mails that are recorded went out, by key."""
+    return {key: Receipt(mail.to, mail.status) for key, mail in (await store.get(Mail, keys)).items()}
 
 
 class Lane(Protocol):

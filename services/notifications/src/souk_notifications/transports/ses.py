@@ -18,7 +18,7 @@ from souk_chassis.aws.services import SES
 from souk_chassis.clock import Clock
 from souk_chassis.errors import SoukError, too_many, unavailable
 from souk_chassis.resilience import Deadline, Pipeline, Policy
-from souk_notifications.domain import MailStatus
+from souk_notifications.records import MailStatus
 from souk_notifications.transports.sending import LANES, FindReceipts, SendingTransport
 
 POLICY = Policy(timeout_s=8.0, slow_call_s=6.0, attempts=1, max_concurrent=LANES, max_waiting=LANES)

@@ -10,7 +10,7 @@ import aiosmtplib
 
 from souk_chassis.errors import timeout_unknown, too_many, unavailable
 from souk_chassis.resilience import Deadline
-from souk_notifications.domain import MailStatus
+from souk_notifications.records import MailStatus
 from souk_notifications.transports.smtp_settings import SmtpServer
 
 QUIT_TIMEOUT_S = 1.0

@@ -1,1 +1,0 @@
-"""Adapters of the mails' store. All pass one contract suite."""
