@@ -88,9 +88,9 @@ def make_worker(make_instance: Callable[..., Instance], store: Database[Any]) ->
 
 async def consume(worker: Worker) -> int:
     """One round of the worker's one queue."""
-    [hearing] = worker.hearings
-    assert hearing.queue == QUEUE
-    return await worker.consume_once(hearing)
+    [subscription] = worker.subscriptions
+    assert subscription.queue == QUEUE
+    return await worker.consume_once(subscription)
 
 
 async def dead(store: Database[Any]) -> list[DeadLetter]:
