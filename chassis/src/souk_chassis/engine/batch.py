@@ -38,7 +38,8 @@ class Subscription:
 
 
 class EventSource(Protocol):
-    """What the batch handler needs of a queue. Messages are named by what `take` or `split` returned."""
+    """What the batch handler needs of a queue. How messages are taken is each queue's own way: the handler is given
+    them, or asks in a unit of work of its own."""
 
     @property
     def at_once(self) -> int | None:
@@ -46,9 +47,6 @@ class EventSource(Protocol):
 
     def unit(self) -> AbstractAsyncContextManager[Any]:
         """A unit of work of the service's store."""
-
-    async def take(self, unit: Any, limit: int) -> list[Waiting]:
-        """Take messages of up to `limit` events in a unit: they are acknowledged when it commits."""
 
     def read(self, message: Waiting) -> list[Delivery[Any]]:
         """The events of a message. Raises what `wire.UNREADABLE` lists."""
@@ -93,13 +91,14 @@ class BatchHandler:
     deliveries: int = 1
     """How often each event is handed to its handler: 2 in the topology that tries idempotence."""
 
-    async def take_and_handle(self) -> int:
-        """Take a batch and handle it: taking, effect, next events and acknowledgement in one unit of work. Returns how
-        many events were taken. Raises SoukError for the store's own trouble: nothing was kept then."""
+    async def take_and_handle(self, take: Callable[[Any], Awaitable[list[Waiting]]]) -> int:
+        """Take a batch by `take(unit)` and handle it: taking, effect, next events and acknowledgement in one unit of
+        work. Returns how many events were taken. Raises SoukError for the store's own trouble: nothing was kept then.
+        """
         messages: list[Waiting] = []
         try:
             async with self.source.unit() as unit:
-                messages = await self.source.take(unit, self.subscription.consumer.batch)
+                messages = await take(unit)
                 if messages:
                     await self._apply(unit, [each for one in messages for each in self.source.read(one)])
         except Exception as error:

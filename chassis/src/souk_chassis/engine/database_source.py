@@ -40,9 +40,9 @@ class DatabaseSource:
         """See the port."""
         return self.instance.database.unit()
 
-    async def take(self, unit: Any, limit: int) -> list[Waiting]:
-        """See the port."""
-        taken: list[Waiting] = await unit.take(self.subscription.queue, limit)
+    async def take(self, unit: Any) -> list[Waiting]:
+        """Take a batch in a unit: its messages are acknowledged when that commits."""
+        taken: list[Waiting] = await unit.take(self.subscription.queue, self.subscription.consumer.batch)
         return taken
 
     async def lease(self) -> list[Waiting]:
@@ -92,12 +92,8 @@ class DatabaseSource:
 
     async def bury(self, message: Waiting, reason: str, attempts: int) -> None:
         """See the port: to `letters`, or the database's where there are none, or where they refuse it."""
-        database, log, queue, event_id = (
-            self.instance.database,
-            self.instance.log,
-            self.subscription.queue,
-            message.event_id,
-        )
+        database, log = self.instance.database, self.instance.log
+        queue, event_id = self.subscription.queue, message.event_id
         lease = attempts if self._leased else None
         if self.letters is not None:
             try:

@@ -67,7 +67,7 @@ class SqsSource:
         """See the port."""
         return self.store.unit()
 
-    def events(self, messages: Sequence[SqsMessage]) -> list[Waiting]:
+    def take(self, messages: Sequence[SqsMessage]) -> list[Waiting]:
         """Each event of these messages, once; and each message that can't be told apart, by its own id."""
         found: dict[str, Waiting] = {}
         for message in messages:
@@ -79,10 +79,6 @@ class SqsSource:
                 self._brought.setdefault(each.event_id, message)
         return list(found.values())
 
-    async def take(self, unit: Any, limit: int) -> list[Waiting]:
-        """See the port: Lambda has taken them."""
-        raise NotImplementedError
-
     def read(self, message: Waiting) -> list[Delivery[Any]]:
         """See the port. Deliveries count receives: an event that was received before may have been tried."""
         given, _ = type_and_subject(message.json)
@@ -90,7 +86,7 @@ class SqsSource:
         return unpack(message.json, self.subscription.event, message.attempts + 1)
 
     async def split(self, messages: Sequence[Waiting]) -> list[Waiting]:
-        """See the port: `events` has done it."""
+        """See the port: `take` has done it."""
         return list(messages)
 
     async def acknowledge(self, unit: Any, messages: Sequence[Waiting]) -> set[str]:

@@ -92,7 +92,7 @@ class Worker:
         """Handle one batch of one queue. Returns how many events were taken."""
         source = self._source(subscription)
         if subscription.consumer.ask is None:
-            return await self._handler(source).take_and_handle()
+            return await self._handler(source).take_and_handle(source.take)
         messages = await source.lease()
         await self._handler(source).handle(messages)
         return count_events(messages)
@@ -113,10 +113,12 @@ class Worker:
                 await self._rest(next_round(began_s, pace_s, database.wait_published(POLL_S)))
 
     async def _consume_loop(self, subscription: Subscription) -> None:
-        handler = self._handler(self._source(subscription))
+        source = self._source(subscription)
+        handler = self._handler(source)
         while not self._stopping.is_set():
             began_s = time.monotonic()
-            taken = await self._guarded(handler.take_and_handle(), "consumer failed", queue=subscription.queue)
+            work = handler.take_and_handle(source.take)
+            taken = await self._guarded(work, "consumer failed", queue=subscription.queue)
             if taken is not None and not subscription.consumer.is_full(taken):
                 await self._rest(self._until_received(subscription, began_s, taken))
 

@@ -133,7 +133,7 @@ class EventsFunction:
             async with free:
                 await handler.handle(messages)
 
-        events = source.events(records)
+        events = source.take(records)
         batches = [events[start : start + consumer.batch] for start in range(0, len(events), consumer.batch)]
         for outcome in await asyncio.gather(*map(handle, batches), return_exceptions=True):
             if outcome is not None:
