@@ -31,7 +31,7 @@ from souk_chassis.aws.sqs import Queues
 from souk_chassis.aws.xml import members
 from souk_chassis.events.event import Event, Stored, bundle, events_of, pack
 from souk_chassis.storage.dynamodb.http_client import HttpDynamoClient
-from souk_chassis.storage.ports import HeldBackError
+from souk_chassis.storage.ports import PublishDeferredError
 from souk_chassis.testing.waiting import until
 from tests.infra.conftest import answers, free_port
 
@@ -154,7 +154,7 @@ async def test_the_bus_reaches_the_queue(aws: AwsClient, queue: str) -> None:
 
 
 async def test_a_topic_that_is_not_there(aws: AwsClient, queue: str) -> None:
-    with pytest.raises(HeldBackError) as caught:
+    with pytest.raises(PublishDeferredError) as caught:
         await SnsBus(Topics(aws), topic_prefix() + "no-").publish([event("a")])
     assert isinstance(caught.value.fault, RequestRefusedError)
 

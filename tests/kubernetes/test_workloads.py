@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from souk_chassis.runtimes import asgi, intake, server, worker
+from souk_chassis.engine import intake, worker
+from souk_chassis.runtimes import asgi, server
 from souk_chassis.storage import migrations, opening, postgres
 from souk_topologies.kubernetes.workloads import (
     ANSWERS_IN_S,

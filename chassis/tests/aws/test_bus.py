@@ -14,7 +14,7 @@ from souk_chassis.aws.bus import PUBLISH_S, SnsBus
 from souk_chassis.aws.errors import RequestRefusedError, aws_unavailable
 from souk_chassis.errors import SoukError
 from souk_chassis.events.event import Event, Stored, as_message, pack, topic_of
-from souk_chassis.storage.ports import HeldBackError, UnpublishableError
+from souk_chassis.storage.ports import PublishDeferredError, UnpublishableError
 from souk_chassis.testing.virtual_time import run_virtually
 
 PREFIX = "arn:aws:sns:eu-west-1:123456789012:"
@@ -84,7 +84,7 @@ def timed(topics: Topics, *messages: Stored) -> tuple[float, Exception | None, f
     async def outcome() -> Exception | None:
         try:
             await bus.publish(messages)
-        except (HeldBackError, UnpublishableError) as error:
+        except (PublishDeferredError, UnpublishableError) as error:
             return error
         return None
 
@@ -211,7 +211,7 @@ def test_one_topic_that_fails_holds_up_no_other() -> None:
     lent = [event(BookLentOut) for _ in range(20)]
     read = event()
     error = published(topics, read, *lent)
-    assert isinstance(error, HeldBackError)
+    assert isinstance(error, PublishDeferredError)
     assert isinstance(error.fault, SoukError)
     assert error.messages == (read,)
     assert sorted(ids(topics)) == sorted(message.event_id for message in lent)
@@ -223,14 +223,14 @@ def test_each_type_has_its_fault_and_what_may_pass_comes_first() -> None:
     topics.fails = {"book-lent-out": [aws_unavailable()] * 100, "book-read": [missing] * 100}
     read, lent, huge = event(), event(BookLentOut), event(SKUListed, text="x" * BATCH_BYTES)
     error = published(topics, read, lent, huge)
-    assert isinstance(error, HeldBackError)
+    assert isinstance(error, PublishDeferredError)
     assert {message.event_id for message in error.messages} == {read.event_id, lent.event_id, huge.event_id}
     assert error.faults.keys() == {"souk.BookRead.v1", "souk.BookLentOut.v1"}
     assert error.faults["souk.BookRead.v1"] is missing
     assert isinstance(error.fault, SoukError)
     topics.fails = {"book-read": [missing]}
     error = published(topics, read, lent)
-    assert isinstance(error, HeldBackError)
+    assert isinstance(error, PublishDeferredError)
     assert (error.messages, error.fault) == ((read,), missing)
     assert "souk.BookRead.v1" in str(error)
 
@@ -241,7 +241,7 @@ def test_a_message_that_went_in_part_comes_again_whole() -> None:
     whole = as_message([event(text="ä" * 60_000) for _ in range(3)])
     topics.fails = {"book-read": ["", RequestRefusedError("not now", "NotFound")]}
     error = published(topics, whole)
-    assert isinstance(error, HeldBackError)
+    assert isinstance(error, PublishDeferredError)
     assert error.messages == (whole,)
     went = [message.body for _, message in topics.published]
     assert published(topics, whole) is None
@@ -255,7 +255,7 @@ def test_a_slow_sns_has_so_long_and_no_longer() -> None:
     messages = [event(book=str(number)) for number in range(10 * 8 * 6)]
     began_s, error, ended_s = timed(topics, *messages)
     assert ended_s - began_s == PUBLISH_S
-    assert isinstance(error, HeldBackError)
+    assert isinstance(error, PublishDeferredError)
     assert isinstance(error.fault, SoukError)
     assert len(ids(topics)) >= 10 * 8 * 4
     assert {*ids(topics)}.isdisjoint(message.event_id for message in error.messages)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from souk_chassis.context import Context
-from souk_chassis.engine.giving_up import LETTERS_AWAY_PAUSE_S
+from souk_chassis.engine.database_source import LETTERS_AWAY_PAUSE_S
 from souk_chassis.engine.worker import Worker
 from souk_chassis.errors import unavailable
 from souk_chassis.events.event import Delivery
@@ -49,8 +49,8 @@ def worker(
 
 
 async def consume(worker: Worker) -> int:
-    [hearing] = worker.hearings
-    return await worker.consume_once(hearing)
+    [subscription] = worker.subscriptions
+    return await worker.consume_once(subscription)
 
 
 async def test_it_goes_beside_its_queue_alone_and_with_its_reason(

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 
 from souk_chassis.aws.sqs import Received
+from souk_chassis.engine import intake as module
 from souk_chassis.engine.intake import HIDDEN_S, Intake
 from souk_chassis.errors import SoukError, unavailable
 from souk_chassis.events.event import Stored, as_message
 from souk_chassis.ids import uuid7
 from souk_chassis.manifest import Consumer
-from souk_chassis.runtimes import intake as module
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.storage.ports import Database
 from souk_chassis.testing.logs import RecordedLines

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from souk_chassis.engine import relay as module
 from souk_chassis.engine.relay import RELAY_FAULT_PAUSE_S, Relay
 from souk_chassis.errors import SoukError, unavailable
-from souk_chassis.runtimes import relay as module
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.storage.ports import Database
 from souk_chassis.testing.logs import RecordedLines

@@ -14,6 +14,7 @@ from souk_chassis.manifest import Consumer
 from souk_chassis.observability.trace import trace_id
 from souk_chassis.operation import Access, Nothing, Operation
 from souk_chassis.runtimes.instance import Instance
+from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.ports import Database, DeadLetter, Subscriptions, Waiting
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
@@ -88,9 +89,9 @@ def make_worker(make_instance: Callable[..., Instance], store: Database[Any]) ->
 
 async def consume(worker: Worker) -> int:
     """One round of the worker's one queue."""
-    [hearing] = worker.hearings
-    assert hearing.queue == QUEUE
-    return await worker.consume_once(hearing)
+    [subscription] = worker.subscriptions
+    assert subscription.queue == QUEUE
+    return await worker.consume_once(subscription)
 
 
 async def dead(store: Database[Any]) -> list[DeadLetter]:
@@ -290,3 +291,20 @@ async def test_a_handler_may_call_out_before_its_unit_and_never_inside(
     assert letter.reason.startswith(RemoteCallInUnitError.__name__)
     [made] = others.calls
     assert (made.call.caller.service, trace_id(made.call.traceparent)) == ("readers", trace_id(TRACEPARENT))
+
+
+@on_memory
+async def test_a_collision_of_answers_is_tried_again_at_once(
+    store: Database[Any], reader: Reader, make_worker: Callable[..., Worker]
+) -> None:
+    applied: list[int] = []
+
+    async def apply(_ctx: Context[Any], _unit: Any, deliveries: Sequence[Delivery[Noted]], _answers: Any) -> None:
+        applied.append(deliveries[0].attempt)
+        if len(applied) == 1:
+            raise CollisionError
+
+    await fill(store, "a")
+    assert await consume(make_worker(Consumer(apply, reader.ask, attempts=1))) == 1
+    assert (applied, reader.asked, await dead(store)) == ([1, 1], [["a"]], [])
+    assert [state.waiting for state in await store.queue_states([QUEUE])] == [0]

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from souk_chassis.context import Context
+from souk_chassis.engine import database_source
+from souk_chassis.engine import worker as worker_module
 from souk_chassis.engine.worker import Worker
 from souk_chassis.errors import unavailable
 from souk_chassis.events.event import Delivery, Stored
 from souk_chassis.manifest import Consumer
-from souk_chassis.runtimes import worker as worker_module
 from souk_chassis.runtimes.instance import Instance, Round
 from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
@@ -57,7 +58,7 @@ class GatedReader:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses after failures are short."""
-    monkeypatch.setattr(worker_module, "RETRY_BASE_S", 0.01)
+    monkeypatch.setattr(worker_module, "FAULT_PAUSE_S", 0.01)
     monkeypatch.setattr(worker_module, "POLL_S", 0.01)
 
 
@@ -220,7 +221,7 @@ async def test_a_lease_is_prolonged_while_its_batch_is_asked_for(
         assert [await prolonged.get() for _ in range(2)] == [(QUEUE, {event_id: 1})] * 2
         return [unavailable("seen", "The lease was prolonged.")]
 
-    monkeypatch.setattr(worker_module, "LEASE_S", 0.03)
+    monkeypatch.setattr(database_source, "LEASE_S", 0.03)
     monkeypatch.setattr(store, "prolong", prolong)
     [event_id] = await fill(store, "a")
     start(consumes={Noted: Consumer(GatedReader().apply, ask, attempts=1)})

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from souk_chassis.context import Context, unit_is_open
+from souk_chassis.engine.sqs_source import RETRY_CAP_S
 from souk_chassis.errors import SoukError, conflict, unavailable
 from souk_chassis.events.event import Delivery, Stored, as_message, events_of
 from souk_chassis.manifest import Consumer
 from souk_chassis.resilience import Deadline
 from souk_chassis.runtimes.instance import Instance, Round
-from souk_chassis.runtimes.lambda_events import RETRY_CAP_S, EventsFunction
+from souk_chassis.runtimes.lambda_events import EventsFunction
 from souk_chassis.storage.dynamodb.database import DynamoDatabase, DynamoUnit
 from souk_chassis.storage.dynamodb.outbox import events_table
 from souk_chassis.storage.dynamodb.schema import Table
@@ -168,22 +169,67 @@ async def test_only_the_message_that_failed_comes_again(
     assert kept(model) == ["a", "bad", "c"]
 
 
-@pytest.mark.parametrize(
-    ("received", "delay_s"), [(1, 2.0), (2, 4.0), (5, 32.0), (20, RETRY_CAP_S), (2000, RETRY_CAP_S)]
-)
-async def test_pauses_grow(make: Make, world: World, received: int, delay_s: float) -> None:
+@pytest.mark.parametrize("received", [1, 50])
+async def test_pauses_grow_by_what_was_tried(make: Make, world: World, received: int) -> None:
     world.poison = {"bad": ValueError("broken")}
-    assert await handle(make(attempts=9999), record("m1", noted("bad").json, received)) == ["m1"]
-    assert world.delays == {"receipt m1": delay_s}
+    function, bad, pauses = make(attempts=9999), noted("bad").json, list[float]()
+    for time in range(11):
+        assert await handle(function, record("m1", bad, received + time)) == ["m1"]
+        pauses.append(world.delays["receipt m1"])
+    assert pauses == [2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, RETRY_CAP_S, RETRY_CAP_S]
 
 
 async def test_an_event_is_buried_after_its_attempts_with_the_reason(make: Make, world: World) -> None:
     world.poison = {"bad": ValueError("broken")}
-    bad = noted("bad")
-    assert await handle(make(), record("m1", bad.json, 2)) == ["m1"]
+    bad, function = noted("bad"), make()
+    for received in (1, 2):
+        assert await handle(function, record("m1", bad.json, received)) == ["m1"]
     assert world.dead == []
-    assert await handle(make(), record("m1", bad.json, 3)) == []
+    assert await handle(function, record("m1", bad.json, 3)) == []
     assert world.dead == [(QUEUE, bad.json, "ValueError: broken", 3)]
+    assert await handle(function, record("m2", bad.json)) == ["m2"], "put back, it has all its attempts again"
+
+
+@pytest.mark.parametrize("asks", [False, True])
+async def test_what_was_received_and_not_tried_uses_up_no_attempt(make: Make, world: World, asks: bool) -> None:
+    function, bad = make(asks=asks, attempts=2), noted("bad")
+    world.hangs = True  # no time is left, again and again
+    for received in (30, 31, 32):
+        assert await handle(function, record("m1", bad.json, received), s=2.05) == ["m1"]
+    world.hangs, world.poison = False, {"mate": unavailable("database_unavailable", "It is away.")}
+    for received in (33, 34, 35):
+        batch = record("m1", bad.json, received), record("m2", noted("mate").json)
+        assert await handle(function, *batch) == ["m1", "m2"]
+    assert world.delays["receipt m1"] == RETRY_CAP_S, "nobody knows why it comes again and again: it has time"
+    world.poison = {"bad": ValueError("broken")}
+    assert await handle(function, record("m1", bad.json, 36)) == ["m1"]
+    assert (world.dead, world.delays["receipt m1"]) == ([], 2.0)
+    assert await handle(function, record("m1", bad.json, 37)) == []
+    assert world.dead == [(QUEUE, bad.json, "ValueError: broken", 2)]
+
+
+@pytest.mark.parametrize("loops", [1, 2])
+async def test_as_many_batches_are_asked_for_at_once_as_the_consumer_says(
+    make_instance: Callable[..., Instance], store: DynamoDatabase[DynamoUnit], world: World, loops: int
+) -> None:
+    under_way, most, both = 0, 0, asyncio.Event()
+
+    async def ask(ctx: Context[Any], deliveries: Sequence[Delivery[Noted]]) -> list[Any]:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        if under_way == loops:
+            both.set()
+        await both.wait()
+        under_way -= 1
+        return await world.ask(ctx, deliveries)
+
+    instance = make_instance(store, consumes={Noted: Consumer(world.apply, ask, batch=2, loops=loops)})
+    function = EventsFunction(instance, FakeDispatcher(), world, world)
+    together = as_message([noted(note) for note in "abcde"])
+    assert await handle(function, record("m1", together.json)) == []
+    assert most == loops
+    assert sorted(world.asked) == [["a", "b"], ["c", "d"], ["e"]]
 
 
 @pytest.mark.parametrize("body", ["no json", '{"half": ', "[]", '[{"id": 7}]', '{"id": "e1", "type": "souk.Noted.v1"}'])
@@ -240,10 +286,10 @@ async def test_a_refused_answer_comes_again_and_the_others_are_kept(
     make: Make, world: World, model: DynamoModel
 ) -> None:
     world.answers = {"bad": unavailable("away", "It is away.")}
-    bad = noted("bad")
-    assert await handle(make(asks=True), record("m1", noted("a").json), record("m2", bad.json)) == ["m2"]
+    bad, function = noted("bad"), make(asks=True, attempts=2)
+    assert await handle(function, record("m1", noted("a").json), record("m2", bad.json)) == ["m2"]
     assert kept(model) == ["a"]
-    assert await handle(make(asks=True), record("m2", bad.json, 3)) == []
+    assert await handle(function, record("m2", bad.json, 2)) == []
     assert [letter[1] for letter in world.dead] == [bad.json]
 
 

@@ -45,12 +45,12 @@ async def test_an_event_becomes_a_mail_that_can_be_read(
         instance = await build(Foundation(clock, new_key("notifications"), address if smtp else {}, url))
         instance = replace(instance, log=Log("notification-service", log_lines))
         worker = Worker(instance, Subscriptions({}, {}), users_service, deliveries=2)
-        hearing = next(hearing for hearing in worker.hearings if hearing.event is OrderConfirmed)
+        subscription = next(each for each in worker.subscriptions if each.event is OrderConfirmed)
         for number in range(3):
             event = OrderConfirmed(order_id=f"o{number}", customer_id="ada", total_minor=255, currency="GBP")
             stored = pack(event, source="orders", time=clock.now(), traceparent="")
-            await instance.database.receive([(hearing.queue, stored)])
-        assert await worker.consume_once(hearing) == 3
+            await instance.database.receive([(subscription.queue, stored)])
+        assert await worker.consume_once(subscription) == 3
     way = LocalDispatcher({}, serialise=True)
     way.bind(instance, way)
     call = Call(Caller(Identity(Role.ADMIN)), "", Deadline.after(30.0))

@@ -155,33 +155,33 @@ class TestThroughTheQueue:
         return Worker(instance, Subscriptions({}, {}), users_service, deliveries=2)
 
     async def put(self, worker: Worker, event: Event, clock: ManualClock) -> Any:
-        hearing = next(hearing for hearing in worker.hearings if hearing.event is type(event))
+        subscription = next(subscription for subscription in worker.subscriptions if subscription.event is type(event))
         stored = pack(event, source="orders", time=clock.now(), traceparent="")
-        await worker._instance.database.receive([(hearing.queue, stored)])
-        return hearing
+        await worker._instance.database.receive([(subscription.queue, stored)])
+        return subscription
 
     async def test_an_event_becomes_a_mail(
         self, worker: Worker, clock: ManualClock, notifications: Notifications
     ) -> None:
-        hearing = await self.put(worker, confirmed("o1", "ada"), clock)
-        assert await worker.consume_once(hearing) == 1
-        assert await worker.consume_once(hearing) == 0
+        subscription = await self.put(worker, confirmed("o1", "ada"), clock)
+        assert await worker.consume_once(subscription) == 1
+        assert await worker.consume_once(subscription) == 0
         assert list(await kept(notifications)) == ["order:o1:confirmed"]
 
     async def test_a_mail_waits_for_users_and_is_given_up_in_the_end(
         self, worker: Worker, clock: ManualClock, notifications: Notifications, users_service: Any
     ) -> None:
         users_service.failure = unavailable("service_unavailable", "users can't be reached.")
-        hearing = await self.put(worker, confirmed("o1", "ada"), clock)
+        subscription = await self.put(worker, confirmed("o1", "ada"), clock)
         for _ in range(ATTEMPTS):
-            assert await worker.consume_once(hearing) == 1
+            assert await worker.consume_once(subscription) == 1
             clock.advance(60)
-        assert await worker.consume_once(hearing) == 0
+        assert await worker.consume_once(subscription) == 0
         [dead] = await notifications.store.dead_letters(10)
-        assert (dead.queue, dead.subject, dead.attempts) == (hearing.queue, "o1", ATTEMPTS)
+        assert (dead.queue, dead.subject, dead.attempts) == (subscription.queue, "o1", ATTEMPTS)
         users_service.failure = None
-        assert await notifications.store.redrive(hearing.queue) == 1
-        await worker.consume_once(hearing)
+        assert await notifications.store.redrive(subscription.queue) == 1
+        await worker.consume_once(subscription)
         assert (await kept(notifications))["order:o1:confirmed"].to == "ada@example.org"
 
 

@@ -92,16 +92,16 @@ class Shop:
 
     async def consume(self, event: type[Event]) -> int:
         """Handle one batch of one queue."""
-        hearing = next(hearing for hearing in self.worker.hearings if hearing.event is event)
-        return await self.worker.consume_once(hearing)
+        subscription = next(subscription for subscription in self.worker.subscriptions if subscription.event is event)
+        return await self.worker.consume_once(subscription)
 
     async def run(self) -> None:
         """Handle and relay until nothing moves any more."""
         moved = 1
         while moved:
             moved = await self.worker.relay_once()
-            for hearing in self.worker.hearings:
-                moved += await self.worker.consume_once(hearing)
+            for subscription in self.worker.subscriptions:
+                moved += await self.worker.consume_once(subscription)
 
     async def handle(self, *events: Event | Stored) -> list[Event]:
         """Send, run, and return what was published since the last call, but for the internal event."""

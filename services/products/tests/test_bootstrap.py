@@ -59,8 +59,8 @@ async def test_an_order_goes_through_the_worker(make_database: Callable[[], Awai
     )
     stored = pack(order, source="orders", time=instance.clock.now(), traceparent="")
     await instance.database.receive([("products-order-created", stored)])
-    [hearing] = [hearing for hearing in worker.hearings if hearing.queue == "products-order-created"]
-    taken = await worker.consume_once(hearing)
+    [subscription] = [each for each in worker.subscriptions if each.queue == "products-order-created"]
+    taken = await worker.consume_once(subscription)
     relayed = await worker.relay_once()
     [book] = await instance.deps.store.stock_books("", 10)
     await instance.close()

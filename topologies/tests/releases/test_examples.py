@@ -73,11 +73,11 @@ async def test_a_message_of_the_last_release_is_handled(service: str, event: Any
 
 async def hear(worker: Worker, instance: Instance, event: Any, text: str) -> None:
     """Put a message into its queue, and let the worker handle it."""
-    [hearing] = [each for each in worker.hearings if each.event is event]
+    [subscription] = [each for each in worker.subscriptions if each.event is event]
     events = events_of(text)
     message = Stored(events[0][0], event.type_name(), text, len(events))
-    await instance.database.receive([(hearing.queue, message)])
-    assert await worker.consume_once(hearing) == len(events)
+    await instance.database.receive([(subscription.queue, message)])
+    assert await worker.consume_once(subscription) == len(events)
 
 
 def test_every_request_of_the_last_release_is_taken(last: Release, last_folder: Path) -> None:

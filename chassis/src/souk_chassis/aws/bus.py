@@ -10,7 +10,7 @@ from souk_chassis.aws.batches import BATCH_BYTES, Attributed, Failed, batched, s
 from souk_chassis.aws.errors import aws_answer_lost
 from souk_chassis.aws.sns import Topics
 from souk_chassis.events.event import Stored, as_message, events_of, topic_of, traceparent_of
-from souk_chassis.storage.ports import HeldBackError, UnpublishableError
+from souk_chassis.storage.ports import PublishDeferredError, UnpublishableError
 
 BATCHES_AT_ONCE = 8
 """Batches that one `publish` has on their way at a time."""
@@ -40,8 +40,8 @@ class SnsBus:
     async def publish(self, messages: Sequence[Stored]) -> None:
         """Publish all of them, at least once each, in batches. When it returns, SNS has them.
 
-        It always tries all, for `PUBLISH_S`. Then it raises, where some failed: `HeldBackError` with those that are to
-        come again, of which parts may have gone, as consumers will recognise. Its faults are SoukErrors
+        It always tries all, for `PUBLISH_S`. Then it raises, where some failed: `PublishDeferredError` with those that
+        are to come again, of which parts may have gone, as consumers will recognise. Its faults are SoukErrors
         (`unavailable`, `timeout_unknown`), and `RequestRefusedError` where a topic is missing or closed to us.
         `UnpublishableError` where nothing but such messages is left.
         """
@@ -64,7 +64,7 @@ class SnsBus:
         if failures:
             held = {part.message.event_id: part.message for batch, _ in failures for part in batch}
             faults = {batch[0].message.type: fault for batch, fault in failures}
-            raise HeldBackError([*(wholes | held).values()], faults)
+            raise PublishDeferredError([*(wholes | held).values()], faults)
         if refused:
             raise UnpublishableError(refused, f"over {BATCH_BYTES} bytes, or of no type that has a topic")
 

@@ -8,7 +8,7 @@ SQS as on Lambda, and so does what the worker gives up: there is their alarm, an
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -18,8 +18,9 @@ import msgspec
 from souk_chassis import wire
 from souk_chassis.aws.batches import BATCH_ENTRIES
 from souk_chassis.aws.sqs import Received
+from souk_chassis.engine.batch import Subscription, all_or_each, check_type
 from souk_chassis.errors import SoukError, unavailable
-from souk_chassis.events.event import Event, Stored, events_of, traceparent_of, type_and_subject
+from souk_chassis.events.event import Stored, events_of, traceparent_of, type_and_subject
 from souk_chassis.resilience.policy import Policy
 from souk_chassis.resilience.retry import pause_s
 from souk_chassis.runtimes.instance import Instance
@@ -71,7 +72,8 @@ class Intake:
         self._messages = messages
         self._letters = letters
         self._dice = dice or random.Random()  # noqa: S311 - jitter, and no secret
-        self._heard: Mapping[str, type[Event]] = {manifest.queue(event): event for event in manifest.consumes}
+        heard = [Subscription(manifest.queue(event), event, consumer) for event, consumer in manifest.consumes.items()]
+        self._heard = {each.queue: each for each in heard}
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._resting: set[asyncio.Task[Any] | None] = set()
@@ -123,18 +125,15 @@ class Intake:
 
     async def _keep(self, queue: str, messages: Sequence[tuple[Received, Stored]]) -> None:
         """Put messages into the database's queue; where it refuses one for good, the others all the same."""
-        if not messages:
-            return
-        try:
-            await self._database.receive([(queue, stored) for _, stored in messages])
-        except SoukError:
-            raise  # the database's trouble, and no message's
-        except Exception as error:  # noqa: BLE001 - whatever a message does to the database, it holds up no other
-            if len(messages) == 1:
-                await self._bury(queue, messages[0][0], error)
-                return
-            for one in messages:
-                await self._keep(queue, [one])
+
+        async def receive(some: Sequence[tuple[Received, Stored]]) -> None:
+            await self._database.receive([(queue, stored) for _, stored in some])
+
+        async def bury(one: tuple[Received, Stored], error: Exception) -> None:
+            await self._bury(queue, one[0], error)
+
+        if messages:  # a SoukError is the database's trouble, and no message's
+            await all_or_each(messages, receive, bury, raises=lambda error: isinstance(error, SoukError))
 
     async def _bury(self, queue: str, message: Received, error: Exception) -> None:
         trace = traceparent_of(message.body)
@@ -176,7 +175,7 @@ class Intake:
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _rest(self, waiting: Awaitable[T]) -> T:
-        """Wait for messages. Who waits holds none that he knows of, and may be stopped at once."""
+        """Wait for messages. A waiting task owns none that it knows of, so it can be cancelled."""
         task = asyncio.current_task()
         self._resting.add(task)
         try:
@@ -185,15 +184,14 @@ class Intake:
             self._resting.discard(task)
 
 
-def _read(message: Received, event: type[Event]) -> Stored:
+def _read(message: Received, subscription: Subscription) -> Stored:
     """A message as the database's queues hold it. Raises what `wire.UNREADABLE` lists."""
     events = events_of(message.body)
     event_id, first = events[0]
     given, _ = type_and_subject(first)
-    if given and given != event.type_name():  # all versions of an event have one topic
-        raise msgspec.ValidationError(f"{given} came, and only {event.type_name()} is known here")
+    check_type(given, subscription)
     try:
         UUID(event_id)
     except ValueError:
         raise msgspec.ValidationError(f"{event_id!r} is no id of an event") from None
-    return Stored(event_id, event.type_name(), message.body, len(events))
+    return Stored(event_id, subscription.event.type_name(), message.body, len(events))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from souk_chassis.errors import SoukError
 from souk_chassis.runtimes.instance import Instance
-from souk_chassis.storage.ports import Bus, HeldBackError, UnpublishableError
+from souk_chassis.storage.ports import Bus, PublishDeferredError, UnpublishableError
 
 RELAY_BATCH = 256
 """Messages that leave the outbox in one go."""
@@ -35,7 +35,7 @@ class Relay:
         except UnpublishableError as error:
             self._log.error("events can't be published", error=error, events=len(error.messages))
             return len(error.messages)
-        except HeldBackError as error:
+        except PublishDeferredError as error:
             self._leave_alone(error.faults)
             if isinstance(error.fault, SoukError):
                 raise error.fault from error

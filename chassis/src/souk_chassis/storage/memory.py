@@ -20,7 +20,7 @@ from souk_chassis.storage.ports import (
     Bus,
     DeadLetter,
     DeadLetters,
-    HeldBackError,
+    PublishDeferredError,
     QueueState,
     UnpublishableError,
     Waiting,
@@ -264,12 +264,12 @@ class MemoryDatabase(Generic[U]):
         async with self._one_at_a_time:
             outbox: dict[str, Stored] = self.tables["outbox"]
             events = [outbox[event_id] for event_id in sorted(outbox) if outbox[event_id].type not in without][:limit]
-        left: UnpublishableError | HeldBackError | None = None
+        left: UnpublishableError | PublishDeferredError | None = None
         try:
             await bus.publish(events)
-        except (UnpublishableError, HeldBackError) as error:
+        except (UnpublishableError, PublishDeferredError) as error:
             left = error
-        held = {event.event_id for event in left.messages} if isinstance(left, HeldBackError) else ()
+        held = {event.event_id for event in left.messages} if isinstance(left, PublishDeferredError) else ()
         async with self._one_at_a_time:
             for event in events:
                 if event.event_id not in held:

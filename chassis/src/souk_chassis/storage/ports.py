@@ -157,8 +157,8 @@ class Database(Store[Q_co], QueueBooks, Protocol[Q_co]):
         most `limit`.
 
         What can never be published is put aside, as dead letters of the queue `outbox_queue`, so that it holds up no
-        other: UnpublishableError says so, once the rest is gone. What the bus holds back stays, and HeldBackError says
-        so, likewise. Raises besides as `Bus.publish` does: then all of it stays.
+        other: UnpublishableError says so, once the rest is gone. What the bus defers stays, and PublishDeferredError
+        says so, likewise. Raises besides as `Bus.publish` does: then all of it stays.
         """
 
     async def receive(self, queue_events: Sequence[tuple[str, Stored]]) -> None:
@@ -184,7 +184,7 @@ class UnpublishableError(RuntimeError):
         self.messages = tuple(messages)
 
 
-class HeldBackError(RuntimeError):
+class PublishDeferredError(RuntimeError):
     """Some messages could not be published this time: `messages` has them, and all others of the call were.
 
     `faults` says why, by type: a SoukError passes by itself, anything else is for people to mend.
@@ -207,7 +207,7 @@ class Bus(Protocol):
 
     async def publish(self, messages: Sequence[Stored]) -> None:
         """Hand messages on. Where it raises, some of them may have gone; UnpublishableError says which have not, and
-        never will, HeldBackError which have not this time."""
+        never will, PublishDeferredError which have not this time."""
 
 
 class Target(Protocol):

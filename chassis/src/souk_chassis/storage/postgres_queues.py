@@ -19,7 +19,7 @@ from souk_chassis.storage.ports import (
     Bus,
     DeadLetter,
     DeadLetters,
-    HeldBackError,
+    PublishDeferredError,
     QueueState,
     UnpublishableError,
     Waiting,
@@ -240,7 +240,7 @@ class PostgresDatabase(PostgresSession[U]):
 
     async def relay(self, bus: Bus, limit: int, without: Collection[str] = ()) -> int:
         """See the port. The rows are gone from the outbox only after the bus has them."""
-        left: UnpublishableError | HeldBackError | None = None
+        left: UnpublishableError | PublishDeferredError | None = None
         async with self.reading() as connection:
             with translated():
                 async with connection.transaction():
@@ -252,7 +252,7 @@ class PostgresDatabase(PostgresSession[U]):
                         queue, events = outbox_queue(self.service), error.messages
                         columns = [event.event_id for event in events], [event.json for event in events]
                         await connection.execute(_SET_ASIDE, queue, *columns, str(error)[:MAX_REASON], self.clock.now())
-                    except HeldBackError as error:
+                    except PublishDeferredError as error:
                         left = error
                         await connection.execute(PUBLISH, *message_columns(error.messages))
         if left is not None:

@@ -13,7 +13,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from souk_chassis.context import Dispatcher
-from souk_chassis.engine.worker import Hearing, Worker
+from souk_chassis.engine.batch import Subscription
+from souk_chassis.engine.worker import Worker
 from souk_chassis.errors import SoukError, unavailable
 from souk_chassis.events.event import Stored
 from souk_chassis.manifest import subscriptions
@@ -114,9 +115,9 @@ class _Interruptions:
             self.fired = True
             raise self.fault.error()
 
-    def around(self, hearing: Hearing) -> Hearing:
+    def around(self, subscription: Subscription) -> Subscription:
         """The same consumer, interruptible."""
-        queue, inner, inner_ask = hearing.queue, hearing.consumer, hearing.consumer.ask
+        queue, inner, inner_ask = subscription.queue, subscription.consumer, subscription.consumer.ask
 
         async def apply(*given: Any) -> None:
             await self.reach(queue, Moment.BEFORE_EFFECT)
@@ -124,7 +125,7 @@ class _Interruptions:
             await self.reach(queue, Moment.AFTER_EFFECT)
 
         if inner_ask is None:
-            return Hearing(queue, hearing.event, replace(inner, apply=apply))
+            return Subscription(queue, subscription.event, replace(inner, apply=apply))
 
         async def ask(*given: Any) -> Sequence[Any]:
             await self.reach(queue, Moment.BEFORE_ASK)
@@ -132,7 +133,7 @@ class _Interruptions:
             await self.reach(queue, Moment.AFTER_ASK)
             return answers
 
-        return Hearing(queue, hearing.event, replace(inner, apply=apply, ask=ask))
+        return Subscription(queue, subscription.event, replace(inner, apply=apply, ask=ask))
 
 
 @dataclass(frozen=True)
@@ -183,10 +184,10 @@ class SagaBench:
         self._workers = {
             instance.manifest.name: Worker(instance, wiring, way_out, deliveries=deliveries) for instance in instances
         }
-        self._hearings = {
-            hearing.queue: (worker, self.interruptions.around(hearing))
+        self._subscriptions = {
+            subscription.queue: (worker, self.interruptions.around(subscription))
             for worker in self._workers.values()
-            for hearing in worker.hearings
+            for subscription in worker.subscriptions
         }
         self._queues = {
             instance.manifest.name: [instance.manifest.queue(event) for event in instance.manifest.consumes]
@@ -271,8 +272,8 @@ class SagaBench:
         return [state.name for state in states if state.waiting]
 
     async def _consume(self, queue: str) -> int:
-        worker, hearing = self._hearings[queue]
-        return await self._surviving(worker.consume_once(hearing))
+        worker, subscription = self._subscriptions[queue]
+        return await self._surviving(worker.consume_once(subscription))
 
     async def _surviving(self, work: Awaitable[int]) -> int:
         """As a worker's loop does it: an error ends one round, and a crash is followed by a new start."""

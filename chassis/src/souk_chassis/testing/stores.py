@@ -22,7 +22,7 @@ from souk_chassis.errors import SoukError, unavailable
 from souk_chassis.events.event import MAX_EVENTS, Envelope, Stored, unpack
 from souk_chassis.storage.ports import (
     Database,
-    HeldBackError,
+    PublishDeferredError,
     Subscriptions,
     Target,
     UnpublishableError,
@@ -198,7 +198,7 @@ class StoreContract(QueueContract):
         await publish_shelved(store, "b", "c")
         await publish(store, "d")
         topic = Closed()
-        with pytest.raises(HeldBackError) as caught:
+        with pytest.raises(PublishDeferredError) as caught:
             await store.relay(topic, 100)
         assert caught.value.fault is topic.closed
         assert (sorted(topic.notes), await store.outbox_size()) == (["a", "d"], 2)
@@ -286,7 +286,7 @@ class Closed:
             if message not in held:
                 self.notes += [delivery.data.note for delivery in unpack(message.json, kind)]
         if held and self.closed is not None:
-            raise HeldBackError(held, {Shelved.type_name(): self.closed})
+            raise PublishDeferredError(held, {Shelved.type_name(): self.closed})
 
 
 async def _slept(store: Database[Any], timeout_s: float) -> bool:

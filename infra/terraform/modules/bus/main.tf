@@ -38,7 +38,9 @@ resource "aws_sqs_queue" "this" {
   kms_master_key_id          = var.key_alias
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letters[each.key].arn
-    maxReceiveCount     = min(1000, each.value.attempts + each.value.tries_more)
+    # The most that SQS takes. It counts what was handed out, also where nobody looked at it: a consumer counts its
+    # attempts itself, and gives up with the reason.
+    maxReceiveCount = 1000
   })
   policy = jsonencode({
     Version = "2012-10-17"

@@ -9,8 +9,8 @@ variable "topics" {
 }
 
 variable "queues" {
-  description = "A queue a consumer, by name: its topic; how often a message is tried; how often more, for what keeps the consumer from giving it up itself with the reason, such as its death or a store that is away; and how long one is hidden while it is worked on."
-  type        = map(object({ topic = string, attempts = number, tries_more = number, visibility_s = number }))
+  description = "A queue a consumer, by name: its topic, and how long a message is hidden while it is worked on."
+  type        = map(object({ topic = string, visibility_s = number }))
 }
 
 variable "relays" {

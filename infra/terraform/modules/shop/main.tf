@@ -8,8 +8,6 @@ locals {
       # Six times the function's limit is AWS's own advice: a batch may be tried again within it.
       # A container hides a message for half a minute, the time of putting it into the inbox.
       visibility_s = service.container == null ? 6 * service.functions.events.timeout_s : 30
-      # Either way some four hours: a function's pauses grow, a container's end at half a minute.
-      tries_more = service.container == null ? 20 : 480
     })
   }]...)
   relays = { for name, service in local.services : name => [for table, keys in service.tables : table if keys.streams] }
@@ -63,7 +61,7 @@ module "bus" {
   place  = var.place
   topics = local.topics
   queues = { for name, queue in local.queues : name => {
-    topic = queue.topic, attempts = queue.attempts, tries_more = queue.tries_more, visibility_s = queue.visibility_s
+    topic = queue.topic, visibility_s = queue.visibility_s
   } }
   relays    = toset([for service, tables in local.relays : service if length(tables) > 0])
   key_arn   = module.keys.arns["bus"]
@@ -143,7 +141,7 @@ module "sources" {
 
   function = { name = module.function[each.key].name, arn = module.function[each.key].arn }
   queues = { for name, queue in each.value.queues : name => {
-    arn = module.bus.queue_arns[name], batch = queue.batch, concurrency = queue.concurrency
+    arn = module.bus.queue_arns[name], batch = queue.batch, concurrency = queue.concurrency, window_s = queue.window_s
   } }
   streams = { for table, service in each.value.streams : table => {
     arn = module.table[table].stream_arn, failures_arn = module.bus.unrelayed_arns[service]

@@ -21,9 +21,9 @@ variable "inputs" {
       publishes = optional(list(string), [])
       queues = optional(map(object({
         topic       = string
-        attempts    = number
         batch       = number
         concurrency = number
+        window_s    = number
       })), {})
       functions = map(object({
         name          = string
@@ -142,10 +142,10 @@ variable "inputs" {
   }
   validation {
     condition = alltrue(flatten([for service in var.inputs.services : [for queue in service.queues :
-      queue.attempts >= 1 && queue.attempts <= 900 && queue.batch >= 1 && queue.batch <= 10 &&
-      queue.concurrency >= 2 && queue.concurrency <= 1000
+      queue.batch >= 1 && queue.batch <= 10 && queue.concurrency >= 2 && queue.concurrency <= 1000 &&
+      queue.window_s >= 0 && queue.window_s <= 300
     ]]))
-    error_message = "A queue has 1 to 900 attempts, batches of 1 to 10 messages, and a concurrency of 2 to 1,000, as SQS and Lambda have it."
+    error_message = "A queue has batches of 1 to 10 messages, a concurrency of 2 to 1,000, and up to 300 s to gather a batch, as SQS and Lambda have it."
   }
   validation {
     condition = alltrue(flatten([for service in var.inputs.services : [for table in service.tables : [

@@ -7,6 +7,8 @@ resource "aws_lambda_event_source_mapping" "queue" {
   batch_size              = each.value.batch
   function_response_types = ["ReportBatchItemFailures"]
 
+  maximum_batching_window_in_seconds = each.value.window_s
+
   scaling_config {
     maximum_concurrency = each.value.concurrency
   }

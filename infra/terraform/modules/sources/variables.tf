@@ -4,8 +4,8 @@ variable "function" {
 }
 
 variable "queues" {
-  description = "Queues that the function reads, by name."
-  type        = map(object({ arn = string, batch = number, concurrency = number }))
+  description = "Queues that the function reads, by name: messages of a batch, invocations at once, and how long a batch is gathered."
+  type        = map(object({ arn = string, batch = number, concurrency = number, window_s = number }))
   default     = {}
 }
 

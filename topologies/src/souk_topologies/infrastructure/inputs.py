@@ -3,6 +3,7 @@ or its container, and what each of those may do there and nothing else."""
 
 import json
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from souk_chassis.http.api_gateway import Runtime
@@ -101,9 +102,9 @@ def _table(table: Table) -> dict[str, Any]:
 def _queue(topic: str, consumer: Consumer) -> dict[str, Any]:
     return {
         "topic": topic,
-        "attempts": consumer.attempts,
         "batch": BATCH_MESSAGES,
         "concurrency": CONCURRENCY,
+        "window_s": ceil(consumer.pace_s),
     }
 
 

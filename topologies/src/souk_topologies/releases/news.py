@@ -33,7 +33,7 @@ class _Saying:
     def of_publishing(
         self, now: ReleasedEvent | None, old: Mapping[str, ReleasedEvent], new: Mapping[str, ReleasedEvent]
     ) -> Iterator[Finding]:
-        """Whom the last release lets hear of it must go on hearing of it, by this version or by another."""
+        """Whom the last release lets hear of it must go on subscription of it, by this version or by another."""
         if not self.before.published_by or (now is not None and now.published_by):
             if now is not None and now.topic != self.before.topic:
                 yield self.finding(
@@ -51,14 +51,14 @@ class _Saying:
     ) -> Iterator[Finding]:
         """What the last release publishes is heard by those who heard it: in the same queue, or in another version that
         the last release publishes along with it."""
-        hearing = {} if now is None else now.heard_by
+        subscription = {} if now is None else now.heard_by
         others = _versions(self.before, new.events)
         for service, queue in self.before.heard_by.items():
-            if service not in new.services or not self.before.published_by or hearing.get(service) == queue:
+            if service not in new.services or not self.before.published_by or subscription.get(service) == queue:
                 continue
             instead = [other for other in others if service in new.events[other].heard_by]
-            if service in hearing:
-                yield self.finding(f"{service} hears it in {hearing[service]}, and it waits in {queue}", service)
+            if service in subscription:
+                yield self.finding(f"{service} hears it in {subscription[service]}, and it waits in {queue}", service)
             elif not instead:
                 if now is not None and now.published_by:
                     yield self._note(service, f"no longer hears {self.before.type}: what waits in {queue} is left")

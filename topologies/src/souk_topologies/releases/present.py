@@ -77,14 +77,14 @@ def _events(services: Sequence[Service]) -> dict[str, type[Event]]:
 def _event(kind: type[Event], services: Sequence[Service]) -> ReleasedEvent:
     name = kind.type_name()
     publishing = {service.name: [each.type_name() for each in service.publishes] for service in services}
-    hearing = {
+    subscription = {
         service.name: {each.type_name(): service.queue(each) for each in service.consumes} for service in services
     }
     return ReleasedEvent(
         type=name,
         topic=kind.topic(),
         published_by=[service for service, names in publishing.items() if name in names],
-        heard_by={service: queues[name] for service, queues in hearing.items() if name in queues},
+        heard_by={service: queues[name] for service, queues in subscription.items() if name in queues},
         data=form_of(kind),
     )
 

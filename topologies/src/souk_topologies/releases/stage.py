@@ -98,7 +98,7 @@ class Stage:
 
     async def settle(self) -> None:
         """Go on until nothing moves."""
-        while await self.relay() + sum([await w.consume_once(h) for w in self._workers for h in w.hearings]):
+        while await self.relay() + sum([await w.consume_once(h) for w in self._workers for h in w.subscriptions]):
             pass
 
     async def let_pass(self, seconds: float) -> None:

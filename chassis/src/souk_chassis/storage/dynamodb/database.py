@@ -17,11 +17,13 @@ from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.errors import ConditionFailedError, TransactionCancelledError
 from souk_chassis.storage.dynamodb.outbox import (
     OUTBOX_SHARE,
-    hand_on,
     inbox_key,
     inbox_write,
     is_outbox_row,
     outbox_writes,
+    publish_and_delete,
+    try_key,
+    try_write,
     waiting,
 )
 from souk_chassis.storage.dynamodb.schema import Table
@@ -110,21 +112,32 @@ class DynamoDatabase(Generic[U]):
         """How many events one unit has room for where each takes so many items, besides the note that it was had."""
         return max(1, (TRANSACTION_ITEMS - OUTBOX_SHARE) // (writes + 1))
 
+    async def count_try(self, consumer: str, event_id: str) -> int:
+        """Count that a consumer tried an event in vain. Returns how often it did."""
+        key = try_key(consumer, event_id)
+        row = (await self.tables.get_many(self.events, [key])).get(key, {"tries": 0})
+        await self.tables.write(try_write(self.events, consumer, event_id, row["tries"] + 1, self.clock.now()))
+        return int(row["tries"]) + 1
+
+    async def forget_tries(self, consumer: str, event_id: str) -> None:
+        """Count from nought again: the event is given up, and may be put back."""
+        await self.tables.write(try_write(self.events, consumer, event_id, 0, self.clock.now()))
+
     async def outbox_size(self) -> int:
         """How many events wait in the outbox. It reads them all: for audits, not for metrics."""
         return sum(len(row["events"]) for row in await waiting(self.tables, self.events))
 
     async def relay(self, bus: Bus, rows: Sequence[Row]) -> int:
         """Hand on items of the events table, as its stream shows them; those of the inbox are passed over. Returns how
-        many events were handed on. Raises as `souk_chassis.storage.dynamodb.outbox.hand_on` does."""
-        return await hand_on(self.tables, self.events, bus, [row for row in rows if is_outbox_row(row)])
+        many events were handed on. Raises as `souk_chassis.storage.dynamodb.outbox.publish_and_delete` does."""
+        return await publish_and_delete(self.tables, self.events, bus, [row for row in rows if is_outbox_row(row)])
 
     async def sweep(self, bus: Bus, before: datetime, limit: int) -> int:
         """Hand on what has waited since before that time, up to `limit` items: what the stream has missed, and
-        what could not be published then. Raises as `souk_chassis.storage.dynamodb.outbox.hand_on` does."""
+        what could not be published then. Raises as `souk_chassis.storage.dynamodb.outbox.publish_and_delete` does."""
         ends = f"{int(before.timestamp() * 1000):012x}"  # RFC 9562: a UUIDv7 begins with its time
         rows = [row for row in await waiting(self.tables, self.events, limit) if row["id"].replace("-", "")[:12] < ends]
-        return await hand_on(self.tables, self.events, bus, rows[:limit])
+        return await publish_and_delete(self.tables, self.events, bus, rows[:limit])
 
     async def ping(self) -> None:
         """Raise SoukError `unavailable` where the store can't be reached."""

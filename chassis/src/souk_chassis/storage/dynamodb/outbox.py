@@ -17,7 +17,7 @@ from souk_chassis.storage.dynamodb.schema import Table
 from souk_chassis.storage.dynamodb.tables import Tables
 from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import Write, insert, put
-from souk_chassis.storage.ports import Bus, HeldBackError, UnpublishableError
+from souk_chassis.storage.ports import Bus, PublishDeferredError, UnpublishableError
 
 SLOTS = 64
 """Partition keys of an outbox: 64,000 write units a second together."""
@@ -68,6 +68,17 @@ def inbox_write(table: Table, consumer: str, event_id: str, now: datetime) -> Wr
     return insert(table, {"slot": slot, "id": key, "expiresAt": int((now + INBOX_KEPT).timestamp())})
 
 
+def try_key(consumer: str, event_id: str) -> tuple[str, str]:
+    """Where it is kept how often a consumer has tried an event in vain."""
+    return f"try#{event_id}", consumer
+
+
+def try_write(table: Table, consumer: str, event_id: str, tries: int, now: datetime) -> Write:
+    """Keeps how often it has. Nobody else tries the event just then: SQS hides it."""
+    slot, key = try_key(consumer, event_id)
+    return put(table, {"slot": slot, "id": key, "tries": tries, "expiresAt": int((now + INBOX_KEPT).timestamp())})
+
+
 async def waiting(tables: Tables, table: Table, limit: int | None = None) -> list[Row]:
     """The items of the outbox, oldest first: `limit` of each slot, where given."""
     slots = await asyncio.gather(*(tables.query(table, _slot(slot), limit=limit) for slot in range(SLOTS)))
@@ -79,7 +90,7 @@ def is_outbox_row(row: Row) -> bool:
     return str(row["slot"]).startswith(OUTBOX)
 
 
-async def hand_on(tables: Tables, table: Table, bus: Bus, rows: Sequence[Row]) -> int:
+async def publish_and_delete(tables: Tables, table: Table, bus: Bus, rows: Sequence[Row]) -> int:
     """Publish the events of these items of the outbox, then remove the items. Returns how many events.
 
     Whoever dies in between, or does it twice, repeats events: consumers ask `first_time`. Raises UnpublishableError
@@ -88,12 +99,12 @@ async def hand_on(tables: Tables, table: Table, bus: Bus, rows: Sequence[Row]) -
     """
     events, refused = _read(rows)
     why = "they can't be read"
-    held: HeldBackError | None = None
+    held: PublishDeferredError | None = None
     if events:
         try:
             await bus.publish(bundle([stored for stored, _ in events]))
-        except (UnpublishableError, HeldBackError) as error:
-            why, held = str(error), error if isinstance(error, HeldBackError) else None
+        except (UnpublishableError, PublishDeferredError) as error:
+            why, held = str(error), error if isinstance(error, PublishDeferredError) else None
             ids = {event_id for message in error.messages for event_id, _ in events_of(message.json)}
             refused += [each for each in events if each[0].event_id in ids]
     stay = {key for _, key in refused}

@@ -5,7 +5,7 @@ mock_provider "aws" {
 variables {
   place     = { partition = "aws", region = "eu-west-1", account = "123456789012" }
   topics    = ["order-created", "stock-reserved"]
-  queues    = { orders-stock-reserved = { topic = "stock-reserved", attempts = 5, tries_more = 20, visibility_s = 360 } }
+  queues    = { orders-stock-reserved = { topic = "stock-reserved", visibility_s = 360 } }
   relays    = ["orders"]
   key_arn   = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
   key_alias = "alias/souk-bus"
@@ -21,8 +21,8 @@ run "a_queue_a_consumer_with_its_dead_letters" {
     error_message = "Each consumer's queue has a dead-letter queue, <queue>-dlq."
   }
   assert {
-    condition     = jsondecode(aws_sqs_queue.this["orders-stock-reserved"].redrive_policy).maxReceiveCount == 25
-    error_message = "SQS itself gives a message up some tries after its consumer should have."
+    condition     = jsondecode(aws_sqs_queue.this["orders-stock-reserved"].redrive_policy).maxReceiveCount == 1000
+    error_message = "SQS itself gives a message up as late as it can: its consumer counts the attempts."
   }
   assert {
     condition     = jsondecode(aws_sqs_queue.this["orders-stock-reserved"].redrive_policy).deadLetterTargetArn == aws_sqs_queue.dead_letters["orders-stock-reserved"].arn

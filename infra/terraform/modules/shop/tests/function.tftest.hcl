@@ -112,7 +112,7 @@ run "queues_streams_and_the_clock_wake_it" {
 
   variables {
     function = { name = "order-service-events", arn = "arn:aws:lambda:eu-west-1:123456789012:function:order-service-events" }
-    queues   = { orders-stock-reserved = { arn = "arn:aws:sqs:eu-west-1:123456789012:orders-stock-reserved", batch = 10, concurrency = 7 } }
+    queues   = { orders-stock-reserved = { arn = "arn:aws:sqs:eu-west-1:123456789012:orders-stock-reserved", batch = 10, concurrency = 7, window_s = 1 } }
     streams = { OrdersEvents = {
       arn          = "arn:aws:dynamodb:eu-west-1:123456789012:table/OrdersEvents/stream/2026-01-01T00:00:00.000"
       failures_arn = "arn:aws:sqs:eu-west-1:123456789012:orders-unrelayed"
@@ -121,8 +121,8 @@ run "queues_streams_and_the_clock_wake_it" {
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.queue["orders-stock-reserved"].function_response_types == toset(["ReportBatchItemFailures"]) && aws_lambda_event_source_mapping.queue["orders-stock-reserved"].scaling_config[0].maximum_concurrency == 7
-    error_message = "A batch answers for each message, and a queue has its concurrency."
+    condition     = aws_lambda_event_source_mapping.queue["orders-stock-reserved"].function_response_types == toset(["ReportBatchItemFailures"]) && aws_lambda_event_source_mapping.queue["orders-stock-reserved"].scaling_config[0].maximum_concurrency == 7 && aws_lambda_event_source_mapping.queue["orders-stock-reserved"].maximum_batching_window_in_seconds == 1
+    error_message = "A batch answers for each message, and a queue has its concurrency and its pace."
   }
   assert {
     condition     = aws_lambda_event_source_mapping.stream["OrdersEvents"].bisect_batch_on_function_error && aws_lambda_event_source_mapping.stream["OrdersEvents"].destination_config[0].on_failure[0].destination_arn == "arn:aws:sqs:eu-west-1:123456789012:orders-unrelayed"

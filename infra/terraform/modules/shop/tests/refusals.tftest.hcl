@@ -53,7 +53,7 @@ run "a_topic_that_no_one_publishes" {
   command = plan
 
   variables {
-    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { queues = { orders-x = { topic = "nothing", attempts = 5, batch = 10, concurrency = 10 } } }) }) })
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { queues = { orders-x = { topic = "nothing", batch = 10, concurrency = 10, window_s = 0 } } }) }) })
   }
 
   expect_failures = [var.inputs]
@@ -73,7 +73,7 @@ run "a_batch_that_sqs_has_not" {
   command = plan
 
   variables {
-    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { queues = { orders-stock-reserved = { topic = "stock-reserved", attempts = 5, batch = 11, concurrency = 10 } } }) }) })
+    inputs = merge(jsondecode(file("./tests/fixture/inputs.json")), { services = merge(jsondecode(file("./tests/fixture/inputs.json")).services, { orders = merge(jsondecode(file("./tests/fixture/inputs.json")).services.orders, { queues = { orders-stock-reserved = { topic = "stock-reserved", batch = 11, concurrency = 10, window_s = 0 } } }) }) })
   }
 
   expect_failures = [var.inputs]
