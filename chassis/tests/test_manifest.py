@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from souk_chassis.events.event import Event
@@ -108,3 +109,12 @@ def test_who_hears_two_versions_of_an_event_has_a_queue_for_each() -> None:
 
 def test_who_may_call_what() -> None:
     assert allowed_callers([ORDERS, PRODUCTS, MAILS]) == {"quote": frozenset({"orders", "mails"})}
+
+
+def test_queues_and_their_operations_follow_from_what_is_consumed() -> None:
+    names = ["quote", "inspect_products_queues", "redrive_products_queue"]
+    assert [operation.name for operation in PRODUCTS.implements] == names
+    changed = msgspec.structs.replace(PRODUCTS, consumes={OrderLost: Consumer(handle)})
+    assert [operation.name for operation in changed.implements] == names
+    redrive = next(run for operation, run in changed.implements.items() if operation.name == names[2])
+    assert [cell.cell_contents for cell in redrive.__closure__ or ()] == [frozenset({"products-order-lost"})]

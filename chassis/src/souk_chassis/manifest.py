@@ -12,6 +12,7 @@ import msgspec
 
 from souk_chassis.events.event import MAX_EVENTS, Event
 from souk_chassis.operation import Access, AnyOperation, Operation
+from souk_chassis.queues import queue_operations
 from souk_chassis.record import Record
 from souk_chassis.storage.dynamodb.record_rows import events_table_of, table_of
 from souk_chassis.storage.dynamodb.schema import Table
@@ -89,7 +90,11 @@ class Outside(msgspec.Struct, frozen=True):
 
 
 class Service(msgspec.Struct, frozen=True):
-    """One service's declaration. `name` is the plural noun; logs show it as `<singular>-service`."""
+    """One service's declaration. `name` is the plural noun; logs show it as `<singular>-service`.
+
+    Every service has a queue for each event that it consumes, and two operations for them: `queue_operations` adds
+    them to `implements`.
+    """
 
     name: str
     label: str
@@ -102,6 +107,12 @@ class Service(msgspec.Struct, frozen=True):
     calls: Sequence[AnyOperation] = ()
     parts: Mapping[Part, Uses] = {}
     reaches: Sequence[Outside] = ()
+
+    def __post_init__(self) -> None:
+        added = queue_operations(self.name, frozenset(self.queue(event) for event in self.consumes if _is_event(event)))
+        names = {operation.name for operation in added}
+        own = {each: run for each, run in self.implements.items() if getattr(each, "name", None) not in names}
+        msgspec.structs.force_setattr(self, "implements", {**own, **added})
 
     @property
     def tables(self) -> tuple[Table, ...]:

@@ -10,7 +10,6 @@ from tests.architecture.rules.manifests import (
     manifests_are_plain,
     no_way_around_calls,
     operations_are_implemented,
-    queues_equal_what_is_consumed,
 )
 
 _USERS = "services/users/src/souk_users"
@@ -142,16 +141,6 @@ PLANTED = [
         handlers_are_bound,
         lambda t: t.replace(f"{_ORDERS}/manifest.py", "consumers.on_stock_reserved", "consumers.on_stock_rejected"),
         "and takes souk_contracts.products.StockRejected",
-    ),
-    Planted(
-        queues_equal_what_is_consumed,
-        lambda t: t.replace(f"{_ORDERS}/manifest.py", '"orders-stock-reserved"', '"orders-stock-taken"'),
-        "orders-stock-reserved is a queue that queue_operations misses",
-    ),
-    Planted(
-        queues_equal_what_is_consumed,
-        lambda t: t.replace(f"{_ORDERS}/manifest.py", '"orders-stock-reserved"', '"orders-stock-taken"'),
-        "orders-stock-taken is no queue of what it consumes",
     ),
     Planted(
         databases_are_opened,

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator, Set
 
-from tests.architecture.declarations import Contracts, read_contracts, read_manifest, topic
+from tests.architecture.declarations import Contracts, read_contracts, read_manifest
 from tests.architecture.names import calls, dotted, imported, walk
 from tests.architecture.services import Source, services
 from tests.architecture.tree import Breach, Tree
@@ -122,22 +122,6 @@ def handlers_are_bound(tree: Tree) -> Iterator[Breach]:
             hears = any(argument.arg == "deliveries" for argument in body.args.args)
             if public and hears and name not in bound:
                 yield Breach(service.where(name), "is a handler, and bound to no event")
-
-
-def queues_equal_what_is_consumed(tree: Tree) -> Iterator[Breach]:
-    """The queues that can be inspected and redriven are those of the consumed events."""
-    for service in services(tree):
-        manifest = read_manifest(service)
-        wanted = {f"{service.name}-{topic(event)}" for event in manifest.consumes}
-        yield from _both_ways(
-            service,
-            wanted,
-            manifest.queues or set(),
-            "is a queue that queue_operations misses",
-            "is no queue of what it consumes",
-        )
-        if manifest.queues is None:
-            yield Breach(_manifest(service), "has no queue_operations")
 
 
 def databases_are_opened(tree: Tree) -> Iterator[Breach]:

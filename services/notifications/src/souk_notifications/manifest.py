@@ -1,7 +1,6 @@
 """The notifications service's declaration."""
 
 from souk_chassis.manifest import Consumer, Database, Outside, Part, Service, Uses
-from souk_chassis.queues import queue_operations
 from souk_contracts.notifications import GetMailBooks, ListMails
 from souk_contracts.orders import (
     OrderCancelled,
@@ -25,20 +24,6 @@ service = Service(
     implements={
         ListMails: list_mails,
         GetMailBooks: get_mail_books,
-        **queue_operations(
-            "notifications",
-            frozenset(
-                {
-                    "notifications-order-confirmed",
-                    "notifications-order-rejected",
-                    "notifications-order-cancelled",
-                    "notifications-order-shipped",
-                    "notifications-order-delivered",
-                    "notifications-order-returned",
-                    "notifications-user-registered",
-                }
-            ),
-        ),
     },
     consumes={
         OrderConfirmed: _mail,

@@ -1,7 +1,6 @@
 """What the orders service owns, offers, calls, publishes and consumes."""
 
 from souk_chassis.manifest import Consumer, Database, Part, Service, Uses
-from souk_chassis.queues import queue_operations
 from souk_contracts.orders import (
     CancelOrder,
     DeliverOrder,
@@ -47,17 +46,6 @@ service = Service(
         FollowOrder: operations.follow_order,
         FindOrderStates: operations.find_order_states,
         GetOrderBooks: operations.get_order_books,
-        **queue_operations(
-            "orders",
-            frozenset(
-                {
-                    "orders-stock-reserved",
-                    "orders-stock-rejected",
-                    "orders-payment-captured",
-                    "orders-payment-declined",
-                }
-            ),
-        ),
     },
     publishes=[
         OrderCreated,

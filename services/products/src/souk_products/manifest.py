@@ -1,7 +1,6 @@
 """The declaration of the products service."""
 
 from souk_chassis.manifest import Consumer, Database, Part, Service, Uses
-from souk_chassis.queues import queue_operations
 from souk_contracts.orders import FindOrderStates, OrderCancelled, OrderCreated, OrderOverdue, OrderReturned
 from souk_contracts.products import (
     AdjustInventory,
@@ -26,15 +25,6 @@ from souk_products.operations import (
 )
 from souk_products.tables import EVENTS, PRODUCTS, RESERVATIONS
 
-QUEUES = frozenset(
-    {
-        "products-order-created",
-        "products-order-cancelled",
-        "products-order-returned",
-        "products-order-overdue",
-    }
-)
-
 service = Service(
     "products",
     "product-service",
@@ -47,7 +37,6 @@ service = Service(
         Quote: quote,
         GetStockBooks: get_stock_books,
         GetReservationBooks: get_reservation_books,
-        **queue_operations("products", QUEUES),
     },
     publishes=[StockReserved, StockRejected],
     consumes={

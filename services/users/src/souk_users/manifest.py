@@ -1,7 +1,6 @@
 """The users service's declaration."""
 
 from souk_chassis.manifest import Database, Part, Service, Uses
-from souk_chassis.queues import queue_operations
 from souk_chassis.storage.dynamodb.record_rows import events_table_of, table_of
 from souk_contracts.users import FindContacts, GetUser, OpenSession, RegisterUser, UserRegistered
 from souk_users.operations import find_contacts, get_user, open_session, register_user
@@ -17,7 +16,6 @@ service = Service(
         OpenSession: open_session,
         GetUser: get_user,
         FindContacts: find_contacts,
-        **queue_operations("users", frozenset()),
     },
     publishes=[UserRegistered],
     parts={
