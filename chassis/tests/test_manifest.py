@@ -8,7 +8,6 @@ import pytest
 from souk_chassis.events.event import Event
 from souk_chassis.manifest import (
     Consumer,
-    Database,
     ManifestError,
     Part,
     Service,
@@ -37,17 +36,19 @@ def operation(name: str, service: str) -> AnyOperation:
     return Operation(name, service, None, request=Nothing, response=Nothing, access=Access.SERVICE, summary=name)
 
 
+THINGS = Table("Things", "id")
 PLACE, QUOTE = operation("place", "orders"), operation("quote", "products")
 HEAR = {OrderCreated: Consumer(handle)}
 
 
 def service(name: str, **declared: Any) -> Service:
-    return Service(name, f"{name}-service", **{"owns": (), "implements": {}, **declared})
+    return Service(name, f"{name}-service", **{"implements": {}, **declared})
 
 
-ORDERS = service("orders", implements={PLACE: handle}, calls=[QUOTE], publishes=[OrderCreated])
+ASKING = {Part.HTTP: Uses(calls=[QUOTE])}
+ORDERS = service("orders", implements={PLACE: handle}, parts=ASKING, publishes=[OrderCreated])
 PRODUCTS = service("products", implements={QUOTE: handle}, consumes=HEAR)
-MAILS = service("mails", consumes=HEAR, calls=[QUOTE])
+MAILS = service("mails", consumes=HEAR, parts={Part.EVENTS: Uses(calls=[QUOTE])})
 
 
 def test_what_fits_passes() -> None:
@@ -66,18 +67,10 @@ def test_what_fits_passes() -> None:
             [ORDERS, PRODUCTS, service("more", publishes=[OrderCreated])],
             "OrderCreated is published by orders and by more",
         ),
-        ([service("a", owns=[Database("x")]), service("b", owns=[Database("x")])], "x is owned by a and by b"),
+        ([service("a", owns=[THINGS]), service("b", owns=[THINGS])], "Things is owned by a and by b"),
         (
-            [service("a", parts={Part.HTTP: Uses(tables={Table("Things", "id"): "GetItem"})})],
+            [service("a", parts={Part.HTTP: Uses(reads=[THINGS])})],
             "a does not own Things, which its part http uses",
-        ),
-        (
-            [PRODUCTS, ORDERS, service("a", parts={Part.HTTP: Uses(calls=[QUOTE])})],
-            "a does not declare the call of quote, which its part http makes",
-        ),
-        (
-            [PRODUCTS, ORDERS, service("a", calls=[QUOTE], parts={Part.HTTP: Uses()})],
-            "a calls quote, and none of its parts says that it makes the call",
         ),
         (
             [ORDERS, service("products", implements={QUOTE: handle}, consumes={OrderLost: Consumer(handle)})],
@@ -118,3 +111,17 @@ def test_queues_and_their_operations_follow_from_what_is_consumed() -> None:
     assert [operation.name for operation in changed.implements] == names
     redrive = next(run for operation, run in changed.implements.items() if operation.name == names[2])
     assert [cell.cell_contents for cell in redrive.__closure__ or ()] == [frozenset({"products-order-lost"})]
+
+
+def test_what_a_part_does_is_said_once_and_what_follows_is_added() -> None:
+    other = Table("Others", "id")
+    parts = {Part.HTTP: Uses(reads=[THINGS]), Part.EVENTS: Uses(writes=[THINGS], calls=[QUOTE])}
+    a = service("a", owns=[other, THINGS], parts=parts)
+    check_wiring([ORDERS, PRODUCTS, a])
+    assert (a.events.name, a.tables, a.calls) == ("AEvents", (other, THINGS, a.events), (QUOTE,))
+    uses = {part: (list(a.uses(part).reads), list(a.uses(part).writes)) for part in Part}
+    assert uses == {
+        Part.HTTP: ([THINGS, a.events], []),
+        Part.CALLS: ([], []),
+        Part.EVENTS: ([], [THINGS, a.events]),
+    }

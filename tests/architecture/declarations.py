@@ -78,7 +78,6 @@ class Manifest:
     """A service's declaration. `unread` names what is not written so plainly that it can be checked."""
 
     name: str = ""
-    owns: list[str] = field(default_factory=list)
     keeps: list[str] = field(default_factory=list)
     implements: dict[str, str] = field(default_factory=dict)
     publishes: list[str] = field(default_factory=list)
@@ -118,15 +117,14 @@ class _Reader:
         if not isinstance(call, ast.Call) or dotted(call.func, self.names) != "souk_chassis.manifest.Service":
             manifest.unread.append("there is no service = Service(...)")
             return manifest
-        fields = dict(zip(("name", "label", "owns", "implements"), call.args, strict=False))
-        words = {**fields, **{keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}}
-        manifest.name = str(ast.literal_eval(words["name"]))
-        manifest.owns = [
-            ast.literal_eval(entry.args[0]) for entry in self.entries(words.get("owns")) if isinstance(entry, ast.Call)
-        ]
+        words = {keyword.arg: keyword.value for keyword in call.keywords}
+        manifest.name = str(ast.literal_eval(call.args[0]))
         manifest.keeps = [self.named(entry) for entry in self.entries(words.get("keeps"))]
         manifest.publishes = [self.named(entry) for entry in self.entries(words.get("publishes"))]
-        manifest.calls = [self.named(entry) for entry in self.entries(words.get("calls"))]
+        for _, uses in self.pairs(words.get("parts")):
+            said = uses.keywords if isinstance(uses, ast.Call) else []
+            calls = [keyword.value for keyword in said if keyword.arg == "calls"]
+            manifest.calls += [self.named(entry) for each in calls for entry in self.entries(each)]
         for key, value in self.pairs(words.get("implements")):
             manifest.implements[self.named(key)] = self.named(value)
         for key, value in self.pairs(words.get("consumes")):

@@ -8,6 +8,7 @@ from souk_chassis.auth.keys import SigningKey, jwks
 from souk_chassis.manifest import Part
 from souk_topologies.aws_local.shop import MAIL_SETTINGS
 from souk_topologies.infrastructure import terraform_inputs
+from souk_topologies.infrastructure.permissions import READS, WRITES
 from souk_topologies.shop import manifests
 from tests.permissions.actions import Grant, on_table
 
@@ -44,6 +45,16 @@ def functions(keys: Mapping[str, SigningKey]) -> dict[str, dict[str, Any]]:
     return {function["name"]: function for part in parts for function in part["functions"].values()}
 
 
+def right_of(grant: Grant) -> Grant:
+    """What a grant is part of: reading a table with its indexes, or changing it. Else the grant itself."""
+    action, resource = grant
+    service, _, name = action.partition(":")
+    kinds = {**dict.fromkeys(READS, "reading"), **dict.fromkeys(WRITES, "changing")}
+    if service != "dynamodb" or name not in kinds or resource.startswith("stream/"):
+        return grant
+    return kinds[name], f"table/{resource.split('/')[1]}"
+
+
 @cache
 def granted() -> Mapping[str, frozenset[Grant]]:
     """What each function is granted by the manifests, by its name."""
@@ -66,10 +77,12 @@ def not_asked(function: str, grant: Grant) -> bool:
 
 
 def differences(function: str, asked: Set[Grant]) -> list[str]:
-    """What a function asks for and is not granted, and what it is granted and does not ask for."""
+    """What a function asks for and is not granted, and which rights it is granted and does not use."""
     provable = {grant for grant in granted()[function] if not not_asked(function, grant)}
     missing = [f"{action} on {resource} is asked for and not granted" for action, resource in asked - provable]
-    idle = [f"{action} on {resource} is granted and never asked for" for action, resource in provable - asked]
+    used = {right_of(grant) for grant in asked}
+    unused = {right_of(grant) for grant in provable} - used
+    idle = [f"{action} on {resource} is granted and never asked for" for action, resource in unused]
     return sorted(missing + idle)
 
 

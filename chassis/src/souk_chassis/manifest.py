@@ -14,16 +14,9 @@ from souk_chassis.events.event import MAX_EVENTS, Event
 from souk_chassis.operation import Access, AnyOperation, Operation
 from souk_chassis.queues import queue_operations
 from souk_chassis.record import Record
-from souk_chassis.storage.dynamodb.record_rows import events_table_of, table_of
-from souk_chassis.storage.dynamodb.schema import Table
+from souk_chassis.storage.dynamodb.schema import Table, events_table
 
 Implementation = Callable[..., Any]
-
-
-class Database(msgspec.Struct, frozen=True):
-    """A PostgreSQL database that this service alone reads and writes."""
-
-    name: str
 
 
 class Consumer(msgspec.Struct, frozen=True):
@@ -69,12 +62,14 @@ class Part(StrEnum):
 
 
 class Uses(msgspec.Struct, frozen=True):
-    """What one part needs on AWS beside what follows from the rest of the manifest: no more is granted to it."""
+    """What one part does beside what follows from the rest of the manifest: no more is granted to it on AWS."""
 
-    tables: Mapping[Table, str] = {}
-    """DynamoDB's actions on a table, such as `GetItem Query`, and on an index of it, such as `Query:byName`."""
+    reads: Sequence[Table] = ()
+    """The tables that it reads, by key or by any of their indexes, and does not change."""
+    writes: Sequence[Table] = ()
+    """The tables that it reads and changes. Who publishes writes the service's `events` table."""
     calls: Sequence[AnyOperation] = ()
-    """Which of the service's calls this part makes. Who calls signs."""
+    """The operations of other services that it calls. Who calls signs."""
     signs: bool = False
     """Whether it signs tokens of its own."""
     sends_mail: bool = False
@@ -93,18 +88,17 @@ class Service(msgspec.Struct, frozen=True):
     """One service's declaration. `name` is the plural noun; logs show it as `<singular>-service`.
 
     Every service has a queue for each event that it consumes, and two operations for them: `queue_operations` adds
-    them to `implements`.
+    them to `implements`. `owns` are the tables of DynamoDB whose adapters are written by hand.
     """
 
     name: str
     label: str
-    owns: Sequence[Database | Table]
-    implements: Mapping[AnyOperation, Implementation]
+    owns: Sequence[Table] = ()
+    implements: Mapping[AnyOperation, Implementation] = {}
     keeps: Sequence[type[Record]] = ()
     """The records that it keeps. Their tables follow from them."""
     publishes: Sequence[type[Event]] = ()
     consumes: Mapping[type[Event], Consumer] = {}
-    calls: Sequence[AnyOperation] = ()
     parts: Mapping[Part, Uses] = {}
     reaches: Sequence[Outside] = ()
 
@@ -116,11 +110,29 @@ class Service(msgspec.Struct, frozen=True):
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """The tables of DynamoDB that it owns, those of its records and of their events included."""
-        own = [owned for owned in self.owns if isinstance(owned, Table)]
-        if self.keeps:
-            own += [*map(table_of, self.keeps), events_table_of(self.name)]
-        return tuple(own)
+        """The tables of DynamoDB that it has and no other service reads or writes."""
+        return (*self.owns, self.events)
+
+    @property
+    def events(self) -> Table:
+        """The table of its outbox and its inbox on DynamoDB."""
+        return events_table(self.name)
+
+    @property
+    def calls(self) -> tuple[AnyOperation, ...]:
+        """The operations of other services that any part of it calls."""
+        return tuple(dict.fromkeys(operation for uses in self.parts.values() for operation in uses.calls))
+
+    def uses(self, part: Part) -> Uses:
+        """What a part does, with what follows: it asks for what waits in the outbox, or hands it on."""
+        said = self.parts.get(part, Uses())
+        reads = {*said.reads, self.events} if part is Part.HTTP else {*said.reads}
+        writes = {*said.writes, self.events} if part is Part.EVENTS else {*said.writes}
+        return msgspec.structs.replace(
+            said,
+            reads=[table for table in self.tables if table in reads - writes],
+            writes=[table for table in self.tables if table in writes],
+        )
 
     @property
     def is_called(self) -> bool:
@@ -174,7 +186,7 @@ def check_wiring(services: Sequence[Service]) -> None:
                 why = f"{operation.name} is declared for {operation.service}, and {service.name} implements it"
                 raise ManifestError(service.name, operation, why)
             offered[operation.name] = service.name
-    _check_sole(services, lambda service: {(type(owned), owned.name): owned for owned in service.owns}, "owned")
+    _check_sole(services, lambda service: {table.name: table for table in service.tables}, "owned")
     _check_sole(services, lambda service: {event.type_name(): event for event in service.publishes}, "published")
     published = {event for service in services for event in service.publishes}
     for service in services:
@@ -191,7 +203,7 @@ def check_wiring(services: Sequence[Service]) -> None:
 def _check_kinds(service: Service) -> None:
     """What is listed is of its kind: a struct takes whatever it is given."""
     listed: Sequence[tuple[str, Iterable[object], str, Callable[[Any], bool]]] = (
-        ("owns", service.owns, "database or table", lambda thing: isinstance(thing, Database | Table)),
+        ("owns", service.owns, "table", lambda thing: isinstance(thing, Table)),
         ("implements", service.implements, "operation", _is_operation),
         ("publishes", service.publishes, "event", _is_event),
         ("consumes", service.consumes, "event", _is_event),
@@ -213,21 +225,12 @@ def _is_event(thing: object) -> bool:
 
 
 def _check_parts(service: Service) -> None:
-    """A part can use no more than the service has, and each call is made by some part: as a function, no other may."""
-    made = [operation for uses in service.parts.values() for operation in uses.calls]
-    for operation in service.calls if service.parts else ():
-        if operation not in made:
-            why = f"{service.name} calls {operation.name}, and none of its parts says that it makes the call"
-            raise ManifestError(service.name, operation, why)
+    """A part uses no other tables than the service's."""
     for part, uses in service.parts.items():
-        for table in uses.tables:
+        for table in (*uses.reads, *uses.writes):
             if table not in service.tables:
                 why = f"{service.name} does not own {table.name}, which its part {part} uses"
                 raise ManifestError(service.name, table, why)
-        for operation in uses.calls:
-            if operation not in service.calls:
-                why = f"{service.name} does not declare the call of {operation.name}, which its part {part} makes"
-                raise ManifestError(service.name, operation, why)
 
 
 def _check_sole(services: Sequence[Service], claims: Callable[[Service], Mapping[Any, object]], how: str) -> None:

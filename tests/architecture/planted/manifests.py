@@ -144,15 +144,8 @@ PLANTED = [
     ),
     Planted(
         databases_are_opened,
-        lambda t: t.replace(
-            f"{_USERS}/manifest.py", 'Database("souk_users")', 'Database("souk_users"), Database("more")'
-        ),
-        "more is owned, and never opened",
-    ),
-    Planted(
-        databases_are_opened,
         lambda t: t.replace(f"{_PRODUCTS}/bootstrap.py", '"souk_products"', '"souk_orders"'),
-        "souk_orders is opened, and not owned",
+        "opens souk_orders: its database is souk_products",
     ),
     Planted(
         databases_are_opened,

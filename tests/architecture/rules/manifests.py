@@ -57,7 +57,7 @@ def implementations_fit_their_operations(tree: Tree) -> Iterator[Breach]:
 
 
 def calls_are_declared(tree: Tree) -> Iterator[Breach]:
-    """`ctx.call(Op, ...)` and the manifest's `calls` name the same operations."""
+    """`ctx.call(Op, ...)` and the `calls` of the manifest's parts name the same operations."""
     contracts = read_contracts(tree)
     for service in services(tree):
         made: set[str] = set()
@@ -125,25 +125,22 @@ def handlers_are_bound(tree: Tree) -> Iterator[Breach]:
 
 
 def databases_are_opened(tree: Tree) -> Iterator[Breach]:
-    """The databases that a service owns are those whose store its bootstrap opens, and nothing else opens one."""
+    """A service opens its own database, in its bootstrap, and no other."""
     for service in services(tree):
-        opened = set()
         for module, body in service.modules.items():
             names = imported(body)
             for call in calls(body):
                 name = dotted(call.func, names) or ""
                 if name == "souk_chassis.storage.opening.open_store":
-                    opened.add(ast.unparse(call.args[1]).strip("'\""))
+                    opened = ast.unparse(call.args[1]).strip("'\"")
+                    if opened != service.package:
+                        yield Breach(service.where(module), f"opens {opened}: its database is {service.package}")
                     if module != f"{service.package}.bootstrap":
                         yield Breach(service.where(module), "opens a store outside bootstrap.py")
                 elif name == "souk_chassis.runtimes.stores.open_store":
                     opened.add(service.package)
                 elif name in {"asyncpg.connect", "asyncpg.create_pool"}:
                     yield Breach(service.where(module), f"opens a database by {name}")
-        owned = set(read_manifest(service).owns)
-        yield from _both_ways(service, opened, owned, "is opened, and not owned", "is owned, and never opened")
-        for name in sorted(owned - {service.package}):
-            yield Breach(_manifest(service), f"{name}: a service's database is named {service.package}")
 
 
 def _both_ways(service: Source, code: Set[str], declared: Set[str], undeclared: str, unused: str) -> Iterator[Breach]:

@@ -1,6 +1,6 @@
 """The notifications service's declaration."""
 
-from souk_chassis.manifest import Consumer, Database, Outside, Part, Service, Uses
+from souk_chassis.manifest import Consumer, Outside, Part, Service, Uses
 from souk_contracts.notifications import GetMailBooks, ListMails
 from souk_contracts.orders import (
     OrderCancelled,
@@ -13,14 +13,14 @@ from souk_contracts.orders import (
 from souk_contracts.users import FindContacts, UserRegistered
 from souk_notifications.consumers import ATTEMPTS, BATCH, deliver, record
 from souk_notifications.operations import get_mail_books, list_mails
-from souk_notifications.tables import EVENTS, MAILS
+from souk_notifications.tables import MAILS
 
 _mail = Consumer(apply=record, ask=deliver, batch=BATCH, attempts=ATTEMPTS)
 
 service = Service(
     "notifications",
     "notification-service",
-    owns=[Database("souk_notifications"), MAILS, EVENTS],
+    owns=[MAILS],
     implements={
         ListMails: list_mails,
         GetMailBooks: get_mail_books,
@@ -34,16 +34,9 @@ service = Service(
         OrderReturned: _mail,
         UserRegistered: _mail,
     },
-    calls=[FindContacts],
     parts={
-        Part.HTTP: Uses(
-            tables={MAILS: "BatchGetItem Query:byCustomer Query:byOrder Query:byTime", EVENTS: "GetItem Query"}
-        ),
-        Part.EVENTS: Uses(
-            tables={MAILS: "BatchGetItem PutItem", EVENTS: "BatchGetItem Query PutItem"},
-            calls=[FindContacts],
-            sends_mail=True,
-        ),
+        Part.HTTP: Uses(reads=[MAILS]),
+        Part.EVENTS: Uses(writes=[MAILS], calls=[FindContacts], sends_mail=True),
     },
     reaches=[Outside("mail-server", (25, 465, 587), "SOUK_SMTP_URL")],
 )

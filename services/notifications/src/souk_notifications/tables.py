@@ -10,12 +10,11 @@ those of all, and `byOrder` those of each order by time, in the order of the ord
 The last two are spread over slots, for which whoever reads them asks one by one.
 """
 
-from souk_chassis.storage.dynamodb.outbox import events_table
-from souk_chassis.storage.dynamodb.schema import Index, Table
+from souk_chassis.storage.dynamodb.schema import Index, Table, events_table
 
 BY_CUSTOMER = Index("byCustomer", "customerId", "mailId")
 BY_ORDER = Index("byOrder", "orderSlot", "orderPlace")
 BY_TIME = Index("byTime", "timeSlot", "mailId")
 MAILS = Table("Mails", "mailKey", indexes=(BY_CUSTOMER, BY_ORDER, BY_TIME))
-EVENTS = events_table("NotificationsEvents")
+EVENTS = events_table("notifications")
 TABLES = (MAILS, EVENTS)

@@ -1,6 +1,6 @@
 """What the orders service owns, offers, calls, publishes and consumes."""
 
-from souk_chassis.manifest import Consumer, Database, Part, Service, Uses
+from souk_chassis.manifest import Consumer, Part, Service, Uses
 from souk_contracts.orders import (
     CancelOrder,
     DeliverOrder,
@@ -34,7 +34,7 @@ reservations' are looked at once a second, in large batches; alone, one waits fo
 service = Service(
     "orders",
     "order-service",
-    owns=[Database("souk_orders"), ORDERS, PARTS, KEYS, EVENTS],
+    owns=[ORDERS, PARTS, KEYS],
     implements={
         PlaceOrder: operations.place_order,
         GetOrder: operations.get_order,
@@ -63,26 +63,9 @@ service = Service(
         PaymentCaptured: Consumer(consumers.on_payment_captured),
         PaymentDeclined: Consumer(consumers.on_payment_declined),
     },
-    calls=[Quote],
     parts={
-        Part.HTTP: Uses(
-            tables={
-                ORDERS: "GetItem BatchGetItem Query:byCustomer Query:byStatus Query:byTime Query:byId PutItem",
-                PARTS: "GetItem BatchGetItem PutItem",
-                KEYS: "GetItem BatchGetItem PutItem",
-                EVENTS: "GetItem Query PutItem",
-            },
-            calls=[Quote],
-            signs=True,
-        ),
-        Part.CALLS: Uses(tables={ORDERS: "BatchGetItem"}),
-        Part.EVENTS: Uses(
-            tables={
-                ORDERS: "BatchGetItem Query:open PutItem",
-                PARTS: "BatchGetItem PutItem",
-                KEYS: "Query:byAge DeleteItem",
-                EVENTS: "BatchGetItem Query PutItem BatchWriteItem",
-            },
-        ),
+        Part.HTTP: Uses(writes=[ORDERS, PARTS, KEYS, EVENTS], calls=[Quote], signs=True),
+        Part.CALLS: Uses(reads=[ORDERS]),
+        Part.EVENTS: Uses(writes=[ORDERS, PARTS, KEYS]),
     },
 )
