@@ -16,7 +16,8 @@ from souk_chassis.manifest import (
     check_wiring,
     subscriptions,
 )
-from souk_chassis.operation import Access, AnyOperation, Nothing, Operation
+from souk_chassis.operation import GET, PATCH, POST, Access, AnyOperation, Nothing, Operation, Route
+from souk_chassis.record import Listed, Record
 from souk_chassis.storage.dynamodb.schema import Table
 
 
@@ -34,6 +35,17 @@ async def handle(*_: Any) -> None:
 
 def operation(name: str, service: str) -> AnyOperation:
     return Operation(name, service, None, request=Nothing, response=Nothing, access=Access.SERVICE, summary=name)
+
+
+class Note(Record, key="note_id"):
+    note_id: str
+    shelf: str
+
+    by_shelf = Listed("shelf")
+
+
+class Mark(Record, key="mark_id"):
+    mark_id: str
 
 
 THINGS = Table("Things", "id")
@@ -70,8 +82,10 @@ def test_what_fits_passes() -> None:
         ([service("a", owns=[THINGS]), service("b", owns=[THINGS])], "Things is owned by a and by b"),
         (
             [service("a", parts={Part.HTTP: Uses(reads=[THINGS])})],
-            "a does not own Things, which its part http uses",
+            "a has no Things, which its part http uses",
         ),
+        ([service("a", parts={Part.HTTP: Uses(reads=[Note])})], "a has no Note, which its part http uses"),
+        ([service("a", keeps=[Note]), service("b", keeps=[Note])], "Notes is owned by a and by b"),
         (
             [ORDERS, service("products", implements={QUOTE: handle}, consumes={OrderLost: Consumer(handle)})],
             "OrderLost",
@@ -119,9 +133,38 @@ def test_what_a_part_does_is_said_once_and_what_follows_is_added() -> None:
     a = service("a", owns=[other, THINGS], parts=parts)
     check_wiring([ORDERS, PRODUCTS, a])
     assert (a.events.name, a.tables, a.calls) == ("AEvents", (other, THINGS, a.events), (QUOTE,))
-    uses = {part: (list(a.uses(part).reads), list(a.uses(part).writes)) for part in Part}
-    assert uses == {
+    assert {part: a.tables_of(part) for part in Part} == {
         Part.HTTP: ([THINGS, a.events], []),
         Part.CALLS: ([], []),
         Part.EVENTS: ([], [THINGS, a.events]),
     }
+
+
+def routed(route: Route, access: Access = Access.ADMIN) -> AnyOperation:
+    return Operation("touch", "a", route, request=Nothing, response=Nothing, access=access, summary="Touch")
+
+
+@pytest.mark.parametrize(
+    ("declared", "used"),
+    [
+        ({"implements": {routed(GET("/a")): handle}}, {Part.HTTP: ({"Notes", "Marks", "AEvents"}, set())}),
+        (
+            {"implements": {routed(POST("/a")): handle}, "publishes": [OrderLost]},
+            {Part.HTTP: (set(), {"Notes", "Marks", "AEvents"})},
+        ),
+        (
+            {"implements": {routed(PATCH("/a")): handle}},
+            {Part.HTTP: ({"AEvents"}, {"Notes", "Marks"}), Part.CALLS: ({"Notes", "Marks"}, set())},
+        ),
+        ({"consumes": {OrderLost: Consumer(handle)}}, {Part.EVENTS: (set(), {"Notes", "Marks", "AEvents"})}),
+        ({}, {Part.HTTP: ({"Notes", "Marks", "AEvents"}, set()), Part.EVENTS: (set(), {"AEvents"})}),
+        ({"parts": {Part.HTTP: Uses(reads=[Note])}}, {Part.HTTP: ({"Notes", "AEvents"}, set())}),
+        ({"parts": {Part.EVENTS: Uses(writes=[Mark])}}, {Part.EVENTS: (set(), {"Marks", "AEvents"})}),
+    ],
+)
+def test_what_parts_do_with_records_follows(declared: Any, used: Any) -> None:
+    a = service("a", keeps=[Note, Mark], **declared)
+    check_wiring([a] if "consumes" not in declared else [a, service("b", publishes=[OrderLost])])
+    assert [table.name for table in a.tables] == ["Notes", "Marks", "AEvents"]
+    for part, (reads, writes) in used.items():
+        assert tuple({table.name for table in tables} for tables in a.tables_of(part)) == (reads, writes)

@@ -6,6 +6,7 @@ from typing import Any
 
 from souk_chassis.auth.keys import SigningKey, jwks
 from souk_chassis.manifest import Part
+from souk_chassis.storage.dynamodb.record_rows import table_of
 from souk_topologies.aws_local.shop import MAIL_SETTINGS
 from souk_topologies.infrastructure import terraform_inputs
 from souk_topologies.infrastructure.permissions import READS, WRITES
@@ -45,14 +46,22 @@ def functions(keys: Mapping[str, SigningKey]) -> dict[str, dict[str, Any]]:
     return {function["name"]: function for part in parts for function in part["functions"].values()}
 
 
+@cache
+def _kept() -> Mapping[str, str]:
+    """The services that keep records, by the records' tables."""
+    return {table_of(record).name: name for name, service in manifests().items() for record in service.keeps}
+
+
 def right_of(grant: Grant) -> Grant:
-    """What a grant is part of: reading a table with its indexes, or changing it. Else the grant itself."""
+    """What a grant is part of: reading a table with its indexes, or changing it. The records of a service are granted
+    together. Else the grant itself."""
     action, resource = grant
     service, _, name = action.partition(":")
     kinds = {**dict.fromkeys(READS, "reading"), **dict.fromkeys(WRITES, "changing")}
     if service != "dynamodb" or name not in kinds or resource.startswith("stream/"):
         return grant
-    return kinds[name], f"table/{resource.split('/')[1]}"
+    table = resource.split("/")[1]
+    return kinds[name], f"records/{_kept()[table]}" if table in _kept() else f"table/{table}"
 
 
 @cache

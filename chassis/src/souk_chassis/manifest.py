@@ -12,7 +12,7 @@ import msgspec
 
 from souk_chassis.events.event import MAX_EVENTS, Event
 from souk_chassis.operation import Access, AnyOperation, Operation
-from souk_chassis.queues import queue_operations
+from souk_chassis.queues import is_of_queues, queue_operations
 from souk_chassis.record import Record
 from souk_chassis.storage.dynamodb.schema import Table, events_table
 
@@ -62,12 +62,16 @@ class Part(StrEnum):
 
 
 class Uses(msgspec.Struct, frozen=True):
-    """What one part does beside what follows from the rest of the manifest: no more is granted to it on AWS."""
+    """What one part does beside what follows from the rest of the manifest: no more is granted to it on AWS.
 
-    reads: Sequence[Table] = ()
-    """The tables that it reads, by key or by any of their indexes, and does not change."""
-    writes: Sequence[Table] = ()
-    """The tables that it reads and changes. Who publishes writes the service's `events` table."""
+    Records need nothing here: every part reads those that the service keeps; one that answers other methods than GET,
+    or hears events, changes them and publishes. A part that names records in `reads` or `writes` uses these alone.
+    """
+
+    reads: Sequence[Table | type[Record]] = ()
+    """What it reads and does not change: a table by key or by any of its indexes."""
+    writes: Sequence[Table | type[Record]] = ()
+    """What it reads and changes. Who publishes beside a table of its own writes the service's `events` table."""
     calls: Sequence[AnyOperation] = ()
     """The operations of other services that it calls. Who calls signs."""
     signs: bool = False
@@ -104,14 +108,13 @@ class Service(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         added = queue_operations(self.name, frozenset(self.queue(event) for event in self.consumes if _is_event(event)))
-        names = {operation.name for operation in added}
-        own = {each: run for each, run in self.implements.items() if getattr(each, "name", None) not in names}
+        own = {each: run for each, run in self.implements.items() if not is_of_queues(each)}
         msgspec.structs.force_setattr(self, "implements", {**own, **added})
 
     @property
     def tables(self) -> tuple[Table, ...]:
         """The tables of DynamoDB that it has and no other service reads or writes."""
-        return (*self.owns, self.events)
+        return (*self.owns, *map(_table_of, self.keeps), self.events)
 
     @property
     def events(self) -> Table:
@@ -124,15 +127,31 @@ class Service(msgspec.Struct, frozen=True):
         return tuple(dict.fromkeys(operation for uses in self.parts.values() for operation in uses.calls))
 
     def uses(self, part: Part) -> Uses:
-        """What a part does, with what follows: it asks for what waits in the outbox, or hands it on."""
-        said = self.parts.get(part, Uses())
-        reads = {*said.reads, self.events} if part is Part.HTTP else {*said.reads}
-        writes = {*said.writes, self.events} if part is Part.EVENTS else {*said.writes}
-        return msgspec.structs.replace(
-            said,
-            reads=[table for table in self.tables if table in reads - writes],
-            writes=[table for table in self.tables if table in writes],
-        )
+        """What a part says that it does."""
+        return self.parts.get(part, Uses())
+
+    def tables_of(self, part: Part) -> tuple[Sequence[Table], Sequence[Table]]:
+        """The tables that a part reads, and those that it reads and changes: as it says, and as it follows."""
+        said = self.uses(part)
+        changes = self._changes(part)
+        reads, writes = list(said.reads), list(said.writes)
+        if self.keeps and not {*reads, *writes}.intersection(self.keeps):
+            (writes if changes else reads).extend(self.keeps if changes or part is not Part.EVENTS else ())
+            writes += [self.events] if changes and self.publishes else []
+        if part is Part.HTTP:
+            reads.append(self.events)  # readiness, and GET /queues/<service>
+        if part is Part.EVENTS:
+            writes.append(self.events)
+        changed = {_table_of(each) for each in writes}
+        read = {_table_of(each) for each in reads} - changed
+        return [table for table in self.tables if table in read], [table for table in self.tables if table in changed]
+
+    def _changes(self, part: Part) -> bool:
+        """Whether a part changes what the service keeps, as far as the manifest shows."""
+        if part is Part.EVENTS:
+            return bool(self.consumes)
+        own = [operation.route for operation in self.implements if not is_of_queues(operation)]
+        return part is Part.HTTP and any(route is not None and route.method != "GET" for route in own)
 
     @property
     def is_called(self) -> bool:
@@ -151,6 +170,15 @@ class Service(msgspec.Struct, frozen=True):
     def queue(self, event: type[Event]) -> str:
         """The name of the queue in which this service hears `event`, such as `products-order-created`."""
         return f"{self.name}-{event.topic()}"
+
+
+def _table_of(thing: Table | type[Record]) -> Table:
+    """The table of DynamoDB that holds it. What is imported here a service without records does without."""
+    if isinstance(thing, Table):
+        return thing
+    from souk_chassis.storage.dynamodb.record_rows import table_of
+
+    return table_of(thing)
 
 
 def subscriptions(services: Sequence[Service]) -> dict[str, list[tuple[str, str]]]:
@@ -204,6 +232,7 @@ def _check_kinds(service: Service) -> None:
     """What is listed is of its kind: a struct takes whatever it is given."""
     listed: Sequence[tuple[str, Iterable[object], str, Callable[[Any], bool]]] = (
         ("owns", service.owns, "table", lambda thing: isinstance(thing, Table)),
+        ("keeps", service.keeps, "record", _is_record),
         ("implements", service.implements, "operation", _is_operation),
         ("publishes", service.publishes, "event", _is_event),
         ("consumes", service.consumes, "event", _is_event),
@@ -220,17 +249,22 @@ def _is_operation(thing: object) -> bool:
     return isinstance(thing, Operation)
 
 
+def _is_record(thing: object) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Record)
+
+
 def _is_event(thing: object) -> bool:
     return isinstance(thing, type) and issubclass(thing, Event)
 
 
 def _check_parts(service: Service) -> None:
-    """A part uses no other tables than the service's."""
+    """A part uses no other tables and records than the service's."""
     for part, uses in service.parts.items():
-        for table in (*uses.reads, *uses.writes):
-            if table not in service.tables:
-                why = f"{service.name} does not own {table.name}, which its part {part} uses"
-                raise ManifestError(service.name, table, why)
+        for thing in (*uses.reads, *uses.writes):
+            if thing not in (*service.keeps, *service.owns, service.events):
+                name = getattr(thing, "__name__", None) or getattr(thing, "name", repr(thing))
+                why = f"{service.name} has no {name}, which its part {part} uses"
+                raise ManifestError(service.name, thing, why)
 
 
 def _check_sole(services: Sequence[Service], claims: Callable[[Service], Mapping[Any, object]], how: str) -> None:

@@ -72,6 +72,11 @@ class HasQueues(Protocol):
         """The service's queues: the store itself where it holds them."""
 
 
+def is_of_queues(operation: object) -> bool:
+    """Whether it is one of the two operations that every service has."""
+    return getattr(operation, "response", None) in (Queues, Redriven)
+
+
 def queue_operations(service: str, queues: frozenset[str]) -> dict[AnyOperation, Callable[..., Any]]:
     """The two operations of `service`, which has these queues, with their implementations."""
 

@@ -6,7 +6,7 @@ Resources are named by kind and name (`table/Orders`, `queue/orders-stock-reserv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from souk_chassis.manifest import Part, Service, Uses
+from souk_chassis.manifest import Part, Service
 from souk_chassis.storage.dynamodb.schema import Table
 
 Permission = dict[str, Any]
@@ -20,7 +20,7 @@ def of_function(service: Service, part: Part, callees: Iterable[str], settings: 
     """What the function may do that is this part of a service. `callees` are the functions that it invokes."""
     uses = service.uses(part)
     return [
-        *_tables(uses),
+        *_tables(*service.tables_of(part)),
         *_of_part(service, part),
         *_calls(callees),
         *(_own_key(service) if uses.signs or uses.calls else ()),
@@ -48,12 +48,12 @@ def permission(sid: str, why: str, actions: Sequence[str], *resources: str) -> P
     return {"sid": sid, "why": why, "actions": list(actions), "resources": list(resources)}
 
 
-def _tables(uses: Uses) -> Iterator[Permission]:
-    for table in uses.reads:
+def _tables(reads: Sequence[Table], writes: Sequence[Table]) -> Iterator[Permission]:
+    for table in reads:
         yield from _on_table(table, "It reads it.", READS)
-    for table in uses.writes:
+    for table in writes:
         yield from _on_table(table, "It reads and changes it.", (*READS, *WRITES))
-    if uses.reads or uses.writes:
+    if reads or writes:
         yield permission("TablesKey", "Its tables are encrypted with the shop's key.", ["kms:Decrypt"], "key/tables")
 
 
