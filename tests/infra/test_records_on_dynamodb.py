@@ -6,9 +6,8 @@ import pytest
 
 from souk_chassis.storage.dynamodb.client import DynamoClient
 from souk_chassis.storage.dynamodb.record_rows import table_of
-from souk_chassis.storage.dynamodb.schema import events_table
 from souk_chassis.storage.dynamodb.records import DynamoRecords
-from souk_chassis.storage.dynamodb.schema import Table
+from souk_chassis.storage.dynamodb.schema import Table, events_table
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.record_contract import RecordContract
 

@@ -13,8 +13,8 @@ from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.client import DynamoClient, RetryingClient
 from souk_chassis.storage.dynamodb.errors import answer_lost
 from souk_chassis.storage.dynamodb.record_rows import PARTITIONS, table_of
-from souk_chassis.storage.dynamodb.schema import events_table
 from souk_chassis.storage.dynamodb.records import DynamoRecords
+from souk_chassis.storage.dynamodb.schema import events_table
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.dynamodb_faults import Crash, FaultyClient
