@@ -10,6 +10,7 @@ from tests.architecture.tree import Breach, Tree
 
 _NO_MAKERS = frozenset({"isinstance", "issubclass", "TypeVar", "cast", "Consumer"})
 """Calls that are given a class to speak of it, and not to make one of it."""
+_OPENS, _OPENS_RECORDS = "souk_chassis.storage.opening.open_store", "souk_chassis.runtimes.stores.open_store"
 
 
 def manifests_are_plain(tree: Tree) -> Iterator[Breach]:
@@ -131,15 +132,12 @@ def databases_are_opened(tree: Tree) -> Iterator[Breach]:
             names = imported(body)
             for call in calls(body):
                 name = dotted(call.func, names) or ""
-                if name == "souk_chassis.storage.opening.open_store":
-                    opened = ast.unparse(call.args[1]).strip("'\"")
-                    if opened != service.package:
-                        yield Breach(service.where(module), f"opens {opened}: its database is {service.package}")
-                    if module != f"{service.package}.bootstrap":
-                        yield Breach(service.where(module), "opens a store outside bootstrap.py")
-                elif name == "souk_chassis.runtimes.stores.open_store":
-                    opened.add(service.package)
-                elif name in {"asyncpg.connect", "asyncpg.create_pool"}:
+                opened = ast.unparse(call.args[1]).strip("'\"") if name == _OPENS else service.package
+                if opened != service.package:
+                    yield Breach(service.where(module), f"opens {opened}: its database is {service.package}")
+                if name in {_OPENS, _OPENS_RECORDS} and module != f"{service.package}.bootstrap":
+                    yield Breach(service.where(module), "opens a store outside bootstrap.py")
+                if name in {"asyncpg.connect", "asyncpg.create_pool"}:
                     yield Breach(service.where(module), f"opens a database by {name}")
 
 
