@@ -2,12 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from souk_chassis.events.event import Event
 from souk_chassis.manifest import (
     Consumer,
-    Database,
     ManifestError,
     Part,
     Service,
@@ -16,7 +16,8 @@ from souk_chassis.manifest import (
     check_wiring,
     subscriptions,
 )
-from souk_chassis.operation import Access, AnyOperation, Nothing, Operation
+from souk_chassis.operation import GET, PATCH, POST, Access, AnyOperation, Nothing, Operation, Route
+from souk_chassis.record import Listed, Record
 from souk_chassis.storage.dynamodb.schema import Table
 
 
@@ -36,17 +37,30 @@ def operation(name: str, service: str) -> AnyOperation:
     return Operation(name, service, None, request=Nothing, response=Nothing, access=Access.SERVICE, summary=name)
 
 
+class Note(Record, key="note_id"):
+    note_id: str
+    shelf: str
+
+    by_shelf = Listed("shelf")
+
+
+class Mark(Record, key="mark_id"):
+    mark_id: str
+
+
+THINGS = Table("Things", "id")
 PLACE, QUOTE = operation("place", "orders"), operation("quote", "products")
 HEAR = {OrderCreated: Consumer(handle)}
 
 
 def service(name: str, **declared: Any) -> Service:
-    return Service(name, f"{name}-service", **{"owns": (), "implements": {}, **declared})
+    return Service(name, f"{name}-service", **{"implements": {}, **declared})
 
 
-ORDERS = service("orders", implements={PLACE: handle}, calls=[QUOTE], publishes=[OrderCreated])
+ASKING = {Part.HTTP: Uses(calls=[QUOTE])}
+ORDERS = service("orders", implements={PLACE: handle}, parts=ASKING, publishes=[OrderCreated])
 PRODUCTS = service("products", implements={QUOTE: handle}, consumes=HEAR)
-MAILS = service("mails", consumes=HEAR, calls=[QUOTE])
+MAILS = service("mails", consumes=HEAR, parts={Part.EVENTS: Uses(calls=[QUOTE])})
 
 
 def test_what_fits_passes() -> None:
@@ -65,19 +79,13 @@ def test_what_fits_passes() -> None:
             [ORDERS, PRODUCTS, service("more", publishes=[OrderCreated])],
             "OrderCreated is published by orders and by more",
         ),
-        ([service("a", owns=[Database("x")]), service("b", owns=[Database("x")])], "x is owned by a and by b"),
+        ([service("a", owns=[THINGS]), service("b", owns=[THINGS])], "Things is owned by a and by b"),
         (
-            [service("a", parts={Part.HTTP: Uses(tables={Table("Things", "id"): "GetItem"})})],
-            "a does not own Things, which its part http uses",
+            [service("a", parts={Part.HTTP: Uses(reads=[THINGS])})],
+            "a has no Things, which its part http uses",
         ),
-        (
-            [PRODUCTS, ORDERS, service("a", parts={Part.HTTP: Uses(calls=[QUOTE])})],
-            "a does not declare the call of quote, which its part http makes",
-        ),
-        (
-            [PRODUCTS, ORDERS, service("a", calls=[QUOTE], parts={Part.HTTP: Uses()})],
-            "a calls quote, and none of its parts says that it makes the call",
-        ),
+        ([service("a", parts={Part.HTTP: Uses(reads=[Note])})], "a has no Note, which its part http uses"),
+        ([service("a", keeps=[Note]), service("b", keeps=[Note])], "Notes is owned by a and by b"),
         (
             [ORDERS, service("products", implements={QUOTE: handle}, consumes={OrderLost: Consumer(handle)})],
             "OrderLost",
@@ -108,3 +116,55 @@ def test_who_hears_two_versions_of_an_event_has_a_queue_for_each() -> None:
 
 def test_who_may_call_what() -> None:
     assert allowed_callers([ORDERS, PRODUCTS, MAILS]) == {"quote": frozenset({"orders", "mails"})}
+
+
+def test_queues_and_their_operations_follow_from_what_is_consumed() -> None:
+    names = ["quote", "inspect_products_queues", "redrive_products_queue"]
+    assert [operation.name for operation in PRODUCTS.implements] == names
+    changed = msgspec.structs.replace(PRODUCTS, consumes={OrderLost: Consumer(handle)})
+    assert [operation.name for operation in changed.implements] == names
+    redrive = next(run for operation, run in changed.implements.items() if operation.name == names[2])
+    assert [cell.cell_contents for cell in redrive.__closure__ or ()] == [frozenset({"products-order-lost"})]
+
+
+def test_what_a_part_does_is_said_once_and_what_follows_is_added() -> None:
+    other = Table("Others", "id")
+    parts = {Part.HTTP: Uses(reads=[THINGS]), Part.EVENTS: Uses(writes=[THINGS], calls=[QUOTE])}
+    a = service("a", owns=[other, THINGS], parts=parts)
+    check_wiring([ORDERS, PRODUCTS, a])
+    assert (a.events.name, a.tables, a.calls) == ("AEvents", (other, THINGS, a.events), (QUOTE,))
+    assert {part: a.tables_of(part) for part in Part} == {
+        Part.HTTP: ([THINGS, a.events], []),
+        Part.CALLS: ([], []),
+        Part.EVENTS: ([], [THINGS, a.events]),
+    }
+
+
+def routed(route: Route, access: Access = Access.ADMIN) -> AnyOperation:
+    return Operation("touch", "a", route, request=Nothing, response=Nothing, access=access, summary="Touch")
+
+
+@pytest.mark.parametrize(
+    ("declared", "used"),
+    [
+        ({"implements": {routed(GET("/a")): handle}}, {Part.HTTP: ({"Notes", "Marks", "AEvents"}, set())}),
+        (
+            {"implements": {routed(POST("/a")): handle}, "publishes": [OrderLost]},
+            {Part.HTTP: (set(), {"Notes", "Marks", "AEvents"})},
+        ),
+        (
+            {"implements": {routed(PATCH("/a")): handle}},
+            {Part.HTTP: ({"AEvents"}, {"Notes", "Marks"}), Part.CALLS: ({"Notes", "Marks"}, set())},
+        ),
+        ({"consumes": {OrderLost: Consumer(handle)}}, {Part.EVENTS: (set(), {"Notes", "Marks", "AEvents"})}),
+        ({}, {Part.HTTP: ({"Notes", "Marks", "AEvents"}, set()), Part.EVENTS: (set(), {"AEvents"})}),
+        ({"parts": {Part.HTTP: Uses(reads=[Note])}}, {Part.HTTP: ({"Notes", "AEvents"}, set())}),
+        ({"parts": {Part.EVENTS: Uses(writes=[Mark])}}, {Part.EVENTS: (set(), {"Marks", "AEvents"})}),
+    ],
+)
+def test_what_parts_do_with_records_follows(declared: Any, used: Any) -> None:
+    a = service("a", keeps=[Note, Mark], **declared)
+    check_wiring([a] if "consumes" not in declared else [a, service("b", publishes=[OrderLost])])
+    assert [table.name for table in a.tables] == ["Notes", "Marks", "AEvents"]
+    for part, (reads, writes) in used.items():
+        assert tuple({table.name for table in tables} for tables in a.tables_of(part)) == (reads, writes)

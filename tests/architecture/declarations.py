@@ -1,7 +1,6 @@
 """What contracts and manifests declare, read from their syntax trees: nothing is imported, so a planted file counts."""
 
 import ast
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -79,10 +78,8 @@ class Manifest:
     """A service's declaration. `unread` names what is not written so plainly that it can be checked."""
 
     name: str = ""
-    owns: list[str] = field(default_factory=list)
     keeps: list[str] = field(default_factory=list)
     implements: dict[str, str] = field(default_factory=dict)
-    queues: set[str] | None = None
     publishes: list[str] = field(default_factory=list)
     consumes: dict[str, Handlers] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
@@ -120,20 +117,16 @@ class _Reader:
         if not isinstance(call, ast.Call) or dotted(call.func, self.names) != "souk_chassis.manifest.Service":
             manifest.unread.append("there is no service = Service(...)")
             return manifest
-        fields = dict(zip(("name", "label", "owns", "implements"), call.args, strict=False))
-        words = {**fields, **{keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}}
-        manifest.name = str(ast.literal_eval(words["name"]))
-        manifest.owns = [
-            ast.literal_eval(entry.args[0]) for entry in self.entries(words.get("owns")) if isinstance(entry, ast.Call)
-        ]
+        words = {keyword.arg: keyword.value for keyword in call.keywords}
+        manifest.name = str(ast.literal_eval(call.args[0]))
         manifest.keeps = [self.named(entry) for entry in self.entries(words.get("keeps"))]
         manifest.publishes = [self.named(entry) for entry in self.entries(words.get("publishes"))]
-        manifest.calls = [self.named(entry) for entry in self.entries(words.get("calls"))]
+        for _, uses in self.pairs(words.get("parts")):
+            said = uses.keywords if isinstance(uses, ast.Call) else []
+            calls = [keyword.value for keyword in said if keyword.arg == "calls"]
+            manifest.calls += [self.named(entry) for each in calls for entry in self.entries(each)]
         for key, value in self.pairs(words.get("implements")):
-            if key is None:
-                self.queue_operations(value)
-            else:
-                manifest.implements[self.named(key)] = self.named(value)
+            manifest.implements[self.named(key)] = self.named(value)
         for key, value in self.pairs(words.get("consumes")):
             manifest.consumes[self.named(key)] = self.handlers(value)
         return manifest
@@ -164,23 +157,8 @@ class _Reader:
         ask = given.get("ask")
         return Handlers(self.named(given.get("apply")), None if ask is None else self.named(ask))
 
-    def queue_operations(self, node: ast.expr) -> None:
-        call = self.plain(node)
-        queues = self.plain(call.args[1]) if isinstance(call, ast.Call) and len(call.args) > 1 else None
-        if isinstance(queues, ast.Call) and ast.unparse(queues.func) == "frozenset":
-            queues = self.plain(queues.args[0]) if queues.args else ast.Set(elts=[])
-        if isinstance(queues, ast.Set | ast.List | ast.Tuple):
-            self.manifest.queues = {str(ast.literal_eval(entry)) for entry in queues.elts}
-        else:
-            self.manifest.unread.append(ast.unparse(node))
-
 
 def read_manifest(source: Source) -> Manifest:
     """The manifest of a service; empty where it has none."""
     module = source.modules.get(f"{source.package}.manifest")
     return Manifest() if module is None else _Reader(source, module).read()
-
-
-def topic(event: str) -> str:
-    """`order-created` for `souk_contracts.orders.OrderCreated`, as `Event.topic` names it."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", event.rpartition(".")[2]).lower()

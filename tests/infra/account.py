@@ -142,8 +142,8 @@ class Account:
         await self.transport.shut()
 
     async def grant(self, function: str, without: Grant | None = None) -> None:
-        """Let a function's role do what Terraform lets it, but for one action on one resource."""
-        left = [each for each in self.policies[function] if grant_of(each) != without]
+        """Let a function's role do what Terraform lets it, but for one right: see `declared.right_of`."""
+        left = [each for each in self.policies[function] if declared.right_of(grant_of(each)) != without]
         document = json.dumps({"Version": "2012-10-17", "Statement": left})
         owner = self._owner()
         await owner.query(

@@ -1,7 +1,7 @@
 """Every permission of every function's role is needed, and none is missing: on the emulator, with authorisation on.
 
-Each function does its exercises with all that Terraform grants it. Then each permission in turn is taken from its role:
-an exercise that has asked for it must be refused.
+Each function does its exercises with all that Terraform grants it. Then each right in turn is taken from its role, a
+permission or what reading or changing a table takes: an exercise that has asked for it must be refused.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from souk_topologies.shop import ISSUERS, manifests
 from tests.infra.account import FOR_EMULATOR, SECOND, Account
 from tests.infra.shop import EmulatedShop
 from tests.permissions.actions import Grant
-from tests.permissions.declared import differences, granted
+from tests.permissions.declared import differences, granted, right_of
 from tests.permissions.exercise import Exercise, days
 from tests.permissions.exercises import EXERCISES
 from tests.permissions.stage import RefusedError, Stage, in_place, write_edge
 
 TRIES = 3
 Needed = Mapping[Grant, Sequence[Exercise]]
-"""Which exercises ask for a grant, the quickest first."""
+"""Which exercises ask for a right, the quickest first."""
 
 
 @pytest.fixture(scope="module")
@@ -55,33 +55,37 @@ def asked(stage: Stage, work: Exercise) -> set[Grant]:
     return stage.asked(work)
 
 
-def done_with_all(stage: Stage) -> Needed:
-    """All exercises of a function with all that is granted. Raises what an exercise does."""
+def done_with_all(stage: Stage) -> tuple[set[Grant], Needed]:
+    """All exercises of a function with all that is granted: what they asked for, and by right. Raises what an exercise
+    does."""
+    all_asked: set[Grant] = set()
     took: dict[Grant, dict[Exercise, float]] = defaultdict(dict)
     for work in EXERCISES.get(stage.function, ()):
         begun = time.monotonic()
-        for grant in asked(stage, work):
-            took[grant][work] = time.monotonic() - begun
-    return {grant: sorted(by_work, key=by_work.__getitem__) for grant, by_work in took.items()}
+        of_work = asked(stage, work)
+        all_asked |= of_work
+        for right in map(right_of, of_work):
+            took[right][work] = time.monotonic() - begun
+    return all_asked, {grant: sorted(by_work, key=by_work.__getitem__) for grant, by_work in took.items()}
 
 
-def is_refused(stage: Stage, work: Exercise, grant: Grant) -> bool:
-    """Whether the exercise fails for want of the grant."""
+def is_refused(stage: Stage, work: Exercise, right: Grant) -> bool:
+    """Whether the exercise fails for want of the right."""
     try:
         asked(stage, work)
     except RefusedError as error:
-        return grant in error.refused
+        return right in map(right_of, error.refused)
     return False
 
 
-def idle(account: Account, stage: Stage, grants: Collection[Grant], needed: Needed) -> list[Grant]:
-    """Those grants without which no exercise fails. In the end the role has all of them again."""
+def idle(account: Account, stage: Stage, rights: Collection[Grant], needed: Needed) -> list[Grant]:
+    """Those rights without which no exercise fails. In the end the role has all of them again."""
     found = []
     try:
-        for grant in sorted(grants):
-            asyncio.run(account.grant(stage.function, without=grant))
-            if not any(is_refused(stage, work, grant) for work in needed[grant]):
-                found.append(grant)
+        for right in sorted(rights):
+            asyncio.run(account.grant(stage.function, without=right))
+            if not any(is_refused(stage, work, right) for work in needed[right]):
+                found.append(right)
     finally:
         asyncio.run(account.grant(stage.function))
     return found
@@ -90,8 +94,8 @@ def idle(account: Account, stage: Stage, grants: Collection[Grant], needed: Need
 @pytest.mark.parametrize("function", sorted(granted()))
 def test_each_permission_is_needed_and_none_is_missing(account: Account, function: str) -> None:
     stage = Stage(account, function, days())
-    needed = done_with_all(stage)
-    assert differences(function, needed.keys()) == []
+    all_asked, needed = done_with_all(stage)
+    assert differences(function, all_asked) == []
     assert idle(account, stage, needed.keys(), needed) == []
 
 
@@ -102,8 +106,8 @@ def test_a_planted_permission_that_nothing_needs_is_found(account: Account) -> N
 
 
 def test_a_planted_lack_is_found(account: Account) -> None:
-    function, lacking = "user-service-calls", ("dynamodb:BatchGetItem", "table/Users")
-    asyncio.run(account.grant(function, without=lacking))
+    function = "user-service-calls"
+    asyncio.run(account.grant(function, without=("reading", "table/Users")))
     try:
         with pytest.raises(RefusedError, match="dynamodb:BatchGetItem on table/Users"):
             done_with_all(Stage(account, function, days()))

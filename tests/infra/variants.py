@@ -155,7 +155,7 @@ def declared_outside(services: Mapping[str, Service], runtimes: Runtimes) -> set
         f"function-{service.function(part)}"
         for name, service in services.items()
         for part, uses in service.parts.items()
-        if name not in runtimes and uses.tables and any(operation.service in runtimes for operation in uses.calls)
+        if name not in runtimes and any(operation.service in runtimes for operation in uses.calls)
     }
     return {(name, "s3", 443) for name in images} | {(name, "dynamodb", 443) for name in functions}
 

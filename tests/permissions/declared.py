@@ -6,8 +6,10 @@ from typing import Any
 
 from souk_chassis.auth.keys import SigningKey, jwks
 from souk_chassis.manifest import Part
+from souk_chassis.storage.dynamodb.record_rows import table_of
 from souk_topologies.aws_local.shop import MAIL_SETTINGS
 from souk_topologies.infrastructure import terraform_inputs
+from souk_topologies.infrastructure.permissions import READS, WRITES
 from souk_topologies.shop import manifests
 from tests.permissions.actions import Grant, on_table
 
@@ -45,6 +47,24 @@ def functions(keys: Mapping[str, SigningKey]) -> dict[str, dict[str, Any]]:
 
 
 @cache
+def _kept() -> Mapping[str, str]:
+    """The services that keep records, by the records' tables."""
+    return {table_of(record).name: name for name, service in manifests().items() for record in service.keeps}
+
+
+def right_of(grant: Grant) -> Grant:
+    """What a grant is part of: reading a table with its indexes, or changing it. The records of a service are granted
+    together. Else the grant itself."""
+    action, resource = grant
+    service, _, name = action.partition(":")
+    kinds = {**dict.fromkeys(READS, "reading"), **dict.fromkeys(WRITES, "changing")}
+    if service != "dynamodb" or name not in kinds or resource.startswith("stream/"):
+        return grant
+    table = resource.split("/")[1]
+    return kinds[name], f"records/{_kept()[table]}" if table in _kept() else f"table/{table}"
+
+
+@cache
 def granted() -> Mapping[str, frozenset[Grant]]:
     """What each function is granted by the manifests, by its name."""
     return {
@@ -66,10 +86,12 @@ def not_asked(function: str, grant: Grant) -> bool:
 
 
 def differences(function: str, asked: Set[Grant]) -> list[str]:
-    """What a function asks for and is not granted, and what it is granted and does not ask for."""
+    """What a function asks for and is not granted, and which rights it is granted and does not use."""
     provable = {grant for grant in granted()[function] if not not_asked(function, grant)}
     missing = [f"{action} on {resource} is asked for and not granted" for action, resource in asked - provable]
-    idle = [f"{action} on {resource} is granted and never asked for" for action, resource in provable - asked]
+    used = {right_of(grant) for grant in asked}
+    unused = {right_of(grant) for grant in provable} - used
+    idle = [f"{action} on {resource} is granted and never asked for" for action, resource in unused]
     return sorted(missing + idle)
 
 

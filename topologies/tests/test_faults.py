@@ -9,7 +9,7 @@ from souk_chassis.manifest import ManifestError
 from souk_topologies import shop
 from souk_topologies.cli import main as command
 
-MANIFEST = """from souk_chassis.manifest import Service
+MANIFEST = """from souk_chassis.manifest import Part, Service, Uses
 from souk_contracts import products
 {imports}
 
@@ -18,9 +18,9 @@ service = Service(
     "planted-service",
     owns=[],
     implements={{}},
-    calls=[
+    parts={{Part.HTTP: Uses(calls=[
         {call},
-    ],
+    ])}},
 )
 """
 
@@ -79,7 +79,7 @@ def test_what_python_refuses_is_named_where_it_stands(plant, call: str, line: in
         ("{call}", "None", 5, "planted calls None, which is no operation"),
         ("{call}", "products", 11, "planted calls souk_contracts.products, which is no operation"),
         ("{call}", "products.Quotation", 11, "planted calls Quotation, which is no operation"),
-        ("owns=[]", "owns=[products.Quotation]", 8, "which is no database or table"),
+        ("owns=[]", "owns=[products.Quotation]", 8, "which is no table"),
         ("owns=[]", "owns=[], publishes=[products.Quotation]", 8, "which is no event"),
         ("owns=[]", "owns=[], consumes={{products.Quotation: None}}", 8, "which is no event"),
         (

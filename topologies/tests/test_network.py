@@ -61,7 +61,7 @@ def test_a_function_is_invoked_by_aws_and_not_by_the_load_balancer():
 
 
 def test_a_new_call_is_a_new_edge_and_a_lost_one_is_none():
-    without = [msgspec.structs.replace(each, calls=()) if each.name == "orders" else each for each in ALL]
+    without = [msgspec.structs.replace(each, parts={}) if each.name == "orders" else each for each in ALL]
     assert seen(Place.CLUSTER) - seen(Place.CLUSTER, services=without) == {"order-service product-service 8080"}
 
 

@@ -19,7 +19,7 @@ import uvloop
 from souk_chassis.clock import SystemClock
 from souk_chassis.context import Context, internal_call
 from souk_chassis.engine.dispatch import LocalDispatcher, ResilientDispatcher
-from souk_chassis.manifest import Service
+from souk_chassis.manifest import Part, Service, Uses
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.trace import new_traceparent
 from souk_chassis.operation import Access, AnyOperation, Nothing, Operation
@@ -51,8 +51,8 @@ ANSWER = Nothing()
 def ways() -> dict[str, OneCall]:
     """Four ways to the operation, each with one part more than the one before."""
     clock, local = SystemClock(), LocalDispatcher({DoNothing.name: frozenset({CALLER})})
-    callee = Service(CALLEE, "doer-service", owns=(), implements={DoNothing: do_nothing})
-    caller = Service(CALLER, "asker-service", owns=(), implements={}, calls=[DoNothing])
+    callee = Service(CALLEE, "doer-service", implements={DoNothing: do_nothing})
+    caller = Service(CALLER, "asker-service", parts={Part.HTTP: Uses(calls=[DoNothing])})
     askers, doers = (
         Instance(each, None, MemoryDatabase(each.name, clock, MemoryUnit), clock, Log(each.label))
         for each in (caller, callee)

@@ -12,17 +12,11 @@ import msgspec
 
 from souk_chassis.events.event import MAX_EVENTS, Event
 from souk_chassis.operation import Access, AnyOperation, Operation
+from souk_chassis.queues import is_of_queues, queue_operations
 from souk_chassis.record import Record
-from souk_chassis.storage.dynamodb.record_rows import events_table_of, table_of
-from souk_chassis.storage.dynamodb.schema import Table
+from souk_chassis.storage.dynamodb.schema import Table, events_table
 
 Implementation = Callable[..., Any]
-
-
-class Database(msgspec.Struct, frozen=True):
-    """A PostgreSQL database that this service alone reads and writes."""
-
-    name: str
 
 
 class Consumer(msgspec.Struct, frozen=True):
@@ -68,12 +62,18 @@ class Part(StrEnum):
 
 
 class Uses(msgspec.Struct, frozen=True):
-    """What one part needs on AWS beside what follows from the rest of the manifest: no more is granted to it."""
+    """What one part does beside what follows from the rest of the manifest: no more is granted to it on AWS.
 
-    tables: Mapping[Table, str] = {}
-    """DynamoDB's actions on a table, such as `GetItem Query`, and on an index of it, such as `Query:byName`."""
+    Records need nothing here: every part reads those that the service keeps; one that answers other methods than GET,
+    or hears events, changes them and publishes. A part that names records in `reads` or `writes` uses these alone.
+    """
+
+    reads: Sequence[Table | type[Record]] = ()
+    """What it reads and does not change: a table by key or by any of its indexes."""
+    writes: Sequence[Table | type[Record]] = ()
+    """What it reads and changes. Who publishes beside a table of its own writes the service's `events` table."""
     calls: Sequence[AnyOperation] = ()
-    """Which of the service's calls this part makes. Who calls signs."""
+    """The operations of other services that it calls. Who calls signs."""
     signs: bool = False
     """Whether it signs tokens of its own."""
     sends_mail: bool = False
@@ -89,27 +89,69 @@ class Outside(msgspec.Struct, frozen=True):
 
 
 class Service(msgspec.Struct, frozen=True):
-    """One service's declaration. `name` is the plural noun; logs show it as `<singular>-service`."""
+    """One service's declaration. `name` is the plural noun; logs show it as `<singular>-service`.
+
+    Every service has a queue for each event that it consumes, and two operations for them: `queue_operations` adds
+    them to `implements`. `owns` are the tables of DynamoDB whose adapters are written by hand.
+    """
 
     name: str
     label: str
-    owns: Sequence[Database | Table]
-    implements: Mapping[AnyOperation, Implementation]
+    owns: Sequence[Table] = ()
+    implements: Mapping[AnyOperation, Implementation] = {}
     keeps: Sequence[type[Record]] = ()
     """The records that it keeps. Their tables follow from them."""
     publishes: Sequence[type[Event]] = ()
     consumes: Mapping[type[Event], Consumer] = {}
-    calls: Sequence[AnyOperation] = ()
     parts: Mapping[Part, Uses] = {}
     reaches: Sequence[Outside] = ()
 
+    def __post_init__(self) -> None:
+        added = queue_operations(self.name, frozenset(self.queue(event) for event in self.consumes if _is_event(event)))
+        own = {each: run for each, run in self.implements.items() if not is_of_queues(each)}
+        msgspec.structs.force_setattr(self, "implements", {**own, **added})
+
     @property
     def tables(self) -> tuple[Table, ...]:
-        """The tables of DynamoDB that it owns, those of its records and of their events included."""
-        own = [owned for owned in self.owns if isinstance(owned, Table)]
-        if self.keeps:
-            own += [*map(table_of, self.keeps), events_table_of(self.name)]
-        return tuple(own)
+        """The tables of DynamoDB that it has and no other service reads or writes."""
+        return (*self.owns, *map(_table_of, self.keeps), self.events)
+
+    @property
+    def events(self) -> Table:
+        """The table of its outbox and its inbox on DynamoDB."""
+        return events_table(self.name)
+
+    @property
+    def calls(self) -> tuple[AnyOperation, ...]:
+        """The operations of other services that any part of it calls."""
+        return tuple(dict.fromkeys(operation for uses in self.parts.values() for operation in uses.calls))
+
+    def uses(self, part: Part) -> Uses:
+        """What a part says that it does."""
+        return self.parts.get(part, Uses())
+
+    def tables_of(self, part: Part) -> tuple[Sequence[Table], Sequence[Table]]:
+        """The tables that a part reads, and those that it reads and changes: as it says, and as it follows."""
+        said = self.uses(part)
+        changes = self._changes(part)
+        reads, writes = list(said.reads), list(said.writes)
+        if self.keeps and not {*reads, *writes}.intersection(self.keeps):
+            (writes if changes else reads).extend(self.keeps if changes or part is not Part.EVENTS else ())
+            writes += [self.events] if changes and self.publishes else []
+        if part is Part.HTTP:
+            reads.append(self.events)  # readiness, and GET /queues/<service>
+        if part is Part.EVENTS:
+            writes.append(self.events)
+        changed = {_table_of(each) for each in writes}
+        read = {_table_of(each) for each in reads} - changed
+        return [table for table in self.tables if table in read], [table for table in self.tables if table in changed]
+
+    def _changes(self, part: Part) -> bool:
+        """Whether a part changes what the service keeps, as far as the manifest shows."""
+        if part is Part.EVENTS:
+            return bool(self.consumes)
+        own = [operation.route for operation in self.implements if not is_of_queues(operation)]
+        return part is Part.HTTP and any(route is not None and route.method != "GET" for route in own)
 
     @property
     def is_called(self) -> bool:
@@ -128,6 +170,15 @@ class Service(msgspec.Struct, frozen=True):
     def queue(self, event: type[Event]) -> str:
         """The name of the queue in which this service hears `event`, such as `products-order-created`."""
         return f"{self.name}-{event.topic()}"
+
+
+def _table_of(thing: Table | type[Record]) -> Table:
+    """The table of DynamoDB that holds it. What is imported here a service without records does without."""
+    if isinstance(thing, Table):
+        return thing
+    from souk_chassis.storage.dynamodb.record_rows import table_of
+
+    return table_of(thing)
 
 
 def subscriptions(services: Sequence[Service]) -> dict[str, list[tuple[str, str]]]:
@@ -163,7 +214,7 @@ def check_wiring(services: Sequence[Service]) -> None:
                 why = f"{operation.name} is declared for {operation.service}, and {service.name} implements it"
                 raise ManifestError(service.name, operation, why)
             offered[operation.name] = service.name
-    _check_sole(services, lambda service: {(type(owned), owned.name): owned for owned in service.owns}, "owned")
+    _check_sole(services, lambda service: {table.name: table for table in service.tables}, "owned")
     _check_sole(services, lambda service: {event.type_name(): event for event in service.publishes}, "published")
     published = {event for service in services for event in service.publishes}
     for service in services:
@@ -180,7 +231,8 @@ def check_wiring(services: Sequence[Service]) -> None:
 def _check_kinds(service: Service) -> None:
     """What is listed is of its kind: a struct takes whatever it is given."""
     listed: Sequence[tuple[str, Iterable[object], str, Callable[[Any], bool]]] = (
-        ("owns", service.owns, "database or table", lambda thing: isinstance(thing, Database | Table)),
+        ("owns", service.owns, "table", lambda thing: isinstance(thing, Table)),
+        ("keeps", service.keeps, "record", _is_record),
         ("implements", service.implements, "operation", _is_operation),
         ("publishes", service.publishes, "event", _is_event),
         ("consumes", service.consumes, "event", _is_event),
@@ -197,26 +249,22 @@ def _is_operation(thing: object) -> bool:
     return isinstance(thing, Operation)
 
 
+def _is_record(thing: object) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Record)
+
+
 def _is_event(thing: object) -> bool:
     return isinstance(thing, type) and issubclass(thing, Event)
 
 
 def _check_parts(service: Service) -> None:
-    """A part can use no more than the service has, and each call is made by some part: as a function, no other may."""
-    made = [operation for uses in service.parts.values() for operation in uses.calls]
-    for operation in service.calls if service.parts else ():
-        if operation not in made:
-            why = f"{service.name} calls {operation.name}, and none of its parts says that it makes the call"
-            raise ManifestError(service.name, operation, why)
+    """A part uses no other tables and records than the service's."""
     for part, uses in service.parts.items():
-        for table in uses.tables:
-            if table not in service.tables:
-                why = f"{service.name} does not own {table.name}, which its part {part} uses"
-                raise ManifestError(service.name, table, why)
-        for operation in uses.calls:
-            if operation not in service.calls:
-                why = f"{service.name} does not declare the call of {operation.name}, which its part {part} makes"
-                raise ManifestError(service.name, operation, why)
+        for thing in (*uses.reads, *uses.writes):
+            if thing not in (*service.keeps, *service.owns, service.events):
+                name = getattr(thing, "__name__", None) or getattr(thing, "name", repr(thing))
+                why = f"{service.name} has no {name}, which its part {part} uses"
+                raise ManifestError(service.name, thing, why)
 
 
 def _check_sole(services: Sequence[Service], claims: Callable[[Service], Mapping[Any, object]], how: str) -> None:

@@ -1,12 +1,12 @@
 """Operations that every service has: to look at its queues, and to try their dead letters again."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
 from souk_chassis.context import Context
 from souk_chassis.errors import ErrorKind, ErrorType
 from souk_chassis.ids import Id
-from souk_chassis.manifest import Implementation
 from souk_chassis.operation import GET, POST, Access, AnyOperation, Nothing, Operation
 from souk_chassis.storage.ports import QueueBooks, Store
 from souk_chassis.wire import Lenient, Message
@@ -72,7 +72,12 @@ class HasQueues(Protocol):
         """The service's queues: the store itself where it holds them."""
 
 
-def queue_operations(service: str, queues: frozenset[str]) -> dict[AnyOperation, Implementation]:
+def is_of_queues(operation: object) -> bool:
+    """Whether it is one of the two operations that every service has."""
+    return getattr(operation, "response", None) in (Queues, Redriven)
+
+
+def queue_operations(service: str, queues: frozenset[str]) -> dict[AnyOperation, Callable[..., Any]]:
     """The two operations of `service`, which has these queues, with their implementations."""
 
     async def inspect_queues(ctx: Context[HasQueues], _: Nothing) -> Queues:

@@ -153,8 +153,8 @@ async def test_stop_gives_back_what_is_not_finished_in_time(store: Database[Any]
 @on_memory
 async def test_stop_waits_for_a_queue_of_any_name(store: Database[Any], start: Start) -> None:
     reader = GatedReader()
-    await fill(store, "a", queue="warehouses-background-noted")
-    worker = start(name="warehouses-background", consumes={Noted: Consumer(reader.apply)})
+    await fill(store, "a", queue="warehouses_background-noted")
+    worker = start(name="warehouses_background", consumes={Noted: Consumer(reader.apply)})
     await within_10_s(reader.entered.wait())
     reader.gate.set()
     await within_10_s(worker.stop())

@@ -12,14 +12,14 @@ from souk_chassis.runtimes.container_config import read_port, read_told
 
 BOOTSTRAP = """
 from souk_chassis.events.event import Event
-from souk_chassis.manifest import Service
+from souk_chassis.manifest import Part, Service, Uses
 from souk_chassis.operation import Access, Nothing, Operation
 
 class BookRead(Event):
     pass
 
 Lend = Operation("lend", "lenders", None, request=Nothing, response=Nothing, access=Access.SERVICE, summary="Lend")
-service = Service("readers", "reader-service", owns=(), implements={}, publishes=[BookRead], calls=[Lend])
+service = Service("readers", "reader-service", publishes=[BookRead], parts={Part.HTTP: Uses(calls=[Lend])})
 
 async def build(base):
     raise NotImplementedError

@@ -17,8 +17,7 @@ from souk_chassis.resilience import Deadline
 from souk_chassis.runtimes.instance import Instance, Round
 from souk_chassis.runtimes.lambda_events import EventsFunction
 from souk_chassis.storage.dynamodb.database import DynamoDatabase, DynamoUnit
-from souk_chassis.storage.dynamodb.outbox import events_table
-from souk_chassis.storage.dynamodb.schema import Table
+from souk_chassis.storage.dynamodb.schema import Table, events_table
 from souk_chassis.storage.dynamodb.tables import Tables
 from souk_chassis.storage.dynamodb.values import to_item
 from souk_chassis.storage.dynamodb.writes import insert
@@ -30,7 +29,7 @@ from souk_chassis.testing.dynamodb_model import DynamoModel
 from souk_chassis.testing.logs import RecordedLines
 from souk_chassis.testing.queues import QUEUE, Noted, noted
 
-NOTES, EVENTS = Table("Notes", "id"), events_table("NotesEvents")
+NOTES, EVENTS = Table("Notes", "id"), events_table("notes")
 PLENTY_S = 30.0
 
 

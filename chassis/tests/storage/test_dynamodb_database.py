@@ -13,8 +13,8 @@ from souk_chassis.errors import SoukError, unavailable
 from souk_chassis.events.event import Stored, events_of, unpack
 from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.database import DynamoDatabase, DynamoUnit
-from souk_chassis.storage.dynamodb.outbox import BUNDLE_BYTES, events_table, waiting
-from souk_chassis.storage.dynamodb.schema import Table
+from souk_chassis.storage.dynamodb.outbox import BUNDLE_BYTES, waiting
+from souk_chassis.storage.dynamodb.schema import Table, events_table
 from souk_chassis.storage.dynamodb.tables import Tables
 from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import insert
@@ -26,7 +26,7 @@ from souk_chassis.testing.queues import Noted
 from souk_chassis.testing.stores import Closed, Shelved
 
 NOTES = Table("Notes", "id")
-EVENTS = events_table("NotesEvents")
+EVENTS = events_table("notes")
 
 
 class Topic:

@@ -12,8 +12,9 @@ from souk_chassis.errors import SoukError
 from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.client import DynamoClient, RetryingClient
 from souk_chassis.storage.dynamodb.errors import answer_lost
-from souk_chassis.storage.dynamodb.record_rows import PARTITIONS, events_table_of, table_of
+from souk_chassis.storage.dynamodb.record_rows import PARTITIONS, table_of
 from souk_chassis.storage.dynamodb.records import DynamoRecords
+from souk_chassis.storage.dynamodb.schema import events_table
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.dynamodb_faults import Crash, FaultyClient
@@ -22,7 +23,7 @@ from souk_chassis.testing.queues import Noted
 from souk_chassis.testing.records import Review, add, put, review, whole_list
 from souk_chassis.testing.virtual_time import VirtualClock, run_virtually
 
-TABLES = (table_of(Review), events_table_of("samples"))
+TABLES = (table_of(Review), events_table("samples"))
 LATENCY = Latency(read=(0.002, 0.005), write=(0.004, 0.008), transaction=(0.010, 0.020))
 CLOCK = ManualClock()
 

@@ -7,7 +7,6 @@ from souk_chassis.clock import SystemClock
 from souk_chassis.config import ConfigError
 from souk_chassis.runtimes.instance import Foundation
 from souk_payments.bootstrap import build
-from souk_payments.manifest import service
 from souk_payments.providers.sandbox import Sandbox
 from souk_payments.providers.stripe import Stripe
 
@@ -33,10 +32,3 @@ async def test_stripe_is_chosen_by_name_and_needs_a_key() -> None:
 async def test_another_provider_is_refused() -> None:
     with pytest.raises(ConfigError, match="SOUK_PAYMENT_PROVIDER"):
         await build(foundation(SOUK_PAYMENT_PROVIDER="piggybank"))
-
-
-def test_every_queue_of_the_service_can_be_inspected() -> None:
-    redrive = next(op for op in service.implements if op.name == "redrive_payments_queue")
-    closure = service.implements[redrive].__closure__ or ()
-    queues = next(cell.cell_contents for cell in closure if isinstance(cell.cell_contents, frozenset))
-    assert queues == {service.queue(event) for event in service.consumes}

@@ -3,13 +3,14 @@
 import ast
 from collections.abc import Iterator, Set
 
-from tests.architecture.declarations import Contracts, read_contracts, read_manifest, topic
+from tests.architecture.declarations import Contracts, read_contracts, read_manifest
 from tests.architecture.names import calls, dotted, imported, walk
 from tests.architecture.services import Source, services
 from tests.architecture.tree import Breach, Tree
 
 _NO_MAKERS = frozenset({"isinstance", "issubclass", "TypeVar", "cast", "Consumer"})
 """Calls that are given a class to speak of it, and not to make one of it."""
+_OPENS, _OPENS_RECORDS = "souk_chassis.storage.opening.open_store", "souk_chassis.runtimes.stores.open_store"
 
 
 def manifests_are_plain(tree: Tree) -> Iterator[Breach]:
@@ -57,7 +58,7 @@ def implementations_fit_their_operations(tree: Tree) -> Iterator[Breach]:
 
 
 def calls_are_declared(tree: Tree) -> Iterator[Breach]:
-    """`ctx.call(Op, ...)` and the manifest's `calls` name the same operations."""
+    """`ctx.call(Op, ...)` and the `calls` of the manifest's parts name the same operations."""
     contracts = read_contracts(tree)
     for service in services(tree):
         made: set[str] = set()
@@ -124,42 +125,20 @@ def handlers_are_bound(tree: Tree) -> Iterator[Breach]:
                 yield Breach(service.where(name), "is a handler, and bound to no event")
 
 
-def queues_equal_what_is_consumed(tree: Tree) -> Iterator[Breach]:
-    """The queues that can be inspected and redriven are those of the consumed events."""
-    for service in services(tree):
-        manifest = read_manifest(service)
-        wanted = {f"{service.name}-{topic(event)}" for event in manifest.consumes}
-        yield from _both_ways(
-            service,
-            wanted,
-            manifest.queues or set(),
-            "is a queue that queue_operations misses",
-            "is no queue of what it consumes",
-        )
-        if manifest.queues is None:
-            yield Breach(_manifest(service), "has no queue_operations")
-
-
 def databases_are_opened(tree: Tree) -> Iterator[Breach]:
-    """The databases that a service owns are those whose store its bootstrap opens, and nothing else opens one."""
+    """A service opens its own database, in its bootstrap, and no other."""
     for service in services(tree):
-        opened = set()
         for module, body in service.modules.items():
             names = imported(body)
             for call in calls(body):
                 name = dotted(call.func, names) or ""
-                if name == "souk_chassis.storage.opening.open_store":
-                    opened.add(ast.unparse(call.args[1]).strip("'\""))
-                    if module != f"{service.package}.bootstrap":
-                        yield Breach(service.where(module), "opens a store outside bootstrap.py")
-                elif name == "souk_chassis.runtimes.stores.open_store":
-                    opened.add(service.package)
-                elif name in {"asyncpg.connect", "asyncpg.create_pool"}:
+                opened = ast.unparse(call.args[1]).strip("'\"") if name == _OPENS else service.package
+                if opened != service.package:
+                    yield Breach(service.where(module), f"opens {opened}: its database is {service.package}")
+                if name in {_OPENS, _OPENS_RECORDS} and module != f"{service.package}.bootstrap":
+                    yield Breach(service.where(module), "opens a store outside bootstrap.py")
+                if name in {"asyncpg.connect", "asyncpg.create_pool"}:
                     yield Breach(service.where(module), f"opens a database by {name}")
-        owned = set(read_manifest(service).owns)
-        yield from _both_ways(service, opened, owned, "is opened, and not owned", "is owned, and never opened")
-        for name in sorted(owned - {service.package}):
-            yield Breach(_manifest(service), f"{name}: a service's database is named {service.package}")
 
 
 def _both_ways(service: Source, code: Set[str], declared: Set[str], undeclared: str, unused: str) -> Iterator[Breach]:

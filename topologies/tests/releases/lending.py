@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from souk_chassis.events.event import Event
-from souk_chassis.manifest import Consumer, Database, Service
+from souk_chassis.manifest import Consumer, Part, Service, Uses
 from souk_chassis.operation import POST, Access, AnyOperation, Operation
 from souk_chassis.storage.dynamodb.schema import Index, Table
 from souk_chassis.storage.migrations import Migration
@@ -75,14 +75,15 @@ def table(**changed: Any) -> Table:
 
 def books(**changed: Any) -> Service:
     """The service that lends."""
-    given = {"owns": [Database("souk_books"), table()], "implements": {lend(): _handle, find(): _handle}}
+    given = {"owns": [table()], "implements": {lend(): _handle, find(): _handle}}
     return Service("books", **{"label": "book-service"} | given | {"publishes": [event()]} | changed)
 
 
 def readers(**changed: Any) -> Service:
     """The service that calls and hears."""
-    given = {"owns": [], "implements": {}, "calls": [lend()], "consumes": {event(): HEARS}}
-    return Service("readers", **{"label": "reader-service"} | given | changed)
+    given = {"calls": [lend()], "consumes": {event(): HEARS}} | changed
+    parts = {Part.EVENTS: Uses(calls=given.pop("calls"))}
+    return Service("readers", **{"label": "reader-service", "parts": parts} | given)
 
 
 def migrations(**by_service: list[tuple[str, str]]) -> dict[str, list[Migration]]:

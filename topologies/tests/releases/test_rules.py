@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from souk_chassis.errors import ErrorKind, ErrorType
-from souk_chassis.manifest import Database, Service
+from souk_chassis.manifest import Part, Service, Uses
 from souk_chassis.operation import GET, POST, Access
 from souk_chassis.wire import Lenient, Message
 from souk_topologies.releases.findings import Sources
@@ -151,24 +151,20 @@ BREAKS_SERVICES: dict[str, tuple[Callable[[], Release], str]] = {
         lambda: release(books(label="library"), readers()),
         "it is called library, and it was book-service",
     ),
-    "another database": (
-        lambda: release(books(owns=[Database("b"), table()]), readers()),
-        "it no longer owns the database souk_books",
-    ),
     "a table is gone": (
-        lambda: release(books(owns=[Database("souk_books")]), readers()),
+        lambda: release(books(owns=[]), readers()),
         "it no longer owns the table Books",
     ),
     "a table has other keys": (
-        lambda: release(books(owns=[Database("souk_books"), table(range_key="x")]), readers()),
+        lambda: release(books(owns=[table(range_key="x")]), readers()),
         "is keyed by ['bookId', 'x']",
     ),
     "an index is gone": (
-        lambda: release(books(owns=[Database("souk_books"), table(indexes=())]), readers()),
+        lambda: release(books(owns=[table(indexes=())]), readers()),
         "has no index byAge",
     ),
     "a stream is gone": (
-        lambda: release(books(owns=[Database("souk_books"), table(streams=False)]), readers()),
+        lambda: release(books(owns=[table(streams=False)]), readers()),
         "has no stream any more",
     ),
     "an answer that can't grow": (lambda: calling(lend(answer=REFUSES)), "Loan refuses unknown fields"),
@@ -231,7 +227,6 @@ ADDITIVE: dict[str, Callable[[], Release]] = {
     "an index more": lambda: release(
         books(
             owns=[
-                Database("souk_books"),
                 table(indexes=(*table().indexes, table().indexes[0].__class__("c", "d", "e"))),
             ]
         ),
@@ -315,9 +310,7 @@ def test_what_is_heard_no_more_is_told_and_passes() -> None:
 
 
 def test_a_new_service_is_no_break() -> None:
-    clubs = Service(
-        "clubs", "club-service", owns=[Database("clubs")], implements={}, consumes={event(): HEARS}, calls=[lend()]
-    )
+    clubs = Service("clubs", "club-service", consumes={event(): HEARS}, parts={Part.EVENTS: Uses(calls=[lend()])})
     assert [each for each in found(_with(clubs)) if each.breaks] == []
 
 

@@ -20,8 +20,9 @@ from souk_chassis.clock import Clock
 from souk_chassis.record import Key, Listed, Record, Unique, key_of, schema_of
 from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.client import RetryingClient
-from souk_chassis.storage.dynamodb.record_rows import events_table_of, table_of
+from souk_chassis.storage.dynamodb.record_rows import table_of
 from souk_chassis.storage.dynamodb.records import DynamoRecords
+from souk_chassis.storage.dynamodb.schema import events_table
 from souk_chassis.storage.opening import open_records
 from souk_chassis.storage.record_memory import MemoryRecords
 from souk_chassis.testing.clock import ManualClock
@@ -40,7 +41,7 @@ async def records_on(
     if engine == "memory":
         return MemoryRecords(service, clock)
     if engine == "dynamodb":
-        tables = [*map(table_of, keeps), events_table_of(service)]
+        tables = [*map(table_of, keeps), events_table(service)]
         return DynamoRecords(RetryingClient(DynamoModel(tables, Limits(metered=False))), service, clock)
     return await open_records(await new_database(), "souk_chassis", service, clock, keeps)
 

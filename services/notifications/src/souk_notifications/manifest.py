@@ -1,8 +1,6 @@
 """The notifications service's declaration."""
 
-from souk_chassis.manifest import Consumer, Database, Outside, Part, Service, Uses
-from souk_chassis.queues import queue_operations
-from souk_chassis.storage.dynamodb.record_rows import events_table_of, table_of
+from souk_chassis.manifest import Consumer, Outside, Part, Service, Uses
 from souk_contracts.notifications import GetMailBooks, ListMails
 from souk_contracts.orders import (
     OrderCancelled,
@@ -22,25 +20,10 @@ _mail = Consumer(apply=record, ask=deliver, batch=BATCH, attempts=ATTEMPTS)
 service = Service(
     "notifications",
     "notification-service",
-    owns=[Database("souk_notifications")],
     keeps=[Mail],
     implements={
         ListMails: list_mails,
         GetMailBooks: get_mail_books,
-        **queue_operations(
-            "notifications",
-            frozenset(
-                {
-                    "notifications-order-confirmed",
-                    "notifications-order-rejected",
-                    "notifications-order-cancelled",
-                    "notifications-order-shipped",
-                    "notifications-order-delivered",
-                    "notifications-order-returned",
-                    "notifications-user-registered",
-                }
-            ),
-        ),
     },
     consumes={
         OrderConfirmed: _mail,
@@ -51,22 +34,8 @@ service = Service(
         OrderReturned: _mail,
         UserRegistered: _mail,
     },
-    calls=[FindContacts],
     parts={
-        Part.HTTP: Uses(
-            tables={
-                table_of(Mail): "BatchGetItem Query:byCustomer Query:byOrder Query:newest Query:inOrders",
-                events_table_of("notifications"): "GetItem Query",
-            }
-        ),
-        Part.EVENTS: Uses(
-            tables={
-                table_of(Mail): "BatchGetItem PutItem",
-                events_table_of("notifications"): "BatchGetItem Query PutItem",
-            },
-            calls=[FindContacts],
-            sends_mail=True,
-        ),
+        Part.EVENTS: Uses(calls=[FindContacts], sends_mail=True),
     },
     reaches=[Outside("mail-server", (25, 465, 587), "SOUK_SMTP_URL")],
 )

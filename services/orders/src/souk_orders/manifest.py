@@ -1,7 +1,6 @@
 """What the orders service owns, offers, calls, publishes and consumes."""
 
-from souk_chassis.manifest import Consumer, Database, Part, Service, Uses
-from souk_chassis.queues import queue_operations
+from souk_chassis.manifest import Consumer, Part, Service, Uses
 from souk_contracts.orders import (
     CancelOrder,
     DeliverOrder,
@@ -35,7 +34,7 @@ reservations' are looked at once a second, in large batches; alone, one waits fo
 service = Service(
     "orders",
     "order-service",
-    owns=[Database("souk_orders"), ORDERS, PARTS, KEYS, EVENTS],
+    owns=[ORDERS, PARTS, KEYS],
     implements={
         PlaceOrder: operations.place_order,
         GetOrder: operations.get_order,
@@ -47,17 +46,6 @@ service = Service(
         FollowOrder: operations.follow_order,
         FindOrderStates: operations.find_order_states,
         GetOrderBooks: operations.get_order_books,
-        **queue_operations(
-            "orders",
-            frozenset(
-                {
-                    "orders-stock-reserved",
-                    "orders-stock-rejected",
-                    "orders-payment-captured",
-                    "orders-payment-declined",
-                }
-            ),
-        ),
     },
     publishes=[
         OrderCreated,
@@ -75,26 +63,9 @@ service = Service(
         PaymentCaptured: Consumer(consumers.on_payment_captured),
         PaymentDeclined: Consumer(consumers.on_payment_declined),
     },
-    calls=[Quote],
     parts={
-        Part.HTTP: Uses(
-            tables={
-                ORDERS: "GetItem BatchGetItem Query:byCustomer Query:byStatus Query:byTime Query:byId PutItem",
-                PARTS: "GetItem BatchGetItem PutItem",
-                KEYS: "GetItem BatchGetItem PutItem",
-                EVENTS: "GetItem Query PutItem",
-            },
-            calls=[Quote],
-            signs=True,
-        ),
-        Part.CALLS: Uses(tables={ORDERS: "BatchGetItem"}),
-        Part.EVENTS: Uses(
-            tables={
-                ORDERS: "BatchGetItem Query:open PutItem",
-                PARTS: "BatchGetItem PutItem",
-                KEYS: "Query:byAge DeleteItem",
-                EVENTS: "BatchGetItem Query PutItem BatchWriteItem",
-            },
-        ),
+        Part.HTTP: Uses(writes=[ORDERS, PARTS, KEYS, EVENTS], calls=[Quote], signs=True),
+        Part.CALLS: Uses(reads=[ORDERS]),
+        Part.EVENTS: Uses(writes=[ORDERS, PARTS, KEYS]),
     },
 )

@@ -11,8 +11,7 @@ Indexes have keys alone, so that a step of an order writes those that it moves i
 themselves. All but `byCustomer` are spread over `souk_orders.storage.dynamodb_rows.SHARDS` partition keys.
 """
 
-from souk_chassis.storage.dynamodb.outbox import events_table
-from souk_chassis.storage.dynamodb.schema import Index, Table
+from souk_chassis.storage.dynamodb.schema import Index, Table, events_table
 
 ORDERS = Table(
     "Orders",
@@ -27,5 +26,5 @@ ORDERS = Table(
 )
 PARTS = Table("OrderParts", "orderId", "part")
 KEYS = Table("OrderKeys", "scopedKey", indexes=(Index("byAge", "shard", "usedAt"),), expires="expiresAt")
-EVENTS = events_table("OrdersEvents")
+EVENTS = events_table("orders")
 TABLES = (ORDERS, PARTS, KEYS, EVENTS)

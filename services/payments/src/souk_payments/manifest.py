@@ -1,8 +1,6 @@
 """What the payments service owns, offers, calls, publishes and consumes."""
 
-from souk_chassis.manifest import Consumer, Database, Outside, Part, Service, Uses
-from souk_chassis.queues import queue_operations
-from souk_chassis.storage.dynamodb.record_rows import events_table_of, table_of
+from souk_chassis.manifest import Consumer, Outside, Part, Service, Uses
 from souk_contracts.orders import FindOrderStates, OrderCancelled, OrderOverdue, OrderReturned
 from souk_contracts.payments import GetPaymentBooks, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundOwed
 from souk_contracts.products import StockReserved
@@ -25,22 +23,9 @@ CHARGE_LOOPS = 4
 service = Service(
     "payments",
     "payment-service",
-    owns=[Database("souk_payments")],
     keeps=[Payment, Refund, Checkpoint, SandboxOrder],
     implements={
         GetPaymentBooks: get_payment_books,
-        **queue_operations(
-            "payments",
-            frozenset(
-                {
-                    "payments-stock-reserved",
-                    "payments-order-cancelled",
-                    "payments-order-returned",
-                    "payments-order-overdue",
-                    "payments-refund-owed",
-                }
-            ),
-        ),
     },
     publishes=[PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundOwed],
     consumes={
@@ -52,25 +37,9 @@ service = Service(
         OrderOverdue: Consumer(apply=say_outcomes_again),
         RefundOwed: Consumer(apply=record_refunds, ask=give_refunds, attempts=PROVIDER_ATTEMPTS, writes=2),
     },
-    calls=[FindOrderStates],
     parts={
-        Part.HTTP: Uses(
-            tables={
-                table_of(Payment): "BatchGetItem Query:every",
-                table_of(SandboxOrder): "BatchGetItem Query:every",
-                events_table_of("payments"): "GetItem Query",
-            }
-        ),
-        Part.EVENTS: Uses(
-            tables={
-                table_of(Payment): "BatchGetItem Query:captured Query:toCheck PutItem",
-                table_of(Refund): "BatchGetItem PutItem",
-                table_of(Checkpoint): "BatchGetItem PutItem",
-                table_of(SandboxOrder): "BatchGetItem PutItem",
-                events_table_of("payments"): "BatchGetItem Query PutItem BatchWriteItem",
-            },
-            calls=[FindOrderStates],
-        ),
+        Part.HTTP: Uses(reads=[Payment, SandboxOrder]),
+        Part.EVENTS: Uses(calls=[FindOrderStates]),
     },
     reaches=[Outside("payment-provider", (443,), "SOUK_STRIPE_URL")],
 )

@@ -1,7 +1,6 @@
 """The declaration of the products service."""
 
-from souk_chassis.manifest import Consumer, Database, Part, Service, Uses
-from souk_chassis.queues import queue_operations
+from souk_chassis.manifest import Consumer, Part, Service, Uses
 from souk_contracts.orders import FindOrderStates, OrderCancelled, OrderCreated, OrderOverdue, OrderReturned
 from souk_contracts.products import (
     AdjustInventory,
@@ -24,21 +23,12 @@ from souk_products.operations import (
     put_product,
     quote,
 )
-from souk_products.tables import EVENTS, PRODUCTS, RESERVATIONS
-
-QUEUES = frozenset(
-    {
-        "products-order-created",
-        "products-order-cancelled",
-        "products-order-returned",
-        "products-order-overdue",
-    }
-)
+from souk_products.tables import PRODUCTS, RESERVATIONS
 
 service = Service(
     "products",
     "product-service",
-    owns=[Database("souk_products"), PRODUCTS, RESERVATIONS, EVENTS],
+    owns=[PRODUCTS, RESERVATIONS],
     implements={
         ListProducts: list_products,
         GetProduct: get_product,
@@ -47,7 +37,6 @@ service = Service(
         Quote: quote,
         GetStockBooks: get_stock_books,
         GetReservationBooks: get_reservation_books,
-        **queue_operations("products", QUEUES),
     },
     publishes=[StockReserved, StockRejected],
     consumes={
@@ -56,23 +45,9 @@ service = Service(
         OrderReturned: Consumer(apply=on_order_returned),
         OrderOverdue: Consumer(apply=on_order_overdue),
     },
-    calls=[FindOrderStates],
     parts={
-        Part.HTTP: Uses(
-            tables={
-                PRODUCTS: "GetItem BatchGetItem Query:byName Query:byId PutItem UpdateItem",
-                RESERVATIONS: "Query",
-                EVENTS: "GetItem Query",
-            }
-        ),
-        Part.CALLS: Uses(tables={PRODUCTS: "BatchGetItem"}),
-        Part.EVENTS: Uses(
-            tables={
-                PRODUCTS: "GetItem BatchGetItem UpdateItem",
-                RESERVATIONS: "GetItem BatchGetItem Query Query:byAge PutItem UpdateItem DeleteItem BatchWriteItem",
-                EVENTS: "BatchGetItem Query PutItem BatchWriteItem",
-            },
-            calls=[FindOrderStates],
-        ),
+        Part.HTTP: Uses(reads=[RESERVATIONS], writes=[PRODUCTS]),
+        Part.CALLS: Uses(reads=[PRODUCTS]),
+        Part.EVENTS: Uses(writes=[PRODUCTS, RESERVATIONS], calls=[FindOrderStates]),
     },
 )

@@ -9,8 +9,7 @@
 | ProductsEvents | `slot`, `id` | the outbox and the inbox |
 """
 
-from souk_chassis.storage.dynamodb.outbox import events_table
-from souk_chassis.storage.dynamodb.schema import Index, Table
+from souk_chassis.storage.dynamodb.schema import Index, Table, events_table
 
 PRODUCTS = Table(
     "Products",
@@ -18,5 +17,5 @@ PRODUCTS = Table(
     indexes=(Index("byName", "listing", "nameKey", whole=True), Index("byId", "listing", "productId")),
 )
 RESERVATIONS = Table("Reservations", "bucket", "id", indexes=(Index("byAge", "bucket", "heldSince"),))
-EVENTS = events_table("ProductsEvents")
+EVENTS = events_table("products")
 TABLES = (PRODUCTS, RESERVATIONS, EVENTS)

@@ -115,7 +115,7 @@ def _function(
     runtimes: Runtimes,
     settings: Mapping[str, str],
 ) -> dict[str, Any]:
-    uses = service.parts[part]
+    uses = service.uses(part)
     offered = {operation.name for operation in service.implements}
     callers = {name: sorted(names) for name, names in allowed_callers(services).items() if name in offered}
     reached = ways(uses.calls, services, Place.AWS, runtimes)

@@ -6,17 +6,21 @@ Resources are named by kind and name (`table/Orders`, `queue/orders-stock-reserv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from souk_chassis.manifest import Part, Service, Uses
+from souk_chassis.manifest import Part, Service
 from souk_chassis.storage.dynamodb.schema import Table
 
 Permission = dict[str, Any]
 
+READS = ("GetItem", "BatchGetItem", "Query", "ConditionCheckItem")
+WRITES = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
+"""The actions of DynamoDB that read a table, and those that change it. An index is read by `Query` alone."""
+
 
 def of_function(service: Service, part: Part, callees: Iterable[str], settings: Mapping[str, str]) -> list[Permission]:
     """What the function may do that is this part of a service. `callees` are the functions that it invokes."""
-    uses = service.parts[part]
+    uses = service.uses(part)
     return [
-        *_tables(uses),
+        *_tables(*service.tables_of(part)),
         *_of_part(service, part),
         *_calls(callees),
         *(_own_key(service) if uses.signs or uses.calls else ()),
@@ -44,20 +48,19 @@ def permission(sid: str, why: str, actions: Sequence[str], *resources: str) -> P
     return {"sid": sid, "why": why, "actions": list(actions), "resources": list(resources)}
 
 
-def _tables(uses: Uses) -> Iterator[Permission]:
-    for table, actions in uses.tables.items():
-        yield from _on_table(table, actions.split())
-    if uses.tables:
+def _tables(reads: Sequence[Table], writes: Sequence[Table]) -> Iterator[Permission]:
+    for table in reads:
+        yield from _on_table(table, "It reads it.", READS)
+    for table in writes:
+        yield from _on_table(table, "It reads and changes it.", (*READS, *WRITES))
+    if reads or writes:
         yield permission("TablesKey", "Its tables are encrypted with the shop's key.", ["kms:Decrypt"], "key/tables")
 
 
-def _on_table(table: Table, actions: Sequence[str]) -> Iterator[Permission]:
-    plain = [f"dynamodb:{action}" for action in actions if ":" not in action]
-    if plain:
-        yield permission(_sid(table.name), "What its store does.", plain, f"table/{table.name}")
-    indexes = [action.partition(":")[2] for action in actions if ":" in action]
-    if indexes:
-        resources = [f"index/{table.name}/{index}" for index in indexes]
+def _on_table(table: Table, why: str, actions: Sequence[str]) -> Iterator[Permission]:
+    yield permission(_sid(table.name), why, [f"dynamodb:{action}" for action in actions], f"table/{table.name}")
+    if table.indexes:
+        resources = [f"index/{table.name}/{index.name}" for index in table.indexes]
         yield permission(f"{_sid(table.name)}Indexes", "What its lists are read from.", ["dynamodb:Query"], *resources)
 
 

@@ -8,11 +8,12 @@ import msgspec
 
 from souk_chassis.events.event import Envelope, Event
 from souk_chassis.http.problem import Problem
-from souk_chassis.manifest import Database, Service, allowed_callers
+from souk_chassis.manifest import Service, allowed_callers
 from souk_chassis.operation import AnyOperation
 from souk_chassis.runtimes.lambda_calls import CallAnswer, CallMessage
 from souk_chassis.storage.dynamodb.schema import Table
 from souk_chassis.storage.migrations import Migration, read_migrations
+from souk_chassis.storage.provision import database_name
 from souk_topologies.api import api_document
 from souk_topologies.releases.forms import form_of
 from souk_topologies.releases.model import Release, ReleasedEvent, ReleasedOperation, ReleasedService, Version
@@ -93,7 +94,7 @@ def _service(service: Service, migrations: Sequence[Migration]) -> ReleasedServi
     return ReleasedService(
         name=service.name,
         label=service.label,
-        databases=[owned.name for owned in service.owns if isinstance(owned, Database)],
+        databases=[database_name(service.name)],
         tables={table.name: _table(table) for table in service.tables},
         queues=[service.queue(event) for event in service.consumes],
         topics=[event.topic() for event in service.publishes],

@@ -34,11 +34,6 @@ _Kept = tuple[Stored, tuple[str, str]]
 """An event, and the key of the item that holds it."""
 
 
-def events_table(name: str) -> Table:
-    """The table of a service's outbox and inbox. Expired ids are removed by DynamoDB, at no cost."""
-    return Table(name, "slot", "id", expires="expiresAt", streams=True)
-
-
 def outbox_writes(table: Table, events: Sequence[Stored], dice: random.Random) -> list[Write]:
     """The items that hold these events."""
     bundles: list[list[Stored]] = []

@@ -33,11 +33,6 @@ PARTITIONS = 16
 EXPIRES_AT = "expiresAt"
 
 
-def events_table_of(service: str) -> Table:
-    """The table of a service's outbox and inbox, such as `ReviewsEvents`."""
-    return Table(f"{service.capitalize()}Events", "slot", "id", expires=EXPIRES_AT, streams=True)
-
-
 @cache
 def table_of(record: type[Record]) -> Table:
     """The table of a type of record."""

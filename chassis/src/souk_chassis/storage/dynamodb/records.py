@@ -14,7 +14,6 @@ from souk_chassis.storage.dynamodb.record_rows import (
     bound_text,
     claim_text,
     claims_of,
-    events_table_of,
     expiry_of,
     key_text,
     partitions,
@@ -22,6 +21,7 @@ from souk_chassis.storage.dynamodb.record_rows import (
     row_of,
     table_of,
 )
+from souk_chassis.storage.dynamodb.schema import events_table
 from souk_chassis.storage.dynamodb.shards import Shards
 from souk_chassis.storage.dynamodb.tables import TRANSACTION_ITEMS, Tables
 from souk_chassis.storage.dynamodb.values import Row
@@ -35,7 +35,7 @@ class DynamoRecordUnit(StagedRecords, DynamoUnit):
 
     def __init__(self, tables: Tables, service: str, clock: Clock, dice: random.Random) -> None:
         StagedRecords.__init__(self)
-        DynamoUnit.__init__(self, tables, events_table_of(service), service, clock, dice)
+        DynamoUnit.__init__(self, tables, events_table(service), service, clock, dice)
         self._rows: dict[tuple[type[Record], str], Row | None] = {}
         """Items as they are in the tables, by their keys: records, and the claims of unique values."""
         self._final: dict[tuple[type[Record], str], Record | None] = {}
@@ -145,7 +145,7 @@ class DynamoRecords(DynamoDatabase[DynamoRecordUnit]):
 
     def __init__(self, client: DynamoClient, service: str, clock: Clock, dice: random.Random | None = None) -> None:
         tables, dice = Tables(client), dice or random.Random()  # noqa: S311 - spreads load, and no secret
-        events = events_table_of(service)
+        events = events_table(service)
         super().__init__(tables, events, clock, lambda: DynamoRecordUnit(tables, service, clock, dice))
 
     async def get(self, kind: type[R], keys: Iterable[Key]) -> dict[Key, R]:

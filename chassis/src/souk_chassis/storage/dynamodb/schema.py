@@ -53,5 +53,10 @@ class Table(msgspec.Struct, frozen=True):
         return request
 
 
+def events_table(service: str) -> Table:
+    """The table of a service's outbox and inbox, such as `OrdersEvents`. DynamoDB removes expired ids, at no cost."""
+    return Table(f"{service.capitalize()}Events", "slot", "id", expires="expiresAt", streams=True)
+
+
 def _key_schema(*names: str) -> list[dict[str, str]]:
     return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=False)]
