@@ -33,7 +33,7 @@ from souk_orders.consumers import (
     on_stock_rejected,
     on_stock_reserved,
 )
-from souk_orders.domain import NEXT, OPEN, Head, Line, steps_to
+from souk_orders.domain import NEXT, Head, Line, steps_to
 from souk_orders.facts import confirmed
 from souk_orders.operations import cancel_order, deliver_order, get_order, return_items, ship_order
 

@@ -22,11 +22,8 @@ NEXT: Mapping[OrderStatus, frozenset[OrderStatus]] = {
 }
 """The one table of states: which may follow which."""
 
-OPEN = frozenset({S.PENDING, S.RESERVED})
-"""States in which the saga still has something to do."""
 RETURNABLE = frozenset({S.CONFIRMED, S.SHIPPED, S.DELIVERED})
-PAID = frozenset({S.CONFIRMED, S.SHIPPED, S.DELIVERED, S.RETURNED})
-"""States in which the money is the shop's, less what was refunded for returns."""
+"""States in which items can be returned."""
 
 
 class IllegalTransitionError(Exception):

@@ -12,7 +12,7 @@ import msgspec
 
 from souk_chassis.context import Context, internal_call
 from souk_contracts.order_books import OrderStatesQuery
-from souk_contracts.order_status import OrderStatus
+from souk_contracts.order_status import OPEN, UNDONE
 from souk_contracts.orders import FindOrderStates
 from souk_payments.consumers import outcome_event
 from souk_payments.domain import Payment, cancel_key
@@ -26,11 +26,6 @@ ROUND_S = 60.0
 BATCH = 500
 """Payments compared in one go."""
 CALL_TIMEOUT_S = 30.0
-
-WAITING = frozenset({OrderStatus.PENDING, OrderStatus.RESERVED})
-"""States in which an order waits for its payment."""
-GONE = frozenset({OrderStatus.CANCELLED, OrderStatus.REJECTED, None})
-"""States in which an order's money must be given back; None is an order that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +82,9 @@ async def _compare(ctx: Context[Payments], payments: Sequence[Payment]) -> Compa
     compared = Compared([], [], [])
     for payment in payments:
         status = states.get(payment.order_id)
-        if status in WAITING:
+        if status in OPEN:
             compared.waiting.append(payment)
-        elif status in GONE:
+        elif status is None or status in UNDONE:  # None: there is no such order
             compared.gone.append(payment)
         else:
             compared.settled.append(payment)

@@ -12,7 +12,7 @@ import msgspec
 from souk_chassis.context import Context, internal_call
 from souk_chassis.storage.collisions import retry_on_conflict
 from souk_contracts.order_books import OrderStatesQuery
-from souk_contracts.order_status import OrderStatus
+from souk_contracts.order_status import OPEN, UNDONE
 from souk_contracts.orders import FindOrderStates
 from souk_products.domain import Checkpoint, Reservation
 from souk_products.operations import Products
@@ -24,9 +24,6 @@ BATCH = 500
 ROUND_S = 30.0
 """Seconds between two rounds."""
 CALL_TIMEOUT_S = 10.0
-
-_OPEN = frozenset({OrderStatus.PENDING, OrderStatus.RESERVED})
-_HOLDS_NOTHING = frozenset({OrderStatus.CANCELLED, OrderStatus.REJECTED})
 
 
 async def reconcile(ctx: Context[Products]) -> int:
@@ -48,8 +45,8 @@ async def _check(ctx: Context[Products], order_ids: Sequence[str], upto: Checkpo
     fresh = msgspec.structs.replace(ctx, call_info=internal_call(ctx.clock, CALL_TIMEOUT_S, ctx.service))
     found = await fresh.call(FindOrderStates, OrderStatesQuery(order_ids=tuple(order_ids)))
     states = {each.order_id: each.status for each in found.items}
-    still_open = [order_id for order_id in order_ids if states.get(order_id) in _OPEN]
-    gone = [order_id for order_id in order_ids if states.get(order_id) is None or states[order_id] in _HOLDS_NOTHING]
+    still_open = [order_id for order_id in order_ids if states.get(order_id) in OPEN]
+    gone = [order_id for order_id in order_ids if states.get(order_id) is None or states[order_id] in UNDONE]
 
     async def settle() -> list[Reservation]:
         async with ctx.deps.store.unit() as unit:

@@ -13,10 +13,10 @@ from souk_chassis import wire
 from souk_chassis.money import Money
 from souk_chassis.storage.dynamodb.values import Row
 from souk_contracts.order_books import OrderBook
-from souk_contracts.order_status import OrderStatus
+from souk_contracts.order_status import OPEN, OrderStatus
 from souk_contracts.orders import OrderDetails, OrderLine, OrderSummary, ShortLine, StatusChange
 from souk_contracts.products import ShortItem
-from souk_orders.domain import OPEN, Draft, Head, Line, Move, Placed, ReturnNote, Step
+from souk_orders.domain import Draft, Head, Line, Move, Placed, ReturnNote, Step
 from souk_orders.storage.placing import history_json
 
 SHARDS = 32

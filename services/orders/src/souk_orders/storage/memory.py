@@ -7,10 +7,10 @@ from datetime import datetime
 from souk_chassis.money import Money
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
 from souk_contracts.order_books import OrderBook, OrderState
-from souk_contracts.order_status import OrderStatus
+from souk_contracts.order_status import OPEN, OrderStatus
 from souk_contracts.orders import OrderDetails, OrderLine, OrderSummary, ShortLine, StatusChange
 from souk_contracts.products import ShortItem
-from souk_orders.domain import OPEN, Draft, Head, Line, Move, Placed, ReturnNote, Step
+from souk_orders.domain import Draft, Head, Line, Move, Placed, ReturnNote, Step
 from souk_orders.ports import ALL, Overdue, Progress
 from souk_orders.storage.placing import place_in_unit
 
