@@ -18,6 +18,7 @@ from souk_chassis.events.event import MAX_MESSAGE, Event, pack
 from souk_chassis.money import MAX_MINOR
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.testing.clock import ManualClock
+from souk_contracts.order_status import OPEN
 from souk_contracts.order_status import OrderStatus as S
 from souk_contracts.orders import NewReturn, OrderRef, ReturnItem
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined

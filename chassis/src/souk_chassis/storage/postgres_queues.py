@@ -28,13 +28,12 @@ from souk_chassis.storage.ports import (
 from souk_chassis.storage.postgres import (
     CHOSEN,
     PING_TIMEOUT_S,
-    PUBLISH,
     PostgresSession,
     PostgresUnit,
     close_pool,
     in_order,
-    message_columns,
     open_pool,
+    publish,
     translated,
 )
 from souk_chassis.storage.signals import wait_and_clear
@@ -254,7 +253,7 @@ class PostgresDatabase(PostgresSession[U]):
                         await connection.execute(_SET_ASIDE, queue, *columns, str(error)[:MAX_REASON], self.clock.now())
                     except HeldBackError as error:
                         left = error
-                        await connection.execute(PUBLISH, *message_columns(error.messages))
+                        await publish(connection, error.messages)
         if left is not None:
             raise left
         return len(rows)

@@ -57,18 +57,11 @@ async def _store(base: Foundation) -> tuple[OrderStore, QueueBooks]:
         return DynamoOrderStore(base.aws.dynamodb, base.clock), base.aws.queues
     if base.database_url is not None:
         from souk_chassis.storage.opening import open_store
-        from souk_orders.storage.postgres import PostgresOrdersUnit
-        from souk_orders.storage.postgres_reads import PostgresOrderStore
+        from souk_orders.storage.postgres import PostgresOrderStore
 
-        database = await open_store(
-            base.database_url,
-            "souk_orders",
-            "orders",
-            base.clock,
-            lambda pool, clock: PostgresOrderStore(pool, "orders", clock, PostgresOrdersUnit),
-        )
+        database = await open_store(base.database_url, "souk_orders", "orders", base.clock, PostgresOrderStore)
         return database, base.books(database)
-    from souk_orders.storage.memory import MemoryOrderStore, MemoryOrdersUnit
+    from souk_orders.storage.memory import MemoryOrderStore
 
-    memory = MemoryOrderStore("orders", base.clock, MemoryOrdersUnit)
+    memory = MemoryOrderStore(base.clock)
     return memory, memory

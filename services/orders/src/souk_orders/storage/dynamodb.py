@@ -23,15 +23,15 @@ from souk_contracts.order_books import OrderBook, OrderState
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import OrderDetails, OrderSummary
 from souk_orders.domain import Draft, Head, Placed
-from souk_orders.facts import created
+from souk_orders.facts import created, details_of
 from souk_orders.ports import Progress
 from souk_orders.storage.dynamodb_rows import (
     SHARD_NAMES,
     book_of,
-    details_of,
     head_of,
     history_of,
     moment,
+    order_of,
     parts_of,
     place_in_time,
     placed_of,
@@ -103,7 +103,8 @@ class DynamoOrderStore(DynamoDatabase[DynamoOrdersUnit]):
         if row is None:
             return None
         parts = await self.tables.get_many(PARTS, parts_of(row, "lines", "short"))
-        return head_of(row), details_of(row, parts)  # type: ignore[arg-type] # pairs they are
+        order = order_of(row, parts)  # type: ignore[arg-type] # pairs they are
+        return order.head, details_of(order)
 
     async def progress(self, order_id: str) -> Progress | None:
         """See the port."""

@@ -43,7 +43,6 @@ from souk_orders.storage.dynamodb_rows import (
     take_back,
     take_steps,
 )
-from souk_orders.storage.placing import as_placed
 from souk_orders.tables import EVENTS, KEYS, ORDERS, PARTS
 
 TRANSACTION_BYTES = 4_000_000
@@ -188,7 +187,7 @@ class DynamoOrdersUnit(DynamoUnit):
         if draft.key is not None:
             self._owners[draft.key] = draft.order_id
             self._claimed[draft.order_id] = key_row(draft.key, draft)
-        return as_placed(draft)
+        return draft.placed()
 
     def _change(self, order_id: str) -> Row:
         """The order's item, to be changed. Raises RuntimeError where there is none."""
