@@ -28,7 +28,6 @@ STALLED_S = 180.0
 DEFAULT_STOCK = 1_000_000
 
 
-
 class ReplayError(Exception):
     """The shop holds something else under an id of the history, or an order did not end."""
 
