@@ -18,7 +18,7 @@ from souk_chassis.testing.virtual_time import VirtualClock, run_virtually
 from souk_products.domain import Movement, Reservation, ReservationState
 from souk_products.stock_movements import cancel, reserve, restock
 from souk_products.storage.dynamodb import DynamoProductsStore
-from souk_products.storage.dynamodb_stock import MAX_SHARDS, SPREAD_ABOVE
+from souk_products.storage.dynamodb_stock import SPREAD_ABOVE
 from souk_products.tables import TABLES
 
 HELD, REJECTED = ReservationState.HELD, ReservationState.REJECTED
@@ -46,16 +46,10 @@ async def test_stock_is_spread_evenly_and_stays_what_it_was(dynamo: Any) -> None
     assert found.on_hand == 7
 
 
-@pytest.mark.parametrize(
-    ("product_id", "shards", "code"),
-    [("mug", 0, "shards_out_of_range"), ("mug", MAX_SHARDS + 1, "shards_out_of_range"), ("no", 2, "product_not_found")],
-)
-async def test_shards_out_of_range_are_refused(dynamo: Any, product_id: str, shards: int, code: str) -> None:
-    store = dynamo.on(dynamo.unmetered())
-    await dynamo.put(store, mug=10)
+async def test_an_unknown_product_has_no_shards(dynamo: Any) -> None:
     with pytest.raises(SoukError) as refused:
-        await store.spread_stock(product_id, shards)
-    assert refused.value.code == code
+        await dynamo.on(dynamo.unmetered()).spread_stock("no", 2)
+    assert refused.value.code == "product_not_found"
 
 
 async def test_a_sale_meanwhile_stops_the_spreading(dynamo: Any) -> None:

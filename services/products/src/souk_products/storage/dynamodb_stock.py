@@ -16,7 +16,6 @@ import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from souk_chassis.errors import invalid
 from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.tables import TRANSACTION_ITEMS, Tables
 from souk_chassis.storage.dynamodb.values import Row
@@ -26,8 +25,6 @@ from souk_products.domain import Movement
 from souk_products.storage.dynamodb_rows import shard_key, shard_row
 from souk_products.tables import PRODUCTS
 
-MAX_SHARDS = 48
-"""The most shards of a product: a transaction of 100 items has room for two for each of them."""
 SPREAD_ABOVE = 1_000
 """Units: a gift of more than so many to each shard is spread over all shards, and a smaller one goes to one of them."""
 
@@ -144,10 +141,8 @@ class Stock:
         """Give a product more shards, and each the same part of its stock. It never gets fewer.
 
         Moved stock counts as the start of the shard that has it, so that the ledger stays as it was. Raises SoukError
-        `product_not_found`, `shards_out_of_range`, or CollisionError where somebody sells at the same moment.
+        ProductNotFound, or CollisionError where somebody sells at the same moment.
         """
-        if not 1 <= shards <= MAX_SHARDS:
-            raise invalid("shards_out_of_range", f"A product has 1 to {MAX_SHARDS} shards.", shards="out of range")
         rows = (await self.rows([product_id])).get(product_id)
         if rows is None:
             raise ProductNotFound()

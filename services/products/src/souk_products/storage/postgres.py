@@ -210,6 +210,9 @@ class PostgresProductsStore(PostgresDatabase[PostgresProductsUnit]):
                 rows = await _NEXT_PAGE.fetch(self.pool, name_key=name_key, after=after, **given)
         return [_listed(row) for row in rows]
 
+    async def spread_stock(self, product_id: str, shards: int) -> None:
+        """See the port. A product's stock is one row: batches share its lock."""
+
     async def prices(self, product_ids: Collection[str]) -> dict[str, Money]:
         """See the port."""
         with translated():
