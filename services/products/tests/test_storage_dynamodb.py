@@ -210,24 +210,32 @@ def test_corrections_and_sales_at_once_keep_the_ledger(dynamo: Any) -> None:
     run_virtually(work())
 
 
-async def test_a_unit_wider_than_a_transaction_is_finished_by_its_repeat(dynamo: Any) -> None:
+async def test_a_crash_keeps_a_unit_whole_or_not_at_all(dynamo: Any) -> None:
     model = dynamo.unmetered()
     await dynamo.put(dynamo.on(model), mug=1_000)
-    orders = {f"o{n:03}": {"mug": 2} for n in range(300)}
-    counting = FaultyClient(model)
-    await dynamo.in_unit(dynamo.on(counting), reserve, {"first": {"mug": 1}})
+    orders = {f"o{n:03}": {"mug": 2} for n in range(90)}
     for dies_at in range(1, 20):
         dying = FaultyClient(model, dies_at, done=dies_at % 2 == 0)
         try:
             await dynamo.in_unit(dynamo.on(dying), reserve, orders)
         except Crash:
-            taken = 999 - (await dynamo.now(dynamo.on(model)))["mug"]
-            assert taken == sum((await dynamo.held(dynamo.on(model))).values()) - 1
+            held = sum((await dynamo.held(dynamo.on(model))).values())
+            assert held in {0, 180}
+            assert await dynamo.now(dynamo.on(model)) == {"mug": 1_000 - held}
         else:
             break
-    assert await dynamo.now(dynamo.on(model)) == {"mug": 399}
-    assert await dynamo.on(model).outbox_size() == 301
+    assert await dynamo.now(dynamo.on(model)) == {"mug": 820}
+    assert await dynamo.on(model).outbox_size() == 90
     assert await dynamo.in_unit(dynamo.on(model), reserve, orders) == []
+
+
+async def test_what_a_transaction_has_no_room_for_is_refused_whole(dynamo: Any) -> None:
+    model = dynamo.unmetered()
+    await dynamo.put(dynamo.on(model), mug=1_000)
+    with pytest.raises(SoukError, match="too much to be kept as a whole"):
+        await dynamo.in_unit(dynamo.on(model), reserve, {f"o{n:03}": {"mug": 2} for n in range(100)})
+    assert await dynamo.now(dynamo.on(model)) == {"mug": 1_000}
+    assert await dynamo.held(dynamo.on(model)) == {}
 
 
 @pytest.mark.parametrize("losses", [1, 2, 1_000])

@@ -81,7 +81,6 @@ EXTRA: Mapping[str, Mapping[str, str]] = {
     },
     "products": {
         "reconciler.py": "mends what no step of the saga will",
-        "storage/dynamodb_pieces.py": "what a unit of work on DynamoDB keeps together, packed into transactions",
         "storage/dynamodb_rows.py": "keys and items of DynamoDB, and the domain's values",
         "storage/dynamodb_stock.py": "stock in shards, which a hot product needs on DynamoDB",
         "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",
