@@ -1,4 +1,4 @@
-"""The states of an order."""
+"""The states of an order, and the sets of them that several services ask for."""
 
 from enum import StrEnum
 
@@ -14,3 +14,11 @@ class OrderStatus(StrEnum):
     REJECTED = "REJECTED"
     CANCELLED = "CANCELLED"
     RETURNED = "RETURNED"
+
+
+OPEN = frozenset({OrderStatus.PENDING, OrderStatus.RESERVED})
+"""The saga still has something to do."""
+PAID = frozenset({OrderStatus.CONFIRMED, OrderStatus.SHIPPED, OrderStatus.DELIVERED, OrderStatus.RETURNED})
+"""The shop has the money, less what was refunded for returns."""
+UNDONE = frozenset({OrderStatus.REJECTED, OrderStatus.CANCELLED})
+"""The order has ended and nothing was sold: stock and money go back."""

@@ -14,6 +14,9 @@ from souk_chassis.text import Cursor, LongText, Query, ShortText
 from souk_chassis.wire import Lenient, Message
 from souk_contracts.shop import MAX_LINES, MAX_QUANTITY, MAX_STOCK, BookRequest, Limit
 
+MAX_SHARDS = 48
+"""The most items that DynamoDB keeps a product's stock in: a transaction of 100 has room for two for each of them."""
+
 ProductNotFound = ErrorType(ErrorKind.NOT_FOUND, "product_not_found", "There is no such product.")
 StockBelowZero = ErrorType(ErrorKind.CONFLICT, "stock_below_zero", "That would leave less than nothing in stock.")
 PriceOutOfRange = ErrorType(ErrorKind.INVALID, "price_out_of_range", "A price is at least 0.01.")
@@ -67,11 +70,18 @@ class ProductContent(Message, frozen=True, kw_only=True):
     currency: Currency | None = None
 
 
+Shards = Annotated[
+    int, msgspec.Meta(ge=1, le=MAX_SHARDS, description="Split a hot product's stock over so many items of DynamoDB")
+]
+
+
 class InventoryChange(Message, frozen=True, kw_only=True):
-    """A stock correction."""
+    """A stock correction. `shards` is for a product that is about to be sold many times a second: on DynamoDB its stock
+    is split over at least so many items, never fewer again; on PostgreSQL it changes nothing."""
 
     product_id: Id
     delta: Annotated[int, msgspec.Meta(ge=-MAX_QUANTITY, le=MAX_QUANTITY, description="Units added, or taken if < 0")]
+    shards: Shards | None = None
 
 
 class InventoryNow(Lenient, frozen=True, kw_only=True):

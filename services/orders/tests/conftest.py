@@ -35,9 +35,8 @@ from souk_orders.manifest import service
 from souk_orders.placing import Orders, place_order
 from souk_orders.ports import OrderStore
 from souk_orders.storage.dynamodb import DynamoOrderStore
-from souk_orders.storage.memory import MemoryOrderStore, MemoryOrdersUnit
-from souk_orders.storage.postgres import PostgresOrdersUnit
-from souk_orders.storage.postgres_reads import PostgresOrderStore
+from souk_orders.storage.memory import MemoryOrderStore
+from souk_orders.storage.postgres import PostgresOrderStore
 from souk_orders.tables import TABLES
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
@@ -240,7 +239,7 @@ def make_store(request: pytest.FixtureRequest, clock: ManualClock) -> Callable[[
 
     async def make_in_memory() -> Any:
         if request.param == "memory":
-            return MemoryOrderStore("orders", clock, MemoryOrdersUnit)
+            return MemoryOrderStore(clock)
         return Dynamo.on(Dynamo.unmetered(), clock)
 
     return make_in_memory
@@ -267,13 +266,7 @@ def make_processes(request: pytest.FixtureRequest, clock: ManualClock) -> Callab
 
 async def open_postgres(url: str, clock: Clock) -> PostgresOrderStore:
     """A store with a pool of its own."""
-    return await open_store(
-        url,
-        "souk_orders",
-        "orders",
-        clock,
-        lambda pool, at: PostgresOrderStore(pool, "orders", at, PostgresOrdersUnit),
-    )
+    return await open_store(url, "souk_orders", "orders", clock, PostgresOrderStore)
 
 
 @pytest.fixture

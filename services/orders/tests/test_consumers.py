@@ -18,6 +18,7 @@ from souk_chassis.events.event import MAX_MESSAGE, Event, pack
 from souk_chassis.money import MAX_MINOR
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.testing.clock import ManualClock
+from souk_contracts.order_status import OPEN
 from souk_contracts.order_status import OrderStatus as S
 from souk_contracts.orders import NewReturn, OrderRef, ReturnItem
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined
@@ -33,7 +34,7 @@ from souk_orders.consumers import (
     on_stock_rejected,
     on_stock_reserved,
 )
-from souk_orders.domain import NEXT, OPEN, Head, Line, steps_to
+from souk_orders.domain import NEXT, Head, Line, steps_to
 from souk_orders.facts import confirmed
 from souk_orders.operations import cancel_order, deliver_order, get_order, return_items, ship_order
 

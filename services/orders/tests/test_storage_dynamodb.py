@@ -7,15 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from souk_chassis.errors import ErrorKind, SoukError
-from souk_chassis.events.event import Stored
 from souk_chassis.storage.collisions import CollisionError, retry_on_conflict
 from souk_chassis.storage.dynamodb.client import RetryingClient
 from souk_chassis.storage.dynamodb.errors import RequestRefusedError, answer_lost
-from souk_chassis.storage.dynamodb.writes import put
 from souk_chassis.testing.dynamodb_faults import FaultyClient
 from souk_chassis.testing.dynamodb_model import DynamoModel, Latency
 from souk_chassis.testing.dynamodb_model.limits import ITEM_BYTES
@@ -25,8 +21,7 @@ from souk_contracts.products import ShortItem
 from souk_orders.domain import Line, Move, ReturnNote, Step, move_to
 from souk_orders.storage.dynamodb import DynamoOrderStore
 from souk_orders.storage.dynamodb_rows import INLINE_BYTES
-from souk_orders.storage.dynamodb_unit import TRANSACTION_BYTES, Piece, packed
-from souk_orders.tables import ORDERS, TABLES
+from souk_orders.tables import TABLES
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 KEY = ("user:ada", "k1")
@@ -114,66 +109,29 @@ async def test_an_item_near_its_limit_is_kept_and_one_beyond_it_refused(dynamo: 
 # --- transactions
 
 
-@settings(max_examples=60)
-@given(
-    pieces=st.lists(
-        st.tuples(st.integers(1, 12), st.integers(0, 380_000), st.lists(st.integers(0, 300_000), max_size=3))
-    )
-)
-def test_pieces_are_packed_within_a_transaction(pieces: list[tuple[int, int, list[int]]]) -> None:
-    made = []
-    for number, (writes, weight, events) in enumerate(pieces):
-        rows = [{"orderId": f"{number}-{n}", "text": "x" * (weight if n == 0 else 1)} for n in range(writes)]
-        made.append(Piece([put(ORDERS, row) for row in rows], [Stored("id", "T.v1", "e" * size) for size in events]))
-    batches = packed(made)
-    assert [piece for batch in batches for piece in batch] == made
-    for batch in batches:
-        bundles, weight = 0, 300_000
-        for size in (len(event.json) for piece in batch for event in piece.events):
-            fits = weight + size <= 300_000
-            bundles, weight = (bundles, weight + size) if fits else (bundles + 1, size)
-        assert sum(len(piece.writes) for piece in batch) + bundles <= 100
-        assert sum(piece.weight for piece in batch) <= TRANSACTION_BYTES
-
-
-async def test_orders_that_fit_go_in_one_transaction(dynamo: Any, draft: Any) -> None:
+async def test_each_order_is_one_transaction(dynamo: Any, draft: Any) -> None:
     model = dynamo.unmetered()
-    await dynamo.on(model).place([draft(f"o{number}") for number in range(99)])
-    assert model.counts["TransactWriteItems"] == 1
-    await dynamo.on(model).place([draft(f"k{number}", key=("guest", f"{number}")) for number in range(50)])
-    assert model.counts["TransactWriteItems"] == 3
+    placed = await dynamo.on(model).place([draft("w", lines=wide_lines(2_000), total_minor=1), draft("k", key=KEY)])
+    assert [each.fresh for each in placed] == [True] * 2
+    assert model.counts == {"TransactWriteItems": 2}
+    assert await dynamo.on(model).outbox_size() == 2
 
 
-async def test_orders_that_are_too_heavy_for_one_transaction_go_in_several(dynamo: Any, draft: Any) -> None:
-    model = dynamo.unmetered()
-    placed = await dynamo.on(model).place(
-        [draft(f"w{n:02}", lines=wide_lines(2_000), total_minor=1) for n in range(12)]
-    )
-    assert [each.fresh for each in placed] == [True] * 12
-    assert model.counts["TransactWriteItems"] == 2
-    assert await dynamo.on(model).outbox_size() == 12
+async def test_what_a_transaction_has_no_room_for_is_refused_whole(dynamo: Any, draft: Any) -> None:
+    store = dynamo.on(dynamo.unmetered())
+    ids = [f"o{number:03}" for number in range(101)]
+    await store.place([draft(order_id) for order_id in ids])
+    with pytest.raises(SoukError, match="too much to be kept as a whole"):
+        await reserve(store, ids)
+    assert {state.status for state in await store.states(ids)} == {S.PENDING}
+    assert await reserve(store, ids[:99]) == 99
 
 
-async def test_orders_that_are_new_are_placed_in_one_call(dynamo: Any, draft: Any) -> None:
+async def test_what_is_new_is_placed_without_a_look(dynamo: Any, draft: Any) -> None:
     model = dynamo.unmetered()
     await dynamo.on(model).place([draft("o1", key=KEY), draft("o2")])
-    assert model.counts == {"TransactWriteItems": 1}
+    assert model.counts == {"TransactWriteItems": 2}
     assert [each.fresh for each in await dynamo.on(model).place([draft("o1", key=KEY), draft("o3")])] == [False, True]
-
-
-async def test_who_comes_second_between_two_transactions_gets_the_first_answer(dynamo: Any, draft: Any) -> None:
-    """The batch has three transactions. Another places one of the last orders after the first of them."""
-    model = dynamo.unmetered()
-    client = FaultyClient(model)
-
-    async def after_the_first() -> None:
-        client.meanwhile["TransactWriteItems"] = lambda: dynamo.on(model).place([draft("o250", fingerprint=b"other")])
-
-    client.meanwhile["TransactWriteItems"] = after_the_first
-    placed = await dynamo.on(client).place([draft(f"o{number:03}") for number in range(300)])
-    assert [each.order_id for each in placed if not each.fresh] == ["o250"]
-    assert placed[250].fingerprint == b"other"
-    assert await dynamo.on(model).outbox_size() == 300
 
 
 @pytest.mark.parametrize("key", [None, KEY])
@@ -307,7 +265,7 @@ def test_a_lost_answer_places_once(dynamo: Any, draft: Any, losses: int) -> None
 
     async def work() -> None:
         model = dynamo.unmetered()
-        batch = [draft("o1", key=KEY), draft("o2")]
+        batch = [draft("o1", key=KEY)]
         if losses < 1_000:
             assert all(each.fresh for each in await dynamo.on(Losing(model)).place(batch))
         else:
@@ -315,6 +273,6 @@ def test_a_lost_answer_places_once(dynamo: Any, draft: Any, losses: int) -> None
                 await dynamo.on(Losing(model)).place(batch)
             assert lost.value.kind is ErrorKind.TIMEOUT_UNKNOWN
         assert not any(each.fresh for each in await dynamo.on(model).place(batch))
-        assert await dynamo.on(model).outbox_size() == 2
+        assert await dynamo.on(model).outbox_size() == 1
 
     run_virtually(work())

@@ -54,9 +54,9 @@ async def stored(store: DynamoOrderStore) -> list[str]:
 
 
 async def test_a_crash_while_orders_are_placed_leaves_each_whole_or_none(dynamo: Any, draft: Any) -> None:
-    """Four transactions: wide orders, keys, more than 100 items."""
-    batch = [draft(f"w{n:02}", lines=WIDE) for n in range(20)]
-    batch += [draft(f"o{n:03}", key=("user:ada", f"k{n}")) for n in range(140)]
+    """A transaction an order: two wide ones, and four with keys."""
+    batch = [draft(f"w{n:02}", lines=WIDE) for n in range(2)]
+    batch += [draft(f"o{n:03}", key=("user:ada", f"k{n}")) for n in range(4)]
 
     async def place(store: DynamoOrderStore) -> None:
         placed = await store.place(batch)
@@ -70,7 +70,7 @@ async def test_a_crash_while_orders_are_placed_leaves_each_whole_or_none(dynamo:
             found = await store.details(order_id)
             assert found is not None
             assert len(found[1].items) == (len(WIDE) if order_id.startswith("w") else 1)
-        for each in batch[20:]:
+        for each in batch[2:]:
             by_key = await store.find_placed(None, each.key)
             assert (by_key is not None) == (each.order_id in ids)
 
@@ -82,8 +82,8 @@ async def test_a_crash_while_orders_are_placed_leaves_each_whole_or_none(dynamo:
 
 
 async def test_a_crash_while_news_is_handled_moves_each_order_once(dynamo: Any, draft: Any) -> None:
-    """A unit of 250 orders, with an event each, and a note that each event was had: several transactions."""
-    ids = [f"o{number:03}" for number in range(250)]
+    """A unit of 48 orders, with an event each, and a note that each event was had: one transaction."""
+    ids = [f"o{number:03}" for number in range(48)]
     short = (ShortItem(product_id="apple", requested=2, available=1),)
 
     async def prepare(store: DynamoOrderStore) -> None:
@@ -99,19 +99,19 @@ async def test_a_crash_while_news_is_handled_moves_each_order_once(dynamo: Any, 
 
     async def agree(store: DynamoOrderStore) -> None:
         moved = {state.order_id for state in await store.states(ids) if state.status is S.REJECTED}
-        assert await store.outbox_size() == 250 + len(moved)
+        assert await store.outbox_size() == 48 + len(moved)
         had = await store.tables.get_many(EVENTS, [inbox_key("orders", each) for each in ids])
-        assert not had or len(moved) == 250  # that an event was had is noted last
+        assert (len(moved), len(had)) in {(0, 0), (48, 48)}
 
     async def all_moved(store: DynamoOrderStore) -> None:
         await agree(store)
-        assert await store.outbox_size() == 500
-        for order_id in ids[::50]:
+        assert await store.outbox_size() == 96
+        for order_id in ids[::10]:
             progress = await store.progress(order_id)
             assert progress is not None
             assert [step.status for step in progress.history] == [S.PENDING, S.REJECTED]
 
-    assert await crashed(dynamo, prepare, hear, agree, all_moved) > 10
+    assert await crashed(dynamo, prepare, hear, agree, all_moved) > 5
 
 
 async def test_a_crash_while_items_come_back_refunds_once(dynamo: Any, draft: Any, walk: Any) -> None:
@@ -153,9 +153,12 @@ async def test_a_crash_while_overdue_orders_are_asked_after_asks_again_or_has_as
         await store.place([draft(order_id) for order_id in ids])
 
     async def ask(store: DynamoOrderStore) -> None:
-        async with store.unit() as unit:
-            for late in await unit.overdue(later - timedelta(seconds=30), later, 200):
-                unit.publish(OrderOverdue(**head_facts(late.head), payment_method=late.payment_method, items=()), "")
+        """A look has room for 90."""
+        for _ in range(2):
+            async with store.unit() as unit:
+                for late in await unit.overdue(later - timedelta(seconds=30), later, 200):
+                    event = OrderOverdue(**head_facts(late.head), payment_method=late.payment_method, items=())
+                    unit.publish(event, "")
 
     async def look(store: DynamoOrderStore) -> None:
         assert await store.count_open(1_000) == 150

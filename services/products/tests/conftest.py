@@ -16,6 +16,7 @@ from souk_chassis.money import Money
 from souk_chassis.observability.logs import Log
 from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.dynamodb.client import DynamoClient, RetryingClient
+from souk_chassis.storage.dynamodb.tables import chunks
 from souk_chassis.storage.opening import open_store
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.consumers import events_in
@@ -111,9 +112,10 @@ class Dynamo:
     @staticmethod
     async def put(store: DynamoProductsStore, shards: int = 1, **stock: int) -> None:
         """Make products with this stock in so many shards."""
-        now = store.clock.now()
-        async with store.unit() as unit:
-            await unit.put_products([ProductRecord(key, key, "", Money(1), now) for key in stock], stock)
+        records = [ProductRecord(key, key, "", Money(1), store.clock.now()) for key in stock]
+        for some in chunks(records, 45):
+            async with store.unit() as unit:
+                await unit.put_products(some, stock)
         if shards > 1:
             for product_id in stock:
                 await store.spread_stock(product_id, shards)

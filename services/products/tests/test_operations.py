@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
+from souk_chassis import wire
 from souk_chassis.errors import ErrorKind, SoukError
 from souk_chassis.money import Money
 from souk_chassis.operation import Created
 from souk_chassis.testing.clock import ManualClock
 from souk_contracts.products import (
+    MAX_SHARDS,
     InventoryChange,
     Product,
     ProductContent,
@@ -128,6 +131,20 @@ async def test_a_correction_that_can_not_be_changes_nothing(
         await adjust_inventory(service.ctx, InventoryChange(product_id=product_id, delta=delta))
     assert (caught.value.kind, caught.value.code) == (kind, code)
     assert await service.now() == {"a": 3, "full": MAX_STOCK}
+
+
+async def test_stock_that_is_spread_stays_what_it_was(service: Any) -> None:
+    await put_product(service.ctx, content(inventory=3))
+    for delta, shards, inventory in ((4, 3, 7), (0, 2, 7), (-7, 1, 0)):
+        change = InventoryChange(product_id="a", delta=delta, shards=shards)
+        assert (await adjust_inventory(service.ctx, change)).inventory == inventory
+        assert await service.now() == {"a": inventory}
+
+
+@pytest.mark.parametrize("shards", [0, MAX_SHARDS + 1])
+def test_shards_out_of_range_are_refused(shards: int) -> None:
+    with pytest.raises(msgspec.ValidationError, match="shards"):
+        wire.decode(wire.encode({"productId": "a", "delta": 0, "shards": shards}), InventoryChange)
 
 
 async def test_corrections_at_once_never_go_below_zero(store: ProductsStore, on: Callable[[Any], Any]) -> None:

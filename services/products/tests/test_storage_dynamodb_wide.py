@@ -77,18 +77,6 @@ async def test_an_order_that_must_borrow_too_widely_is_reserved_in_chunks(dynamo
     assert set((await dynamo.now(store)).values()) == {10}
 
 
-async def test_a_batch_that_must_borrow_too_widely_is_kept_in_parts(dynamo: Any) -> None:
-    store = dynamo.on(dynamo.unmetered())
-    ids = line_ids(75)
-    await dynamo.put(store, shards=5, **dict.fromkeys(ids, 10))
-    orders = {f"o{n}": dict.fromkeys(ids[25 * n : 25 * n + 25], 4) for n in range(3)}
-    decided = await dynamo.in_unit(store, reserve, orders)
-    assert [each.state for each in decided] == [HELD] * 3
-    assert await dynamo.now(store) == dict.fromkeys(ids, 6)
-    assert await dynamo.held(store) == dict.fromkeys(orders, 100)
-    assert await store.outbox_size() == 3
-
-
 async def test_stock_that_another_takes_between_two_chunks_undoes_all(dynamo: Any) -> None:
     model = dynamo.unmetered()
     ids = line_ids(300)

@@ -51,14 +51,16 @@ EXTRA: Mapping[str, Mapping[str, str]] = {
     },
     "orders": {
         "backlog.py": "back-pressure at the door of placing",
-        "facts.py": "what every event of an order says, in one place",
+        "facts.py": "what the events and the answers say of an order, in one place",
         "placing.py": "the one use case that is as long as all others together",
         "pricing.py": "asks for prices, and remembers the last ones",
         "storage/dynamodb_rows.py": "keys and items of DynamoDB, and the domain's values",
         "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",
-        "storage/placing.py": "placing, for both adapters, and the one statement that it is in PostgreSQL",
-        "storage/postgres_reads.py": "reads beside the unit of work of storage/postgres.py",
-        "storage/rows.py": "rows as values, for both of them",
+        "storage/history.py": "an order's history as the JSON that both databases keep",
+        "storage/placing.py": "placing in a unit of work, for stores that have no shorter way",
+        "storage/postgres_placing.py": "the one statement that places a batch: the shop's hottest write",
+        "storage/postgres_rows.py": "rows of PostgreSQL, and the domain's values",
+        "storage/postgres_unit.py": "the unit of work beside the reads of storage/postgres.py",
     },
     "payments": {
         "charging.py": "asks the provider, in between what consumers.py records",
@@ -73,7 +75,6 @@ EXTRA: Mapping[str, Mapping[str, str]] = {
     },
     "products": {
         "reconciler.py": "mends what no step of the saga will",
-        "storage/dynamodb_pieces.py": "what a unit of work on DynamoDB keeps together, packed into transactions",
         "storage/dynamodb_rows.py": "keys and items of DynamoDB, and the domain's values",
         "storage/dynamodb_stock.py": "stock in shards, which a hot product needs on DynamoDB",
         "storage/dynamodb_unit.py": "the unit of work beside the reads of storage/dynamodb.py",

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from souk_chassis.aws.client import AwsClient
-from souk_chassis.clock import SystemClock
 from souk_chassis.ids import uuid7
 from souk_chassis.manifest import Part
 from souk_chassis.storage.dynamodb.client import DynamoClient
 from souk_contracts.orders import OrderCancelled, OrderCreated, OrderedItem, OrderOverdue, OrderReturned
 from souk_contracts.products import Quote, QuoteRequest
 from souk_products.manifest import service
-from souk_products.storage.dynamodb import DynamoProductsStore
 from souk_products.storage.dynamodb_rows import order_key
 from souk_products.storage.dynamodb_unit import WIDE_ABOVE
 from souk_products.tables import RESERVATIONS
@@ -102,11 +100,8 @@ def reserves(stage: Stage) -> None:
 @exercise(EVENTS)
 def rejects_what_is_short_in_all_shards(stage: Stage) -> None:
     product_id = product(stage)
-
-    async def spread(_: AwsClient, dynamo: DynamoClient) -> None:
-        await DynamoProductsStore(dynamo, SystemClock()).spread_stock(product_id, 2)
-
-    stage.as_owner(spread)
+    spread = http("PATCH /products/{productId}/inventory", {"delta": 0, "shards": 2}, productId=product_id)
+    answer(stage.prepare(HTTP, spread), 200)
     assert stage.act(batch("products-order-created", created([product_id], PLENTY + 1))) == DONE
 
 

@@ -19,7 +19,7 @@ from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.runtimes.listening import listen
 from souk_chassis.runtimes.process import CLOCK, stop_event
 from souk_chassis.runtimes.server import serve_app
-from souk_chassis.runtimes.service import bus_checks, database_checks, open_targets, way_out, work
+from souk_chassis.runtimes.service import announce, bus_checks, database_checks, open_targets, way_out, work
 from souk_chassis.runtimes.switches import read_switches
 from souk_chassis.storage.ports import Subscriptions
 from souk_topologies.api import api_document
@@ -81,7 +81,9 @@ async def open_shop(premises: Premises, stack: AsyncExitStack) -> ASGIApp:
         dispatcher.bind(instance, out)
         if switches.works:
             deliveries = 2 if serialised else 1
-            work(instance, subscriptions, out, stack, serves=switches.serves, deliveries=deliveries)
+            work(instance, subscriptions, out, stack, deliveries=deliveries)
+        else:
+            announce(instance, stack)
     asked = {**database_checks(instances), **bus_checks(targets), **premises.elsewhere}
     if not switches.serves:
         return app([], asked)

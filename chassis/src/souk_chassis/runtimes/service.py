@@ -18,11 +18,7 @@ from souk_chassis.runtimes.asgi import Check, app, internal_route, operation_rou
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.runtimes.switches import Switches
 from souk_chassis.storage.ports import Bus, DeadLetters
-from souk_chassis.storage.postgres import PostgresSession
-from souk_chassis.storage.postgres_queues import PostgresTarget, open_target
-
-RELAY_LOOK_S = 0.05
-"""How often a process that only works looks at its outbox."""
+from souk_chassis.storage.postgres_queues import PostgresDatabase, PostgresTarget, open_target
 
 
 class Neighbours(msgspec.Struct, frozen=True):
@@ -58,7 +54,9 @@ def open_service(
         internal_route(operations, local, TokenVerifier(neighbours.keys, name), instance.clock, instance.log),
     ]
     if switches.works:
-        work(instance, neighbours.bus, out, stack, serves=switches.serves, letters=neighbours.letters)
+        work(instance, neighbours.bus, out, stack, letters=neighbours.letters)
+    else:
+        announce(instance, stack)
     return app(routes, checks)
 
 
@@ -96,26 +94,17 @@ def work(
     out: Dispatcher,
     stack: AsyncExitStack,
     *,
-    serves: bool,
     deliveries: int = 1,
     letters: DeadLetters | None = None,
 ) -> None:
-    """Start a service's worker, which is stopped with the stack. `serves` says whether this process also serves it."""
+    """Start a service's worker, which is stopped with the stack."""
     worker = Worker(instance, bus, out, deliveries=deliveries, letters=letters)
     worker.start()
     stack.push_async_callback(worker.stop)
-    if not serves:
-        _look_often(instance, stack)
 
 
-def _look_often(instance: Instance, stack: AsyncExitStack) -> None:
-    """Let the relay look at the outbox by itself: what processes that only serve put there wakes nobody here."""
-    database = instance.database
-
-    async def look() -> None:
-        while isinstance(database, PostgresSession):
-            await asyncio.sleep(RELAY_LOOK_S)
-            database.published.set()
-
-    looking = asyncio.create_task(look(), name=f"{instance.manifest.name}-look")
-    stack.callback(looking.cancel)
+def announce(instance: Instance, stack: AsyncExitStack) -> None:
+    """Let the processes that work on a service's queues know what this one publishes, until the stack ends."""
+    if isinstance(instance.database, PostgresDatabase):
+        task = asyncio.create_task(instance.database.announce_published(), name=f"{instance.manifest.name}-announce")
+        stack.callback(task.cancel)

@@ -168,7 +168,8 @@ class Database(Store[Q_co], QueueBooks, Protocol[Q_co]):
         """Forget which events came in before that time: no relay repeats them any more. Returns how many."""
 
     async def wait_published(self, timeout_s: float) -> None:
-        """Return when a unit published something since the last call, or after `timeout_s`."""
+        """Return when a unit published something since the last call, here or in a process that announces it, or after
+        `timeout_s`."""
 
     async def wait_received(self, queue: str, timeout_s: float) -> None:
         """Return when the queue got something since the last call, or after `timeout_s`."""

@@ -11,9 +11,10 @@ from asyncpg.pool import PoolConnectionProxy
 from souk_chassis.clock import Clock
 from souk_chassis.context import unit_is_open
 from souk_chassis.errors import timeout_unknown, unavailable
-from souk_chassis.events.event import Event, Stored, bundle, pack
+from souk_chassis.events.event import Event, Stored, bundle, message_numbers, pack
 from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.ports import Waiting
+from souk_chassis.storage.statements import Rows, Statement
 
 Connection = PoolConnectionProxy
 
@@ -86,18 +87,31 @@ class PostgresUnit:
         """Write what was published into the outbox. Returns whether there was anything."""
         if not self._outgoing:
             return False
-        await self.connection.execute(PUBLISH, *message_columns(bundle(self._outgoing)))
+        await publish(self.connection, bundle(self._outgoing))
         return True
 
 
-def message_columns(messages: Sequence[Stored]) -> list[list[Any]]:
-    """Messages as the columns of the outbox."""
-    return [
-        [message.event_id for message in messages],
-        [message.type for message in messages],
-        [message.json for message in messages],
-        [message.count for message in messages],
-    ]
+async def publish(connection: Connection, messages: Sequence[Stored]) -> None:
+    """Write messages into the outbox."""
+    await _PUBLISH.execute(connection, **_MESSAGES.arrays(messages))
+
+
+def published_for(rows: str) -> str:
+    """The part of a WITH that publishes events for those rows of the same statement that are new: `rows` is a query for
+    their keys. Its parameters are `events_for`'s."""
+    return f"""published AS (
+        INSERT INTO outbox (event_id, type, event, events)
+        SELECT (array_agg(event_id ORDER BY event_id))[1], :type, CASE count(*)
+                   WHEN 1 THEN string_agg(json, ',' ORDER BY event_id)
+                   ELSE '[' || string_agg(json, ',' ORDER BY event_id) || ']' END, count(*)
+        FROM {_EVENTS} WHERE key IN ({rows}) GROUP BY message)"""
+
+
+def events_for(events: Mapping[str, Stored]) -> dict[str, Any]:
+    """The parameters of `published_for`: single events of one type, by the key of their row, in their order."""
+    stored = list(events.values())
+    numbers = message_numbers(len(event.json) for event in stored)
+    return {"type": stored[0].type, **_EVENTS.arrays(stored, key=list(events), message=numbers)}
 
 
 def in_order(rows: Iterable[Any]) -> list[Waiting]:
@@ -122,10 +136,11 @@ DELETE FROM inbox USING unnest($2::uuid[], $3::int[]) AS leased (id, attempts)
 WHERE queue = $1 AND event_id = leased.id AND inbox.attempts = leased.attempts
 RETURNING event_id
 """
-PUBLISH = """
-INSERT INTO outbox (event_id, type, event, events) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[])
-"""
-"""Into the outbox: `message_columns`."""
+_MESSAGES = Rows("messages", event_id="uuid", type="text", json="text", count="int4")
+_PUBLISH = Statement(
+    f"INSERT INTO outbox (event_id, type, event, events) SELECT event_id, type, json, count FROM {_MESSAGES}"
+)
+_EVENTS = Rows("events", key="text", event_id="uuid", json="text", message="int4")
 
 U = TypeVar("U", bound=PostgresUnit)
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from souk_chassis.clock import Clock
+from souk_chassis.errors import SoukError
 from souk_chassis.events.event import Stored, type_and_subject
 from souk_chassis.storage.messages import parts_of
 from souk_chassis.storage.ports import (
@@ -28,13 +29,12 @@ from souk_chassis.storage.ports import (
 from souk_chassis.storage.postgres import (
     CHOSEN,
     PING_TIMEOUT_S,
-    PUBLISH,
     PostgresSession,
     PostgresUnit,
     close_pool,
     in_order,
-    message_columns,
     open_pool,
+    publish,
     translated,
 )
 from souk_chassis.storage.signals import wait_and_clear
@@ -43,6 +43,10 @@ U = TypeVar("U", bound=PostgresUnit)
 
 NOTICES = "souk_inbox"
 """The NOTIFY channel on which a database says which queue got something."""
+OUTBOX_NOTICES = "souk_outbox"
+"""The NOTIFY channel on which a process that has no relay says that it published something."""
+ANNOUNCE_S = 0.02
+"""The least time between two such notices: a relay's rounds are as far apart."""
 
 RELAY_CONNECTIONS = 2
 """Connections of one service's relay to one subscriber."""
@@ -254,7 +258,7 @@ class PostgresDatabase(PostgresSession[U]):
                         await connection.execute(_SET_ASIDE, queue, *columns, str(error)[:MAX_REASON], self.clock.now())
                     except PublishDeferredError as error:
                         left = error
-                        await connection.execute(PUBLISH, *message_columns(error.messages))
+                        await publish(connection, error.messages)
         if left is not None:
             raise left
         return len(rows)
@@ -271,12 +275,25 @@ class PostgresDatabase(PostgresSession[U]):
 
     async def wait_published(self, timeout_s: float) -> None:
         """See the port."""
+        self._start_listening()
         await wait_and_clear(self.published, timeout_s)
+
+    async def announce_published(self) -> None:
+        """Wake the relays in other processes whenever this process has published something, until cancelled.
+
+        NOTIFY makes the commits of all who notify wait for one another. A notice is therefore a transaction of its own,
+        which has nothing to flush, and not a part of the one that published.
+        """
+        while True:
+            await self.published.wait()
+            self.published.clear()
+            with suppress(SoukError), translated():
+                await self.pool.execute("SELECT pg_notify($1, '')", OUTBOX_NOTICES)
+            await asyncio.sleep(ANNOUNCE_S)
 
     async def wait_received(self, queue: str, timeout_s: float) -> None:
         """See the port. Notices come by LISTEN; the time-out makes up for one that was lost."""
-        if self._listener is None:
-            self._listener = asyncio.create_task(self._listen(), name=f"{self.service}-notices")
+        self._start_listening()
         await wait_and_clear(self._event(queue), timeout_s)
 
     async def close(self) -> None:
@@ -290,9 +307,13 @@ class PostgresDatabase(PostgresSession[U]):
     def _event(self, queue: str) -> asyncio.Event:
         return self._received.setdefault(queue, asyncio.Event())
 
+    def _start_listening(self) -> None:
+        if self._listener is None:
+            self._listener = asyncio.create_task(self._listen(), name=f"{self.service}-notices")
+
     async def _listen(self) -> None:
-        def heard(_connection: Any, _pid: int, _channel: str, queue: object) -> None:
-            self._event(str(queue)).set()
+        def heard(_connection: Any, _pid: int, channel: str, queue: object) -> None:
+            (self.published if channel == OUTBOX_NOTICES else self._event(str(queue))).set()
 
         while True:
             with suppress(
@@ -301,12 +322,14 @@ class PostgresDatabase(PostgresSession[U]):
                 async with self.pool.acquire() as connection:
                     ended = asyncio.Event()
                     connection.add_termination_listener(lambda _, ended=ended: ended.set())
-                    await connection.add_listener(NOTICES, heard)
+                    for channel in (NOTICES, OUTBOX_NOTICES):
+                        await connection.add_listener(channel, heard)
                     for event in self._received.values():
                         event.set()  # what came before the LISTEN was not heard
                     try:
                         await ended.wait()
                     finally:
-                        if not connection.is_closed():
-                            await connection.remove_listener(NOTICES, heard)
+                        for channel in (NOTICES, OUTBOX_NOTICES):
+                            if not connection.is_closed():
+                                await connection.remove_listener(channel, heard)
             await asyncio.sleep(0.5)

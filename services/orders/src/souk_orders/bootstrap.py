@@ -7,7 +7,7 @@ import msgspec
 from souk_chassis.config import read_config
 from souk_chassis.observability.logs import Log
 from souk_chassis.runtimes.instance import Foundation, Instance, Round
-from souk_chassis.storage.group_commit import GroupCommit
+from souk_chassis.storage.group_commit import MAX_BATCH, GroupCommit
 from souk_chassis.storage.ports import QueueBooks
 from souk_contracts.products import Currency
 from souk_orders.backlog import MAX_OPEN_ORDERS, MOST_OPEN_ORDERS, Backlog
@@ -34,7 +34,10 @@ async def build(base: Foundation) -> Instance:
     store, queues = await _store(base)
     log = Log(service.label)
     backlog = Backlog(store, log, config.max_open_orders)
-    placing: GroupCommit[Draft, Placed] = GroupCommit(store.place, weigh=lambda draft: len(draft.lines))
+    at_once = 1 if base.aws is not None else MAX_BATCH  # in DynamoDB each order is a unit of work of its own
+    placing: GroupCommit[Draft, Placed] = GroupCommit(
+        store.place, max_batch=at_once, weigh=lambda draft: len(draft.lines)
+    )
     pricing = Pricing()
     deps = Orders(store, queues, base.key, config.currency, placing, backlog, pricing)
     return Instance(
@@ -57,18 +60,11 @@ async def _store(base: Foundation) -> tuple[OrderStore, QueueBooks]:
         return DynamoOrderStore(base.aws.dynamodb, base.clock), base.aws.queues
     if base.database_url is not None:
         from souk_chassis.storage.opening import open_store
-        from souk_orders.storage.postgres import PostgresOrdersUnit
-        from souk_orders.storage.postgres_reads import PostgresOrderStore
+        from souk_orders.storage.postgres import PostgresOrderStore
 
-        database = await open_store(
-            base.database_url,
-            "souk_orders",
-            "orders",
-            base.clock,
-            lambda pool, clock: PostgresOrderStore(pool, "orders", clock, PostgresOrdersUnit),
-        )
+        database = await open_store(base.database_url, "souk_orders", "orders", base.clock, PostgresOrderStore)
         return database, base.books(database)
-    from souk_orders.storage.memory import MemoryOrderStore, MemoryOrdersUnit
+    from souk_orders.storage.memory import MemoryOrderStore
 
-    memory = MemoryOrderStore("orders", base.clock, MemoryOrdersUnit)
+    memory = MemoryOrderStore(base.clock)
     return memory, memory

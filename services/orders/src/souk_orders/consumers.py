@@ -20,11 +20,11 @@ from souk_chassis.context import Context
 from souk_chassis.events.event import Delivery
 from souk_chassis.money import Money
 from souk_chassis.storage.collisions import retry_on_conflict
-from souk_contracts.order_status import OrderStatus
+from souk_contracts.order_status import OPEN, OrderStatus
 from souk_contracts.orders import OrderCancelled, OrderedItem, OrderOverdue, OrderRejected
 from souk_contracts.payments import PaymentCaptured, PaymentDeclined, PaymentEvent
 from souk_contracts.products import ShortItem, StockRejected, StockReserved
-from souk_orders.domain import OPEN, Head, Move, Step, move_to, steps_to, units_by_product
+from souk_orders.domain import Head, Move, Step, move_to, steps_to, units_by_product
 from souk_orders.facts import confirmed, head_facts
 from souk_orders.placing import Orders
 from souk_orders.ports import OrdersUnit, Overdue

@@ -22,12 +22,6 @@ NEXT: Mapping[OrderStatus, frozenset[OrderStatus]] = {
 }
 """The one table of states: which may follow which."""
 
-OPEN = frozenset({S.PENDING, S.RESERVED})
-"""States in which the saga still has something to do."""
-RETURNABLE = frozenset({S.CONFIRMED, S.SHIPPED, S.DELIVERED})
-PAID = frozenset({S.CONFIRMED, S.SHIPPED, S.DELIVERED, S.RETURNED})
-"""States in which the money is the shop's, less what was refunded for returns."""
-
 
 class IllegalTransitionError(Exception):
     """A step that the table of states does not have."""
@@ -81,6 +75,18 @@ class Draft(NamedTuple):
     key: tuple[str, str] | None = None
     """The scope and the idempotency key."""
 
+    def placed(self, *, fresh: bool = True) -> "Placed":
+        """What it is answered with."""
+        return Placed(
+            self.order_id,
+            self.total_minor,
+            self.currency,
+            self.prices_cached,
+            self.fingerprint,
+            self.created_at,
+            fresh,
+        )
+
 
 class Placed(NamedTuple):
     """What the first answer to an order was made of. `fresh` is False for a repeat."""
@@ -124,6 +130,31 @@ class Move(NamedTuple):
     def to(self) -> Step:
         """The last step: where the order stands then."""
         return self.steps[-1]
+
+
+class Order(NamedTuple):
+    """An order, whole."""
+
+    head: Head
+    lines: tuple[Line, ...]
+    history: tuple[Step, ...]
+    short_items: tuple[ShortItem, ...]
+    prices_cached: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+def new_order(draft: Draft) -> Order:
+    """The order that a draft becomes."""
+    return Order(
+        Head(draft.order_id, draft.customer_id, draft.email, S.PENDING, draft.total_minor, draft.currency),
+        draft.lines,
+        (Step(S.PENDING, draft.created_at),),
+        (),
+        draft.prices_cached,
+        draft.created_at,
+        draft.created_at,
+    )
 
 
 def move_to(head: Head, *steps: Step, short_items: tuple[ShortItem, ...] = ()) -> Move:

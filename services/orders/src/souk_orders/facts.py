@@ -1,10 +1,20 @@
-"""What the events of an order say of it."""
+"""What the events and the answers say of an order."""
 
 from collections.abc import Sequence
 from typing import TypedDict
 
-from souk_contracts.orders import OrderConfirmed, OrderCreated, OrderedItem, SoldItem
-from souk_orders.domain import Draft, Head, Line, units_by_product
+from souk_chassis.money import Money
+from souk_contracts.orders import (
+    OrderConfirmed,
+    OrderCreated,
+    OrderDetails,
+    OrderedItem,
+    OrderLine,
+    ShortLine,
+    SoldItem,
+    StatusChange,
+)
+from souk_orders.domain import Draft, Head, Line, Order, units_by_product
 
 
 class HeadFacts(TypedDict):
@@ -53,3 +63,33 @@ def confirmed(head: Head, lines: Sequence[Line]) -> OrderConfirmed:
         for (product_id, unit_price_minor), count in units.items()
     )
     return OrderConfirmed(**head_facts(head), items=items)
+
+
+def details_of(order: Order) -> OrderDetails:
+    """The order as it is answered, whole."""
+    head = order.head
+    return OrderDetails(
+        order_id=head.order_id,
+        customer_id=head.customer_id,
+        status=head.status,
+        total=Money(head.total_minor),
+        currency=head.currency,
+        items=tuple(
+            OrderLine(
+                item_id=number,
+                product_id=line.product_id,
+                quantity=line.quantity,
+                unit_price=Money(line.unit_price_minor),
+                returned=line.returned,
+            )
+            for number, line in enumerate(order.lines, 1)
+        ),
+        history=tuple(StatusChange(status=step.status, at=step.at, reason=step.reason) for step in order.history),
+        short_items=tuple(
+            ShortLine(product_id=item.product_id, requested=item.requested, available=item.available)
+            for item in order.short_items
+        ),
+        prices_cached=order.prices_cached,
+        created_at=order.created_at,
+        updated_at=order.updated_at,
+    )

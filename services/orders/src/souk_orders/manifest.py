@@ -59,7 +59,7 @@ service = Service(
     ],
     consumes={
         StockReserved: Consumer(consumers.on_stock_reserved, batch=RESERVED_BATCH, pace_s=RESERVED_PACE_S),
-        StockRejected: Consumer(consumers.on_stock_rejected),
+        StockRejected: Consumer(consumers.on_stock_rejected, writes=2),  # the short items may lie apart
         PaymentCaptured: Consumer(consumers.on_payment_captured),
         PaymentDeclined: Consumer(consumers.on_payment_declined),
     },

@@ -12,7 +12,7 @@ from souk_chassis.ids import uuid7
 from souk_chassis.money import Money
 from souk_chassis.storage.collisions import retry_on_conflict
 from souk_contracts.order_books import OrderBooks, OrderStates, OrderStatesQuery
-from souk_contracts.order_status import OrderStatus
+from souk_contracts.order_status import OPEN, OrderStatus
 from souk_contracts.orders import (
     NewReturn,
     NotForOthers,
@@ -34,7 +34,7 @@ from souk_contracts.orders import (
     TooLate,
 )
 from souk_contracts.shop import BookRequest
-from souk_orders.domain import OPEN, RETURNABLE, Head, ReturnNote, Step, may_become, move_to, settle_return
+from souk_orders.domain import Head, ReturnNote, Step, may_become, move_to, settle_return
 from souk_orders.facts import head_facts
 from souk_orders.placing import Orders, place_order
 from souk_orders.ports import OrdersUnit
@@ -126,7 +126,7 @@ async def _take_back(
                 if earlier.fingerprint != fingerprint:
                     raise ReturnDiffers()
                 return head, earlier, False
-        if head.status not in RETURNABLE:
+        if not may_become(head.status, OrderStatus.RETURNED):
             raise NotNow(f"Nothing can be returned of an order that is {head.status}.")
         lines = await unit.lines([head.order_id])
         settled = settle_return(lines[head.order_id], wanted)

@@ -66,7 +66,10 @@ class OrderStore(Store[OrdersUnit], Protocol):
     """Placing, which is a unit of work of its own, and reads."""
 
     async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
-        """Store what is new, each with its OrderCreated, all in one unit of work. Answers as `OrdersUnit.place`."""
+        """Store what is new, each with its OrderCreated. Answers as `OrdersUnit.place`.
+
+        All of it in one unit of work; in DynamoDB, which has no room for many, each order in one.
+        """
 
     async def find_placed(self, order_id: str | None, key: tuple[str, str] | None) -> Placed | None:
         """The order of that id or key, if there is one."""

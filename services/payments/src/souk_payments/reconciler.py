@@ -15,7 +15,7 @@ from souk_chassis.context import Context, internal_call
 from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.records import RecordUnit
 from souk_contracts.order_books import OrderStatesQuery
-from souk_contracts.order_status import OrderStatus
+from souk_contracts.order_status import OPEN, UNDONE
 from souk_contracts.orders import FindOrderStates
 from souk_payments.consumers import outcome_event
 from souk_payments.domain import cancel_key
@@ -34,11 +34,6 @@ RECORDS = 2
 """Records that mending one payment may write: the payment and a refund."""
 CAPTURED = "captured"
 """The name of the checkpoint in the list of captured payments."""
-
-WAITING = frozenset({OrderStatus.PENDING, OrderStatus.RESERVED})
-"""States in which an order waits for its payment."""
-GONE = frozenset({OrderStatus.CANCELLED, OrderStatus.REJECTED, None})
-"""States in which an order's money must be given back; None is an order that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +87,9 @@ async def _compare(ctx: Context[Payments], payments: Sequence[Payment]) -> Compa
     compared = Compared([], [], [])
     for payment in payments:
         status = states.get(payment.order_id)
-        if status in WAITING:
+        if status in OPEN:
             compared.waiting.append(payment)
-        elif status in GONE:
+        elif status is None or status in UNDONE:  # None: there is no such order
             compared.gone.append(payment)
         else:
             compared.settled.append(payment)

@@ -78,6 +78,11 @@ class Movement:
         """The change of the stock on hand."""
         return self.corrected - self.sold + self.returned
 
+    @property
+    def changes_stock(self) -> bool:
+        """Whether it changes anything."""
+        return bool(self.corrected or self.sold or self.returned)
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:

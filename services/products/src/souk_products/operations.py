@@ -86,7 +86,7 @@ async def put_product(ctx: Context[Products], request: ProductContent) -> PutAns
 
 
 async def adjust_inventory(ctx: Context[Products], request: InventoryChange) -> InventoryNow:
-    """Correct the stock by a difference."""
+    """Correct the stock by a difference, and split it over more shards where that is asked for."""
     product_id = request.product_id
 
     async def adjust() -> InventoryNow:
@@ -96,7 +96,11 @@ async def adjust_inventory(ctx: Context[Products], request: InventoryChange) -> 
             await unit.move_stock([Movement(product_id, corrected=request.delta)])
         return InventoryNow(product_id=product_id, inventory=after)
 
-    return await retry_on_conflict(adjust)
+    now = await retry_on_conflict(adjust)
+    shards = request.shards
+    if shards is not None:
+        await retry_on_conflict(lambda: ctx.deps.store.spread_stock(product_id, shards))
+    return now
 
 
 async def quote(ctx: Context[Products], request: QuoteRequest) -> Quotation:

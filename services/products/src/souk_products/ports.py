@@ -92,6 +92,10 @@ class ProductsStore(Store[ProductsUnit], Protocol):
         `after` is the id of the last product of the page before; None is returned where there is no such product.
         """
 
+    async def spread_stock(self, product_id: str, shards: int) -> None:
+        """Split a product's stock over at least so many shards, where the store keeps it in shards. They never become
+        fewer. Raises SoukError ProductNotFound, or CollisionError where somebody sells meanwhile."""
+
     async def prices(self, product_ids: Collection[str]) -> dict[str, Money]:
         """The prices of those that exist."""
 

@@ -14,7 +14,7 @@ from typing import Any
 from souk_chassis.queues import Queues
 from souk_contracts.notifications import MailBook, MailBooks
 from souk_contracts.order_books import OrderBook, OrderBooks
-from souk_contracts.order_status import OrderStatus
+from souk_contracts.order_status import OPEN, PAID, OrderStatus
 from souk_contracts.payments import PaymentBook, PaymentBooks
 from souk_contracts.products import ReservationBook, ReservationBooks, StockBooks
 from souk_topologies.audit.report import AuditReport, Findings
@@ -28,8 +28,6 @@ DRAIN_S = 30.0
 """How long the audit waits for the queues to drain."""
 
 S = OrderStatus
-_PAID = frozenset({S.CONFIRMED, S.SHIPPED, S.DELIVERED, S.RETURNED})
-_OPEN = frozenset({S.PENDING, S.RESERVED})
 _MAIL_OF = {S.REJECTED: "rejected", S.CANCELLED: "cancelled"}
 
 
@@ -121,12 +119,12 @@ def _check_order(order_id: str, books: _Books, limit_s: float, findings: Finding
         held = reservation is not None and reservation.units != 0
         findings.check("reserved_without_order", not held, f"{order_id}: reserved, and there is no such order")
         return
-    if order.status in _OPEN:
+    if order.status in OPEN:
         text = f"{order_id}: {order.status} for {order.age_s:.0f} s"
         findings.check("orders_ended", order.age_s < limit_s, text, known_by=order_id)
         return
     findings.check("orders_ended", True, "")
-    paid = order.status in _PAID
+    paid = order.status in PAID
     due = order.total_minor - order.returned_minor if paid else 0
     got = _net(payment) if payment else 0
     findings.check(
@@ -155,7 +153,7 @@ def _check_charges(order_id: str, payment: PaymentBook, findings: Findings) -> N
 
 
 def _check_mails(order_id: str, order: OrderBook, mails: dict[str, int], findings: Findings) -> None:
-    due = "confirmed" if order.status in _PAID else _MAIL_OF[order.status]
+    due = "confirmed" if order.status in PAID else _MAIL_OF[order.status]
     once = mails.get(due, 0) == 1 and all(count == 1 for kind, count in mails.items() if kind != "returned")
     findings.check("mails_match_orders", once, f"{order_id}: {order.status}, and its mails are {mails}")
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 from souk_chassis.money import Money
-from souk_contracts.order_status import OrderStatus
+from souk_contracts.order_status import OPEN, PAID, OrderStatus
 from souk_contracts.orders import OrderPage, OrderReceipt, OrderSummary
 from souk_contracts.products import Product, ProductPage, StockBooks
 from souk_topologies.at_once import at_once
@@ -26,9 +26,6 @@ LOOK_EVERY_S = 0.25
 STALLED_S = 180.0
 """Waiting ends with an error where no order has ended for so long."""
 DEFAULT_STOCK = 1_000_000
-
-_CONFIRMED = frozenset({OrderStatus.CONFIRMED, OrderStatus.SHIPPED, OrderStatus.DELIVERED, OrderStatus.RETURNED})
-_OPEN = frozenset({OrderStatus.PENDING, OrderStatus.RESERVED})
 
 
 class ReplayError(Exception):
@@ -168,7 +165,7 @@ async def _wait_for_ends(client: ShopClient, history: History, progress: Progres
     last_change = time.monotonic()
     progress.stage("settling", total)
     while True:
-        still_open = {s.order_id for status in _OPEN async for s in _summaries(client, status=status.value)} & wanted
+        still_open = {s.order_id for status in OPEN async for s in _summaries(client, status=status.value)} & wanted
         ended = total - len(still_open)
         if ended > shown:
             progress.step(ended - shown)
@@ -184,7 +181,7 @@ def _result(history: History, ended: Mapping[str, _Known], seconds: float) -> Re
     missing = [order.order_id for order in history.orders if order.order_id not in ended]
     if missing:
         raise ReplayError(f"{len(missing)} orders were acknowledged and are gone, among them {missing[0]}")
-    confirmed = [known for known in ended.values() if known.status in _CONFIRMED]
+    confirmed = [known for known in ended.values() if known.status in PAID]
     return Result(
         orders=len(history.orders),
         order_lines=history.order_lines,

@@ -23,15 +23,15 @@ from souk_contracts.order_books import OrderBook, OrderState
 from souk_contracts.order_status import OrderStatus
 from souk_contracts.orders import OrderDetails, OrderSummary
 from souk_orders.domain import Draft, Head, Placed
-from souk_orders.facts import created
+from souk_orders.facts import created, details_of
 from souk_orders.ports import Progress
 from souk_orders.storage.dynamodb_rows import (
     SHARD_NAMES,
     book_of,
-    details_of,
     head_of,
     history_of,
     moment,
+    order_of,
     parts_of,
     place_in_time,
     placed_of,
@@ -57,37 +57,26 @@ class DynamoOrderStore(DynamoDatabase[DynamoOrdersUnit]):
         super().__init__(tables, EVENTS, clock, lambda: DynamoOrdersUnit(tables, clock, chance))
 
     async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
-        """See the port. One transaction where they fit, else several, each of them whole for its orders.
+        """See the port. Each order is a transaction of its own."""
+        return [await self._place(draft) for draft in drafts]
 
-        Most orders are new, so that nothing is read before: who comes again, or second, fails on that, looks, and gets
-        the first answer.
-        """
-        kept: dict[str, int] = {}  # this call's own, which it finds stored when it looks
+    async def _place(self, draft: Draft) -> Placed:
+        """Most orders are new, so that nothing is read before: who comes again, or second, fails on that, looks, and
+        gets the first answer."""
         looks = False
 
-        async def once() -> list[Placed]:
+        async def once() -> Placed:
             nonlocal looks
-            made: dict[str, int] = {}
-            unit = None
-            try:
-                async with self.unit() as unit:
-                    if not looks:
-                        unit.presume_new(drafts)
-                        looks = True
-                    answers = list(await unit.place(drafts))
-                    for number, answer in enumerate(answers):
-                        if answer.fresh:
-                            made[answer.order_id] = number
-                            unit.publish(created(drafts[number]), drafts[number].traceparent)
-            finally:
-                if unit is not None:
-                    kept.update({order_id: made[order_id] for order_id in unit.placed})
-            return answers
+            async with self.unit() as unit:
+                if not looks:
+                    unit.presume_new(draft)
+                    looks = True
+                [placed] = await unit.place([draft])
+                if placed.fresh:
+                    unit.publish(created(draft), draft.traceparent)
+            return placed
 
-        answers = await retry_on_conflict(once)
-        for number in kept.values():
-            answers[number] = answers[number]._replace(fresh=True)
-        return answers
+        return await retry_on_conflict(once)
 
     async def find_placed(self, order_id: str | None, key: tuple[str, str] | None) -> Placed | None:
         """See the port."""
@@ -103,7 +92,8 @@ class DynamoOrderStore(DynamoDatabase[DynamoOrdersUnit]):
         if row is None:
             return None
         parts = await self.tables.get_many(PARTS, parts_of(row, "lines", "short"))
-        return head_of(row), details_of(row, parts)  # type: ignore[arg-type] # pairs they are
+        order = order_of(row, parts)  # type: ignore[arg-type] # pairs they are
+        return order.head, details_of(order)
 
     async def progress(self, order_id: str) -> Progress | None:
         """See the port."""

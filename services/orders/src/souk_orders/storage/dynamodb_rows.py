@@ -13,11 +13,11 @@ from souk_chassis import wire
 from souk_chassis.money import Money
 from souk_chassis.storage.dynamodb.values import Row
 from souk_contracts.order_books import OrderBook
-from souk_contracts.order_status import OrderStatus
-from souk_contracts.orders import OrderDetails, OrderLine, OrderSummary, ShortLine, StatusChange
+from souk_contracts.order_status import OPEN, OrderStatus
+from souk_contracts.orders import OrderSummary
 from souk_contracts.products import ShortItem
-from souk_orders.domain import OPEN, Draft, Head, Line, Move, Placed, ReturnNote, Step
-from souk_orders.storage.placing import history_json
+from souk_orders.domain import Draft, Head, Line, Move, Order, Placed, ReturnNote, Step
+from souk_orders.storage.history import history_json, read_history
 
 SHARDS = 32
 """Partition keys of each list. An order writes up to four units in one of them on its way to its end, and a partition
@@ -170,9 +170,7 @@ def placed_of(row: Row) -> Placed:
 
 def history_of(row: Row) -> tuple[Step, ...]:
     """Its steps so far."""
-    return tuple(
-        Step(each.status, each.at, each.reason) for each in wire.decode(row["history"], tuple[StatusChange, ...])
-    )
+    return read_history(row["history"])
 
 
 def parts_of(row: Row, *names: str) -> list[PartKey]:
@@ -188,30 +186,13 @@ def lines_of(row: Row, parts: Mapping[PartKey, Row]) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def details_of(row: Row, parts: Mapping[PartKey, Row]) -> OrderDetails:
+def order_of(row: Row, parts: Mapping[PartKey, Row]) -> Order:
     """The order, whole."""
-    head = head_of(row)
-    return OrderDetails(
-        order_id=head.order_id,
-        customer_id=head.customer_id,
-        status=head.status,
-        total=Money(head.total_minor),
-        currency=head.currency,
-        items=tuple(
-            OrderLine(
-                item_id=number,
-                product_id=line.product_id,
-                quantity=line.quantity,
-                unit_price=Money(line.unit_price_minor),
-                returned=line.returned,
-            )
-            for number, line in enumerate(lines_of(row, parts), 1)
-        ),
-        history=wire.decode(row["history"], tuple[StatusChange, ...]),
-        short_items=tuple(
-            ShortLine(product_id=item.product_id, requested=item.requested, available=item.available)
-            for item in _stowed(row, "short", parts, ShortItem)
-        ),
+    return Order(
+        head=head_of(row),
+        lines=lines_of(row, parts),
+        history=history_of(row),
+        short_items=tuple(_stowed(row, "short", parts, ShortItem)),
         prices_cached=row["pricesCached"],
         created_at=datetime.fromisoformat(row["createdAt"]),
         updated_at=datetime.fromisoformat(row["updatedAt"]),

@@ -1,27 +1,17 @@
-"""A unit of work of the orders service on DynamoDB: what it has read, what it will write, and in which transactions.
-
-What belongs to one order, its item with its parts, its idempotency key, its returns and its events, is in one
-transaction, always. A unit of many orders is one transaction while it fits, else several: where one fails, those before
-it are kept, and a repeat of the unit passes over them, for their orders have moved on. What says that an event was had
-comes last.
-"""
+"""A unit of work of the orders service on DynamoDB: what it has read, and what it will write in one transaction."""
 
 import asyncio
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 
-import msgspec
-
-from souk_chassis import wire
 from souk_chassis.clock import Clock
-from souk_chassis.events.event import Stored
 from souk_chassis.storage.dynamodb.database import DynamoUnit
-from souk_chassis.storage.dynamodb.outbox import BUNDLE_BYTES
 from souk_chassis.storage.dynamodb.shards import Shards
-from souk_chassis.storage.dynamodb.tables import TRANSACTION_ITEMS, Tables
+from souk_chassis.storage.dynamodb.tables import Tables
 from souk_chassis.storage.dynamodb.values import Row
-from souk_chassis.storage.dynamodb.writes import Write, insert, put
+from souk_chassis.storage.dynamodb.writes import insert, put
 from souk_contracts.order_status import OrderStatus
 from souk_orders.domain import Draft, Head, Line, Move, Placed, ReturnNote
 from souk_orders.ports import ALL, Overdue
@@ -43,29 +33,12 @@ from souk_orders.storage.dynamodb_rows import (
     take_back,
     take_steps,
 )
-from souk_orders.storage.placing import as_placed
 from souk_orders.tables import EVENTS, KEYS, ORDERS, PARTS
 
-TRANSACTION_BYTES = 4_000_000
-"""The most that is put into one transaction, in bytes of JSON. DynamoDB takes 4 MB of items, which weigh less."""
-
-
-class Piece(msgspec.Struct):
-    """What must be kept together. `places` is the order that it makes."""
-
-    writes: list[Write] = []
-    events: list[Stored] = []
-    places: str | None = None
-
-    @property
-    def weight(self) -> int:
-        """Its bytes as JSON."""
-        return sum(len(wire.encode(write.request)) for write in self.writes) + self.weight_of_events
-
-    @property
-    def weight_of_events(self) -> int:
-        """Their bytes."""
-        return sum(len(event.json.encode()) for event in self.events)
+OVERDUE_ITEMS = 90
+"""Room for overdue orders in one unit: a transaction has 100 items, and their events need some."""
+WIDE_TAKES = 10
+"""Of that room an order takes so much whose lines lie in parts: its event may be as large as SNS takes, 256 KB."""
 
 
 class DynamoOrdersUnit(DynamoUnit):
@@ -78,14 +51,13 @@ class DynamoOrdersUnit(DynamoUnit):
         self._parts: dict[PartKey, Row] = {}
         self._notes: dict[PartKey, Row] = {}
         self._owners: dict[tuple[str, str], str | None] = {}
-        self._claimed: dict[str, Row] = {}
-        self.placed: set[str] = set()
-        """The orders that this unit has stored, even where a later part of it failed."""
+        self._claimed: list[Row] = []
 
-    def presume_new(self, drafts: Sequence[Draft]) -> None:
-        """Do not look whether these are stored: the unit collides at its end where one is."""
-        self._read.update({draft.order_id: None for draft in drafts})
-        self._owners.update({draft.key: None for draft in drafts if draft.key is not None})
+    def presume_new(self, draft: Draft) -> None:
+        """Do not look whether it is stored: the unit collides at its end where it is."""
+        self._read[draft.order_id] = None
+        if draft.key is not None:
+            self._owners[draft.key] = None
 
     # --- the port
 
@@ -136,12 +108,15 @@ class DynamoOrdersUnit(DynamoUnit):
         return None if row is None else note_of(row, key)
 
     async def overdue(self, before: datetime, now: datetime, limit: int) -> Sequence[Overdue]:
-        """See the port. An order that opened or moved a moment ago may be missing, and comes the next time."""
+        """See the port. As many as fit into a transaction. An order that opened or moved a moment ago may be missing,
+        and comes the next time."""
         index = Shards(self.tables, ORDERS, "open", "openSince", SHARD_NAMES)
-        found = [row["orderId"] for row in await index.first(limit, until=moment(before))]
+        found = [row["orderId"] for row in await index.first(min(limit, OVERDUE_ITEMS), until=moment(before))]
         await self._read_orders(found)
         # The index may be a moment behind: what the table says counts.
         rows = [row for row in map(self._row, found) if row is not None and row.get("openSince", "~") < moment(before)]
+        takes = accumulate(WIDE_TAKES if parts_of(row, "lines") else 1 for row in rows)
+        rows = [row for row, room in zip(rows, takes, strict=True) if room <= OVERDUE_ITEMS]
         parts = await self._read_parts(rows)
         late = [Overdue(head_of(row), row["paymentMethod"], lines_of(row, parts)) for row in rows]
         for each in late:
@@ -149,11 +124,16 @@ class DynamoOrdersUnit(DynamoUnit):
         return late
 
     async def commit(self) -> None:
-        """See `DynamoUnit`."""
-        for batch in packed(self._pieces()):
-            writes = [write for piece in batch for write in piece.writes]
-            await self.transact(writes, [event for piece in batch for event in piece.events])
-            self.placed.update(piece.places for piece in batch if piece.places is not None)
+        """See `DynamoUnit`. An order must be as it was read, or not there."""
+        for order_id, row in self._changed.items():
+            read = self._read[order_id]
+            self.writes.append(
+                insert(ORDERS, row) if read is None else put(ORDERS, row, [("version", "=", read["version"])])
+            )
+        self.writes += [insert(KEYS, row) for row in self._claimed]
+        self.writes += [put(PARTS, row) for row in self._parts.values()]
+        self.writes += [insert(PARTS, row) for row in self._notes.values()]
+        await super().commit()
 
     # --- reading
 
@@ -187,8 +167,8 @@ class DynamoOrdersUnit(DynamoUnit):
         self._keep_parts(parts)
         if draft.key is not None:
             self._owners[draft.key] = draft.order_id
-            self._claimed[draft.order_id] = key_row(draft.key, draft)
-        return as_placed(draft)
+            self._claimed.append(key_row(draft.key, draft))
+        return draft.placed()
 
     def _change(self, order_id: str) -> Row:
         """The order's item, to be changed. Raises RuntimeError where there is none."""
@@ -201,41 +181,3 @@ class DynamoOrdersUnit(DynamoUnit):
 
     def _keep_parts(self, parts: Iterable[Row]) -> None:
         self._parts.update({(part["orderId"], part["part"]): part for part in parts})
-
-    def _pieces(self) -> list[Piece]:
-        """What must be kept together: a piece an order, then what belongs to none."""
-        pieces: dict[str, Piece] = {}
-        for order_id, row in self._changed.items():
-            read = self._read[order_id]
-            if read is None:
-                pieces[order_id] = Piece([insert(ORDERS, row)], places=order_id)
-            else:
-                pieces[order_id] = Piece([put(ORDERS, row, [("version", "=", read["version"])])])
-        for order_id, row in self._claimed.items():
-            pieces[order_id].writes.append(insert(KEYS, row))
-        for (order_id, _), row in self._parts.items():
-            pieces[order_id].writes.append(put(PARTS, row))
-        for (order_id, _), row in self._notes.items():
-            pieces.setdefault(order_id, Piece()).writes.append(insert(PARTS, row))
-        for subject, stored in self.published:
-            pieces.setdefault(subject, Piece()).events.append(stored)
-        return [*pieces.values(), *(Piece([write]) for write in self.heard())]
-
-
-def packed(pieces: Iterable[Piece]) -> list[list[Piece]]:
-    """Pieces, in their sequence, in transactions: as many in each as it can have."""
-    batches: list[list[Piece]] = []
-    items, weight, events = TRANSACTION_ITEMS, 0, 0
-    for piece in pieces:
-        adds = len(piece.writes), piece.weight, piece.weight_of_events
-        items, weight, events = items + adds[0], weight + adds[1], events + adds[2]
-        if items + _bundles(events) > TRANSACTION_ITEMS or weight > TRANSACTION_BYTES:
-            batches.append([])
-            items, weight, events = adds
-        batches[-1].append(piece)
-    return batches
-
-
-def _bundles(events: int) -> int:
-    """The most items that the outbox needs for so many bytes: two that follow each other have more than one may."""
-    return 1 + 2 * events // BUNDLE_BYTES

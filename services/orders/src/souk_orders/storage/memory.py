@@ -1,50 +1,31 @@
-"""Orders in memory: the twin of the PostgreSQL adapter."""
+"""The orders store in memory, for unit tests and the simulation."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from souk_chassis.clock import Clock
 from souk_chassis.money import Money
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
 from souk_contracts.order_books import OrderBook, OrderState
-from souk_contracts.order_status import OrderStatus
-from souk_contracts.orders import OrderDetails, OrderLine, OrderSummary, ShortLine, StatusChange
-from souk_contracts.products import ShortItem
-from souk_orders.domain import OPEN, Draft, Head, Line, Move, Placed, ReturnNote, Step
+from souk_contracts.order_status import OPEN, OrderStatus
+from souk_contracts.orders import OrderDetails, OrderSummary
+from souk_orders.domain import Draft, Head, Line, Move, Order, Placed, ReturnNote, new_order
+from souk_orders.facts import details_of
 from souk_orders.ports import ALL, Overdue, Progress
 from souk_orders.storage.placing import place_in_unit
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
+    order: Order
     draft: Draft
-    lines: tuple[Line, ...]
-    history: tuple[Step, ...]
-    updated_at: datetime
-    short_items: tuple[ShortItem, ...] = ()
     returned_minor: int = 0
     looked_at: datetime | None = None
 
     @property
     def status(self) -> OrderStatus:
-        return self.history[-1].status
-
-    @property
-    def head(self) -> Head:
-        draft = self.draft
-        return Head(draft.order_id, draft.customer_id, draft.email, self.status, draft.total_minor, draft.currency)
-
-    def placed(self, *, fresh: bool) -> Placed:
-        draft = self.draft
-        return Placed(
-            draft.order_id,
-            draft.total_minor,
-            draft.currency,
-            draft.prices_cached,
-            draft.fingerprint,
-            draft.created_at,
-            fresh,
-        )
+        return self.order.head.status
 
 
 class MemoryOrdersUnit(MemoryUnit):
@@ -58,17 +39,16 @@ class MemoryOrdersUnit(MemoryUnit):
         known = self.get("order_keys", draft.key) if draft.key else None
         row: _Row | None = self.get("orders", known[0] if known else draft.order_id)
         if row is not None:
-            return row.placed(fresh=False)
-        row = _Row(draft, draft.lines, (Step(OrderStatus.PENDING, draft.created_at),), draft.created_at)
-        self.put("orders", draft.order_id, row)
+            return row.draft.placed(fresh=False)
+        self.put("orders", draft.order_id, _Row(new_order(draft), draft))
         if draft.key:
             self.put("order_keys", draft.key, (draft.order_id, draft.created_at))
-        return row.placed(fresh=True)
+        return draft.placed()
 
     async def lock(self, order_ids: Collection[str], states: Collection[OrderStatus] = ALL) -> Mapping[str, Head]:
         """See the port. Units of work run one at a time: there is nothing to lock."""
         rows: list[_Row | None] = [self.get("orders", order_id) for order_id in order_ids]
-        return {row.draft.order_id: row.head for row in rows if row is not None and row.status in states}
+        return {row.draft.order_id: row.order.head for row in rows if row is not None and row.status in states}
 
     async def known(self, order_ids: Collection[str]) -> set[str]:
         """See the port."""
@@ -78,27 +58,28 @@ class MemoryOrdersUnit(MemoryUnit):
         """See the port."""
         for move in moves:
             row: _Row = self.get("orders", move.order_id)
-            moved = replace(
-                row,
-                history=(*row.history, *move.steps),
+            moved = row.order._replace(
+                head=row.order.head._replace(status=move.to.status),
+                history=(*row.order.history, *move.steps),
                 updated_at=move.to.at,
-                short_items=move.short_items or row.short_items,
+                short_items=move.short_items or row.order.short_items,
             )
-            self.put("orders", move.order_id, moved)
+            self.put("orders", move.order_id, replace(row, order=moved))
 
     async def lines(self, order_ids: Collection[str]) -> Mapping[str, Sequence[Line]]:
         """See the port."""
         rows: list[_Row | None] = [self.get("orders", order_id) for order_id in order_ids]
-        return {row.draft.order_id: row.lines for row in rows if row is not None}
+        return {row.draft.order_id: row.order.lines for row in rows if row is not None}
 
     async def record_return(self, order_id: str, by_line: Mapping[int, int], refund_minor: int, at: datetime) -> None:
         """See the port."""
         row: _Row = self.get("orders", order_id)
         lines = tuple(
-            line._replace(returned=line.returned + by_line.get(number, 0)) for number, line in enumerate(row.lines)
+            line._replace(returned=line.returned + by_line.get(number, 0))
+            for number, line in enumerate(row.order.lines)
         )
-        returned = replace(row, lines=lines, returned_minor=row.returned_minor + refund_minor, updated_at=at)
-        self.put("orders", order_id, returned)
+        order = row.order._replace(lines=lines, updated_at=at)
+        self.put("orders", order_id, replace(row, order=order, returned_minor=row.returned_minor + refund_minor))
 
     async def note_return(self, note: ReturnNote) -> None:
         """See the port."""
@@ -114,15 +95,18 @@ class MemoryOrdersUnit(MemoryUnit):
         rows: list[_Row] = [
             row
             for _, row in sorted(self.tables["orders"].items())
-            if row.status in OPEN and max(row.updated_at, row.looked_at or row.updated_at) < before
+            if row.status in OPEN and max(row.order.updated_at, row.looked_at or row.order.updated_at) < before
         ][:limit]
         for row in rows:
             self.put("orders", row.draft.order_id, replace(row, looked_at=now))
-        return [Overdue(row.head, row.draft.payment_method, row.lines) for row in rows]
+        return [Overdue(row.order.head, row.draft.payment_method, row.order.lines) for row in rows]
 
 
 class MemoryOrderStore(MemoryDatabase[MemoryOrdersUnit]):
     """See `souk_orders.ports.OrderStore`."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__("orders", clock, MemoryOrdersUnit)
 
     async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
         """See the port."""
@@ -140,45 +124,19 @@ class MemoryOrderStore(MemoryDatabase[MemoryOrdersUnit]):
         row = self._row(order_id) if order_id is not None else None
         if row is None and key is not None:
             row = self._row(self.tables["order_keys"].get(key, ("",))[0])
-        return row.placed(fresh=False) if row else None
+        return row.draft.placed(fresh=False) if row else None
 
     async def details(self, order_id: str) -> tuple[Head, OrderDetails] | None:
         """See the port."""
         await self.ping()
         row = self._row(order_id)
-        if row is None:
-            return None
-        return row.head, OrderDetails(
-            order_id=row.draft.order_id,
-            customer_id=row.draft.customer_id,
-            status=row.status,
-            total=Money(row.draft.total_minor),
-            currency=row.draft.currency,
-            items=tuple(
-                OrderLine(
-                    item_id=number,
-                    product_id=line.product_id,
-                    quantity=line.quantity,
-                    unit_price=Money(line.unit_price_minor),
-                    returned=line.returned,
-                )
-                for number, line in enumerate(row.lines, 1)
-            ),
-            history=tuple(StatusChange(status=s.status, at=s.at, reason=s.reason) for s in row.history),
-            short_items=tuple(
-                ShortLine(product_id=s.product_id, requested=s.requested, available=s.available)
-                for s in row.short_items
-            ),
-            prices_cached=row.draft.prices_cached,
-            created_at=row.draft.created_at,
-            updated_at=row.updated_at,
-        )
+        return (row.order.head, details_of(row.order)) if row else None
 
     async def progress(self, order_id: str) -> Progress | None:
         """See the port."""
         await self.ping()
         row = self._row(order_id)
-        return Progress(row.head, row.history) if row else None
+        return Progress(row.order.head, row.order.history) if row else None
 
     async def page(
         self,
@@ -224,10 +182,10 @@ class MemoryOrderStore(MemoryDatabase[MemoryOrdersUnit]):
                 status=row.status,
                 total_minor=row.draft.total_minor,
                 returned_minor=row.returned_minor,
-                units=sum(line.quantity for line in row.lines),
-                returned_units=sum(line.returned for line in row.lines),
+                units=sum(line.quantity for line in row.order.lines),
+                returned_units=sum(line.returned for line in row.order.lines),
                 age_s=(now - row.draft.created_at).total_seconds(),
-                idle_s=(now - row.updated_at).total_seconds(),
+                idle_s=(now - row.order.updated_at).total_seconds(),
             )
             for row in self._rows()
             if row.draft.order_id > after

@@ -1,220 +1,141 @@
-"""Orders in PostgreSQL: the writes, each one statement for the whole batch."""
+"""The orders store on PostgreSQL: reads outside a unit of work. Placing is in `postgres_placing.py`."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 
-from souk_chassis import wire
-from souk_chassis.storage.postgres import PostgresUnit
+import asyncpg
+
+from souk_chassis.clock import Clock
+from souk_chassis.money import Money
+from souk_chassis.storage.postgres_queues import PostgresDatabase
+from souk_chassis.storage.statements import Statement
+from souk_contracts.order_books import OrderBook, OrderState
 from souk_contracts.order_status import OrderStatus
-from souk_orders.domain import Draft, Head, Line, Move, Placed, ReturnNote
-from souk_orders.ports import ALL, Overdue
-from souk_orders.storage.placing import (
-    INSERT_LINES,
-    LINES_GIVEN,
-    NEW_ORDERS,
-    as_placed,
-    history_json,
-    line_columns,
-    order_columns,
-)
-from souk_orders.storage.rows import HEAD, LINE, PLACED, head, line, placed
+from souk_contracts.orders import OrderDetails, OrderSummary
+from souk_orders.domain import Draft, Head, Placed
+from souk_orders.facts import details_of
+from souk_orders.ports import Progress
+from souk_orders.storage.history import read_history
+from souk_orders.storage.placing import place_in_unit
+from souk_orders.storage.postgres_placing import place_at_once
+from souk_orders.storage.postgres_rows import HEAD, LINE, ORDER, PLACED, head_of, lines_of, order_of, placed_of
+from souk_orders.storage.postgres_unit import PostgresOrdersUnit
 
-_CLAIM_KEYS = """
-INSERT INTO order_keys (scope, key, order_id, created_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS given (scope, key, order_id, at)
-ORDER BY scope, key ON CONFLICT DO NOTHING RETURNING scope, key
-"""
-_KEYS = """
-SELECT order_keys.scope, order_keys.key, order_id FROM order_keys
-JOIN unnest($1::text[], $2::text[]) AS given (scope, key)
-ON order_keys.scope = given.scope AND order_keys.key = given.key
-"""
-_FREE_KEYS = """
-DELETE FROM order_keys USING unnest($1::text[], $2::text[]) AS given (scope, key)
-WHERE order_keys.scope = given.scope AND order_keys.key = given.key
-"""
-_INSERT_ORDERS = f"WITH {NEW_ORDERS} SELECT order_id FROM fresh"
-_INSERT_ITEMS = f"{INSERT_LINES} {LINES_GIVEN.format(1, 2, 3, 4, 5)}"
-# Rows are locked in the order of their ids, so that two batches can't lock each other out.
-_LOCK = f"""
-SELECT {HEAD} FROM orders WHERE order_id = ANY($1) AND status = ANY($2::text[]) ORDER BY order_id FOR NO KEY UPDATE
-"""
-_LINES = f"SELECT {LINE}, order_id FROM order_items WHERE order_id = ANY($1) ORDER BY order_id, item_id"
-_MOVE = """
-WITH given AS MATERIALIZED (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[])
-        AS given (id, status, at, step, short)
-), ended AS (
-    DELETE FROM open_orders USING given WHERE order_id = id AND status NOT IN ('PENDING', 'RESERVED')
-), going_on AS (
-    UPDATE open_orders SET since = at FROM given WHERE order_id = id AND status IN ('PENDING', 'RESERVED')
-)
-UPDATE orders SET status = given.status, updated_at = given.at, history = history || given.step::jsonb,
-    short_items = coalesce(given.short::jsonb, short_items)
-FROM given WHERE order_id = given.id
-"""
-_RETURN_LINES = """
-UPDATE order_items SET returned = returned + given.back
-FROM unnest($2::int[], $3::int[]) AS given (number, back) WHERE order_id = $1 AND item_id = given.number
-"""
-_RETURN = """
-UPDATE orders SET returned_amount = returned_amount + ($2::bigint::numeric / 100)::numeric(10, 2),
-    returned_units = returned_units + $3, updated_at = $4
-WHERE order_id = $1
-"""
-_NOTE_RETURN = """
-INSERT INTO order_returns (return_id, order_id, key, fingerprint, refund_amount, status, created_at)
-VALUES ($1, $2, $3, $4, ($5::bigint::numeric / 100)::numeric(10, 2), $6, $7)
-"""
-_FIND_RETURN = """
-SELECT return_id, (refund_amount * 100)::bigint, status, created_at, fingerprint FROM order_returns
-WHERE order_id = $1 AND key = $2
-"""
-_OVERDUE = f"""
-WITH late AS (
-    UPDATE open_orders SET since = $2 WHERE order_id IN (
-        SELECT order_id FROM open_orders WHERE since < $1 ORDER BY order_id LIMIT $3 FOR UPDATE SKIP LOCKED)
-    RETURNING order_id)
-SELECT {HEAD}, payment_method FROM orders WHERE order_id IN (SELECT order_id FROM late)
-"""
+_ORDER = Statement(f"SELECT {ORDER} FROM orders WHERE order_id = :order_id")
+_LINES = Statement(f"SELECT {LINE} FROM order_items WHERE order_id = :order_id ORDER BY item_id")
+_PROGRESS = Statement(f"SELECT {HEAD}, history FROM orders WHERE order_id = :order_id")
+_PLACED_BY_ID = Statement(f"SELECT {PLACED} FROM orders WHERE order_id = :order_id")
+_PLACED_BY_KEY = Statement(f"""
+SELECT {PLACED} FROM orders WHERE order_id = (SELECT order_id FROM order_keys WHERE scope = :scope AND key = :key)
+""")
+_STATES = Statement("SELECT order_id, status FROM orders WHERE order_id = ANY(:order_ids)")
+_BOOKS = Statement("""
+SELECT order_id, status, (total_amount * 100)::bigint AS total_minor,
+       (returned_amount * 100)::bigint AS returned_minor, units, returned_units,
+       extract(epoch FROM :now - created_at)::float8 AS age_s, extract(epoch FROM :now - updated_at)::float8 AS idle_s
+FROM orders WHERE order_id > :after ORDER BY order_id LIMIT :at_most
+""")
+_FORGET_KEYS = Statement("""
+DELETE FROM order_keys
+WHERE (scope, key) IN (SELECT scope, key FROM order_keys WHERE created_at < :before LIMIT :at_most)
+""")
+_COUNT_OPEN = Statement("SELECT count(*) FROM (SELECT 1 FROM open_orders LIMIT :at_most) AS open")
+_SUMMARY = "order_id, customer_id, status, (total_amount * 100)::bigint AS total_minor, currency, created_at"
+_NEWEST = "ORDER BY created_at DESC, order_id DESC LIMIT :at_most"
 
 
-@dataclass(frozen=True, slots=True)
-class _Claims:
-    """The keys of a batch: the order that each stands for, and the draft that claimed it where it was new."""
+class PostgresOrderStore(PostgresDatabase[PostgresOrdersUnit]):
+    """See `souk_orders.ports.OrderStore`."""
 
-    orders: Mapping[tuple[str, str], str]
-    claimers: Mapping[tuple[str, str], Draft]
-
-
-class PostgresOrdersUnit(PostgresUnit):
-    """See `souk_orders.ports.OrdersUnit`."""
+    def __init__(self, pool: "asyncpg.Pool", clock: Clock) -> None:
+        super().__init__(pool, "orders", clock, PostgresOrdersUnit)
 
     async def place(self, drafts: Sequence[Draft]) -> Sequence[Placed]:
+        """See the port. Without idempotency keys, which need more than one look, a batch is one statement."""
+        return await (place_in_unit if any(draft.key for draft in drafts) else place_at_once)(self, drafts)
+
+    async def find_placed(self, order_id: str | None, key: tuple[str, str] | None) -> Placed | None:
         """See the port."""
-        claims = await self._claim_keys(drafts)
-        ids = [claims.orders[draft.key] if draft.key else draft.order_id for draft in drafts]
-        new: dict[str, Draft] = {}
-        for order_id, draft in zip(ids, drafts, strict=True):
-            if order_id == draft.order_id:
-                new.setdefault(order_id, draft)
-        fresh = await self._insert(list(new.values()))
-        stored = {order_id: as_placed(new[order_id]) for order_id in fresh}
-        others = sorted(set(ids) - fresh)
-        if others:
-            rows = await self.connection.fetch(f"SELECT {PLACED} FROM orders WHERE order_id = ANY($1)", others)
-            stored |= {row[0]: placed(row) for row in rows}
-        answers = [
-            stored[order_id]._replace(fresh=order_id in fresh and new[order_id] is draft)
-            for order_id, draft in zip(ids, drafts, strict=True)
+        async with self.reading() as connection:
+            row = await _PLACED_BY_ID.fetchrow(connection, order_id=order_id) if order_id is not None else None
+            if row is None and key is not None:
+                row = await _PLACED_BY_KEY.fetchrow(connection, scope=key[0], key=key[1])
+        return placed_of(row) if row else None
+
+    async def details(self, order_id: str) -> tuple[Head, OrderDetails] | None:
+        """See the port."""
+        async with self.reading() as connection:
+            row = await _ORDER.fetchrow(connection, order_id=order_id)
+            if row is None:
+                return None
+            lines = lines_of(await _LINES.fetch(connection, order_id=order_id))
+        order = order_of(row, lines[order_id])
+        return order.head, details_of(order)
+
+    async def progress(self, order_id: str) -> Progress | None:
+        """See the port."""
+        async with self.reading() as connection:
+            row = await _PROGRESS.fetchrow(connection, order_id=order_id)
+        return Progress(head_of(row), read_history(row["history"])) if row else None
+
+    async def page(
+        self,
+        customer_id: str | None,
+        status: OrderStatus | None,
+        before: tuple[datetime, str] | None,
+        limit: int,
+    ) -> Sequence[OrderSummary]:
+        """See the port. Each combination of filters has its own statement, so that each has its index."""
+        values: dict[str, object] = {"at_most": limit}
+        where = []
+        if customer_id is not None:
+            values["customer_id"] = customer_id
+            where.append("customer_id = :customer_id")
+        if status is not None:
+            values["status"] = status
+            where.append("status = :status")
+        if before is not None:
+            values["before"], values["before_id"] = before
+            where.append("(created_at, order_id) < (:before, :before_id)")
+        if customer_id is None and status is None:  # the newest of each state, merged: no index is by time alone
+            values["states"] = list(OrderStatus)
+            each = f"SELECT * FROM orders WHERE {' AND '.join(['status = state', *where])} {_NEWEST}"
+            source = f"unnest(:states::text[]) AS states (state), LATERAL ({each}) AS newest"
+        else:
+            source = f"orders WHERE {' AND '.join(where)}"
+        async with self.reading() as connection:
+            rows = await Statement(f"SELECT {_SUMMARY} FROM {source} {_NEWEST}").fetch(connection, **values)
+        return [
+            OrderSummary(
+                order_id=row["order_id"],
+                customer_id=row["customer_id"],
+                status=OrderStatus(row["status"]),
+                total=Money(row["total_minor"]),
+                currency=row["currency"],
+                created_at=row["created_at"],
+            )
+            for row in rows
         ]
-        for place, answer in await self._place_again(drafts, claims, stored):
-            answers[place] = answer
-        return answers
 
-    async def _claim_keys(self, drafts: Sequence[Draft]) -> _Claims:
-        keyed: dict[tuple[str, str], Draft] = {}
-        for draft in drafts:
-            if draft.key is not None:
-                keyed.setdefault(draft.key, draft)
-        if not keyed:
-            return _Claims({}, {})
-        scopes, keys = [scope for scope, _ in keyed], [key for _, key in keyed]
-        ids, times = [draft.order_id for draft in keyed.values()], [draft.created_at for draft in keyed.values()]
-        claimed = await self.connection.fetch(_CLAIM_KEYS, scopes, keys, ids, times)
-        rows = await self.connection.fetch(_KEYS, scopes, keys)
-        claimers = {(row[0], row[1]): keyed[row[0], row[1]] for row in claimed}
-        return _Claims({(row[0], row[1]): row[2] for row in rows}, claimers)
-
-    async def _place_again(
-        self, drafts: Sequence[Draft], claims: _Claims, stored: Mapping[str, Placed]
-    ) -> Sequence[tuple[int, Placed]]:
-        """A key that was claimed for an order whose id was taken leaves no trace: who else came with it is placed now.
-
-        Returns the new answers by their place in `drafts`.
-        """
-        spoilt = {
-            key for key, draft in claims.claimers.items() if stored[draft.order_id].fingerprint != draft.fingerprint
-        }
-        if not spoilt:
-            return []
-        await self.connection.execute(_FREE_KEYS, [scope for scope, _ in spoilt], [key for _, key in spoilt])
-        others = [
-            place
-            for place, draft in enumerate(drafts)
-            if draft.key in spoilt and claims.claimers[draft.key] is not draft
-        ]
-        answers = await self.place([drafts[place] for place in others]) if others else []
-        return list(zip(others, answers, strict=True))
-
-    async def _insert(self, drafts: Sequence[Draft]) -> set[str]:
-        if not drafts:
-            return set()
-        rows = await self.connection.fetch(_INSERT_ORDERS, *order_columns(drafts))
-        fresh = {row[0] for row in rows}
-        if fresh:
-            new = [draft for draft in drafts if draft.order_id in fresh]
-            await self.connection.execute(_INSERT_ITEMS, *line_columns(new))
-        return fresh
-
-    async def lock(self, order_ids: Collection[str], states: Collection[OrderStatus] = ALL) -> Mapping[str, Head]:
+    async def states(self, order_ids: Sequence[str]) -> Sequence[OrderState]:
         """See the port."""
-        rows = await self.connection.fetch(_LOCK, list(order_ids), [state.value for state in states])
-        return {row[0]: head(row) for row in rows}
+        async with self.reading() as connection:
+            rows = await _STATES.fetch(connection, order_ids=list(order_ids))
+        return [OrderState(order_id=row["order_id"], status=OrderStatus(row["status"])) for row in rows]
 
-    async def known(self, order_ids: Collection[str]) -> set[str]:
+    async def books(self, after: str, limit: int, now: datetime) -> Sequence[OrderBook]:
         """See the port."""
-        query = "SELECT order_id FROM orders WHERE order_id = ANY($1)"
-        return {row[0] for row in await self.connection.fetch(query, list(order_ids))}
+        async with self.reading() as connection:
+            rows = await _BOOKS.fetch(connection, after=after, at_most=limit, now=now)
+        return [OrderBook(**{**row, "status": OrderStatus(row["status"])}) for row in rows]
 
-    async def move(self, moves: Sequence[Move]) -> None:
+    async def forget_keys(self, before: datetime, limit: int) -> int:
         """See the port."""
-        if not moves:
-            return
-        histories = {steps: history_json(steps) for steps in {move.steps for move in moves}}  # mostly the same
-        await self.connection.execute(
-            _MOVE,
-            [move.order_id for move in moves],
-            [move.to.status.value for move in moves],
-            [move.to.at for move in moves],
-            [histories[move.steps] for move in moves],
-            [wire.encode(move.short_items).decode() if move.short_items else None for move in moves],
-        )
+        async with self.reading() as connection:
+            return await _FORGET_KEYS.execute(connection, before=before, at_most=limit)
 
-    async def lines(self, order_ids: Collection[str]) -> Mapping[str, Sequence[Line]]:
+    async def count_open(self, at_most: int) -> int:
         """See the port."""
-        lines: dict[str, list[Line]] = {}
-        for row in await self.connection.fetch(_LINES, list(order_ids)):
-            lines.setdefault(row["order_id"], []).append(line(row))
-        return lines
-
-    async def record_return(self, order_id: str, by_line: Mapping[int, int], refund_minor: int, at: datetime) -> None:
-        """See the port."""
-        numbers = [number + 1 for number in by_line]
-        await self.connection.execute(_RETURN_LINES, order_id, numbers, list(by_line.values()))
-        await self.connection.execute(_RETURN, order_id, refund_minor, sum(by_line.values()), at)
-
-    async def note_return(self, note: ReturnNote) -> None:
-        """See the port."""
-        await self.connection.execute(
-            _NOTE_RETURN,
-            note.return_id,
-            note.order_id,
-            note.key,
-            note.fingerprint,
-            note.refund_minor,
-            note.status.value,
-            note.created_at,
-        )
-
-    async def find_return(self, order_id: str, key: str) -> ReturnNote | None:
-        """See the port."""
-        row = await self.connection.fetchrow(_FIND_RETURN, order_id, key)
-        return ReturnNote(row[0], order_id, row[1], OrderStatus(row[2]), row[3], key, row[4]) if row else None
-
-    async def overdue(self, before: datetime, now: datetime, limit: int) -> Sequence[Overdue]:
-        """See the port."""
-        rows = await self.connection.fetch(_OVERDUE, before, now, limit)
-        lines = await self.lines([row[0] for row in rows])
-        return [Overdue(head(row), row[6], tuple(lines[row[0]])) for row in rows]
+        async with self.reading() as connection:
+            count: int = await _COUNT_OPEN.fetchval(connection, at_most=at_most)
+        return count

@@ -52,10 +52,7 @@ class DynamoProductsStore(DynamoDatabase[DynamoProductsUnit]):
         )
 
     async def spread_stock(self, product_id: str, shards: int) -> None:
-        """Give a product's stock more shards, before it becomes hot. It never gets fewer.
-
-        Raises SoukError `product_not_found`, `shards_out_of_range`, or CollisionError where somebody sells meanwhile.
-        """
+        """See the port. It is for the time before a product becomes hot."""
         try:
             await self._stock.spread(product_id, shards)
         except TransactionCancelledError as error:

@@ -14,25 +14,31 @@ units a second of one item, and the transactions of many writers do not meet on 
 import asyncio
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from souk_chassis.errors import invalid
 from souk_chassis.storage.collisions import CollisionError
 from souk_chassis.storage.dynamodb.tables import TRANSACTION_ITEMS, Tables
 from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import Condition, Write, insert, update
 from souk_contracts.products import ProductNotFound, StockBook
-from souk_products.domain import Movement
+from souk_products.domain import Movement, Reservation, ReservationState
 from souk_products.storage.dynamodb_rows import shard_key, shard_row
 from souk_products.tables import PRODUCTS
 
-MAX_SHARDS = 48
-"""The most shards of a product: a transaction of 100 items has room for two for each of them."""
 SPREAD_ABOVE = 1_000
 """Units: a gift of more than so many to each shard is spread over all shards, and a smaller one goes to one of them."""
 
 Shards = list[int]
 """The stock on hand of each shard of a product."""
+
+
+@dataclass(frozen=True, slots=True)
+class StockWrite:
+    """What one shard gives or takes."""
+
+    write: Write
+    product_id: str
+    shard: int
 
 
 @dataclass(slots=True)
@@ -87,9 +93,8 @@ class Stock:
 
     def plan(
         self, movement: Movement, shards: Shards, *, narrow: bool = False, avoid: Collection[int] = ()
-    ) -> list[tuple[Write, int, int]]:
-        """The writes of one movement, each with its shard and the change of its stock. `narrow` spreads no gift;
-        shards to avoid are those that somebody else writes just now.
+    ) -> list["StockWrite"]:
+        """The writes of one movement. `narrow` spreads no gift; shards to avoid are those that others write just now.
 
         Raises RuntimeError where the shards have less than it takes.
         """
@@ -106,11 +111,16 @@ class Stock:
         counters[counter] -= sign * sum(parts[shard] for shard in others)
         # Who corrects stock answers with what there is then: in one shard that can be made sure of.
         exactly = shards[0] if movement.corrected and len(shards) == 1 else None
-        planned = [(self._write(movement.product_id, main, parts[main], counters, exactly), main, parts[main])]
-        for shard in others:
-            write = self._write(movement.product_id, shard, parts[shard], {counter: sign * parts[shard]})
-            planned.append((write, shard, parts[shard]))
-        return planned
+        product_id = movement.product_id
+        return [
+            StockWrite(self._write(product_id, main, parts[main], counters, exactly), product_id, main),
+            *(
+                StockWrite(
+                    self._write(product_id, shard, parts[shard], {counter: sign * parts[shard]}), product_id, shard
+                )
+                for shard in others
+            ),
+        ]
 
     def _taken(self, units: int, shards: Shards, avoid: Collection[int]) -> dict[int, int]:
         """What to take from which shard, below zero."""
@@ -144,10 +154,8 @@ class Stock:
         """Give a product more shards, and each the same part of its stock. It never gets fewer.
 
         Moved stock counts as the start of the shard that has it, so that the ledger stays as it was. Raises SoukError
-        `product_not_found`, `shards_out_of_range`, or CollisionError where somebody sells at the same moment.
+        ProductNotFound, or CollisionError where somebody sells at the same moment.
         """
-        if not 1 <= shards <= MAX_SHARDS:
-            raise invalid("shards_out_of_range", f"A product has 1 to {MAX_SHARDS} shards.", shards="out of range")
         rows = (await self.rows([product_id])).get(product_id)
         if rows is None:
             raise ProductNotFound()
@@ -170,6 +178,25 @@ class Stock:
             writes.append(update(PRODUCTS, key, sets=sets, when=when))
         await self.tables.transact(writes)
         self.known[product_id] = count
+
+
+def plus(left: Movement | None, right: Movement, sign: int = 1) -> Movement:
+    """The sum of two movements of one product; their difference where `sign` is -1."""
+    known = left or Movement(right.product_id)
+    return replace(
+        known,
+        corrected=known.corrected + sign * right.corrected,
+        sold=known.sold + sign * right.sold,
+        returned=known.returned + sign * right.returned,
+    )
+
+
+def booked(reservation: Reservation) -> dict[str, Movement]:
+    """What a reservation has done to the ledger from its beginning to now."""
+    back = reservation.returned
+    if reservation.state is ReservationState.HELD:
+        return {p: Movement(p, sold=units, returned=back.get(p, 0)) for p, units in reservation.wanted.items()}
+    return {p: Movement(p, sold=units, returned=units) for p, units in back.items()}
 
 
 def book(product_id: str, rows: Sequence[Row]) -> StockBook:

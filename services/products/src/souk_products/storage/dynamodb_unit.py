@@ -1,8 +1,7 @@
-"""A unit of work of the products service on DynamoDB: what it has read, what it will write, and in which transactions.
+"""A unit of work of the products service on DynamoDB: what it has read, and what it will write in one transaction.
 
-What belongs to one order, its reservation, its stock and its event, is in one transaction, always. A unit of many
-orders is one transaction while it fits, else several: where one fails, those before it are kept and a repeat of the
-unit passes over them. What says that something is done, an event that was had, the reconciler's place, comes last.
+An order wider than a transaction is the exception: its reservation is made, released or restocked first, in chunks
+(`dynamodb_wide.py`). What says that something is done, the reconciler's place, comes last.
 """
 
 import asyncio
@@ -24,7 +23,6 @@ from souk_chassis.storage.dynamodb.values import Row
 from souk_chassis.storage.dynamodb.writes import Condition, Write, insert, put, update
 from souk_products.domain import Checkpoint, Movement, Reservation, ReservationState
 from souk_products.ports import ProductRecord
-from souk_products.storage.dynamodb_pieces import Piece, StockWrite, booked, changes_stock, packed, plus, summed
 from souk_products.storage.dynamodb_rows import (
     CHECKPOINT_KEY,
     WATCHED,
@@ -36,7 +34,7 @@ from souk_products.storage.dynamodb_rows import (
     return_key,
     shard_row,
 )
-from souk_products.storage.dynamodb_stock import Shards, Stock
+from souk_products.storage.dynamodb_stock import Shards, Stock, StockWrite, booked, plus
 from souk_products.storage.dynamodb_wide import WideReservations, return_write
 from souk_products.tables import EVENTS, PRODUCTS, RESERVATIONS
 
@@ -57,7 +55,6 @@ class DynamoProductsUnit(DynamoUnit):
         self._wide = WideReservations(tables, self._stock, clock, dice)
         self._shards: dict[str, Shards] = {}
         self._looked: set[str] = set()
-        self._read_again = False
         self._products: dict[str, ProductRecord] = {}
         self._new: dict[str, int] = {}
         self._moved: dict[str, Movement] = {}
@@ -149,18 +146,20 @@ class DynamoProductsUnit(DynamoUnit):
 
     async def commit(self) -> None:
         """See `DynamoUnit`. Raises RuntimeError where stock would fall below zero by what this unit has read."""
-        pieces, wide = self._pieces()
-        await self._look({product_id for piece in pieces for product_id in piece.movements})
-        for order_id, piece in wide.items():
-            await self._commit_wide(order_id, piece)
-        for batch in packed(pieces):
-            await self._commit(batch)
-        rows = [{"bucket": WATCHED, "id": order_id} for order_id, watched in self._watched.items() if watched]
-        await self.tables.put_all(RESERVATIONS, rows)
-        gone = [(WATCHED, order_id) for order_id, watched in self._watched.items() if not watched]
-        await self.tables.delete_all(RESERVATIONS, gone)
-        if self._checkpoint is not None:
-            await self._advance(age_key(self._checkpoint))
+        changed = [*self._kept, *self._changed]
+        wide = {order_id for order_id in changed if self._is_wide(order_id)}
+        moved = dict(self._moved)
+        for order_id in wide:
+            for movement in self._movements(order_id):
+                moved[movement.product_id] = plus(moved.get(movement.product_id), movement, -1)
+            await self._commit_wide(order_id)
+        others = [write for product_id in self._products for write in self._product_writes(product_id, moved)]
+        others += [return_write(each, order_id) for each, order_id in self._notes.items() if order_id not in wide]
+        published = [stored for subject, stored in self.published if subject not in wide]
+        others += [*outbox_writes(self.events, published, self.dice), *self.heard()]
+        reservations = [write for each in changed if each not in wide for write in self._reservation_writes(each)]
+        await self._commit_narrow(reservations, others, [each for each in moved.values() if each.changes_stock])
+        await self._commit_watched()
 
     # --- reading
 
@@ -191,58 +190,28 @@ class DynamoProductsUnit(DynamoUnit):
 
     # --- writing
 
-    def _pieces(self) -> tuple[list[Piece], dict[str, Piece]]:
-        """What must be kept together, and apart from it what is wide, by order."""
-        left = dict(self._moved)
-        products = [self._product_piece(product_id, left) for product_id in self._products]
-        orders = {order_id: self._order_piece(order_id) for order_id in {**self._kept, **self._changed}}
-        for piece in orders.values():
-            for product_id, movement in piece.movements.items():
-                left[product_id] = plus(left.get(product_id), movement, -1)
-        wide = {order_id: piece for order_id, piece in orders.items() if self._is_wide(order_id)}
-        others = [
-            Piece(movements={product_id: movement}) for product_id, movement in left.items() if changes_stock(movement)
-        ]
-        for subject, stored in self.published:
-            if subject in orders:
-                orders[subject].events.append(stored)
-            else:
-                others.append(Piece(events=[stored]))
-        for return_id, order_id in self._notes.items():
-            if order_id not in orders:
-                others.append(Piece([return_write(return_id, order_id)]))
-            elif order_id not in wide:
-                orders[order_id].writes.append(return_write(return_id, order_id))
-        narrow = [piece for order_id, piece in orders.items() if order_id not in wide]
-        heard = [Piece([write]) for write in self.heard()]
-        return [*products, *narrow, *others, *heard], wide
-
-    def _product_piece(self, product_id: str, left: dict[str, Movement]) -> Piece:
+    def _product_writes(self, product_id: str, moved: dict[str, Movement]) -> list[Write]:
         row = product_row(self._products[product_id])
         if product_id not in self._new:
-            return Piece([put(PRODUCTS, row)])
+            return [put(PRODUCTS, row)]
         # What was moved since goes into the new shard: a transaction writes an item once.
-        shard, movement = shard_row(product_id, 0, self._new[product_id]), left.pop(product_id, Movement(product_id))
+        shard, movement = shard_row(product_id, 0, self._new[product_id]), moved.pop(product_id, Movement(product_id))
         shard["onHand"] += movement.on_hand
         for counter in ("corrected", "sold", "returned"):
             shard[counter] += getattr(movement, counter)
         if shard["onHand"] < 0:
             raise RuntimeError(f"a stock movement of {product_id} was impossible")
-        return Piece([insert(PRODUCTS, row), insert(PRODUCTS, shard)])
+        return [insert(PRODUCTS, row), insert(PRODUCTS, shard)]
 
-    def _order_piece(self, order_id: str) -> Piece:
-        kept, now = self._kept.get(order_id), self._changed.get(order_id)
+    def _reservation_writes(self, order_id: str) -> list[Write]:
+        kept = self._kept.get(order_id)
         if kept is not None:
-            row = reservation_row(kept, self.clock.now())
-            return Piece([insert(RESERVATIONS, row)], booked(kept), kept=kept)
-        before, head = self._before[order_id], self._heads[order_id]
-        if now is None or head is None or now == before:
-            return Piece()
-        movements = dict(booked(now))
-        for product_id, movement in booked(before).items():
-            movements[product_id] = plus(movements.get(product_id), movement, -1)
-        sets = {"state": now.state, "units": now.held_units, "returned": dict(now.returned)}
+            return [insert(RESERVATIONS, reservation_row(kept, self.clock.now()))]
+        now, head = self._changed[order_id], self._heads[order_id]
+        if head is None or now == self._before[order_id]:
+            return []
         place, key = order_key(order_id)
+        sets = {"state": now.state, "units": now.held_units, "returned": dict(now.returned)}
         write = update(
             RESERVATIONS,
             {"bucket": place, "id": key},
@@ -250,7 +219,16 @@ class DynamoProductsUnit(DynamoUnit):
             removes=[] if now.state is ReservationState.HELD else ["heldSince"],
             when=[("version", "=", head["version"])],
         )
-        return Piece([write], {p: movement for p, movement in movements.items() if changes_stock(movement)})
+        return [write]
+
+    def _movements(self, order_id: str) -> list[Movement]:
+        """What this unit does to the ledger for an order."""
+        if order_id in self._kept:
+            return list(booked(self._kept[order_id]).values())
+        movements = booked(self._changed[order_id])
+        for product_id, movement in booked(self._before[order_id]).items():
+            movements[product_id] = plus(movements.get(product_id), movement, -1)
+        return list(movements.values())
 
     def _is_wide(self, order_id: str) -> bool:
         kept = self._kept.get(order_id)
@@ -259,12 +237,13 @@ class DynamoProductsUnit(DynamoUnit):
         head = self._heads[order_id]
         return head is not None and "chunks" in head
 
-    async def _commit_wide(self, order_id: str, piece: Piece) -> None:
-        final = outbox_writes(self.events, piece.events, self.dice)
+    async def _commit_wide(self, order_id: str) -> None:
+        published = [stored for subject, stored in self.published if subject == order_id]
+        final = outbox_writes(self.events, published, self.dice)
         notes = [return_id for return_id, noted_for in self._notes.items() if noted_for == order_id]
         noted = [return_write(return_id, order_id) for return_id in notes]
-        if piece.kept is not None:
-            await self._wide.keep(piece.kept, [*noted, *final])
+        if order_id in self._kept:
+            await self._wide.keep(self._kept[order_id], [*noted, *final])
             return
         before, now, head = self._before[order_id], self._changed[order_id], self._heads[order_id]
         if head is None or now == before:
@@ -276,53 +255,41 @@ class DynamoProductsUnit(DynamoUnit):
         else:
             raise RequestRefusedError(f"{order_id} is too wide to be restocked and released in one unit")
 
-    async def _commit(self, batch: Sequence[Piece]) -> None:
-        """One transaction; more where stock must be borrowed from so many shards that it does not fit."""
-        events = outbox_writes(self.events, [event for piece in batch for event in piece.events], self.dice)
-        fixed = [*(write for piece in batch for write in piece.writes), *events]
-        moved = summed(batch)
-        try:
-            stock = self._plan(moved, narrow=False)
-        except RuntimeError as error:
-            if self._read_again:
-                raise CollisionError from error  # what was decided was so by an older reading
-            raise
-        if len(fixed) + len(stock) <= TRANSACTION_ITEMS:
-            await self._transact(fixed, moved, stock, narrow=False)
-        elif len(batch) > 1:
-            await self._commit(batch[: len(batch) // 2])
-            await self._commit(batch[len(batch) // 2 :])
-        elif batch[0].kept is not None:
-            await self._wide.keep(batch[0].kept, fixed[1:])  # which writes the reservation itself
-        else:
-            await self._transact(fixed, moved, self._plan(moved, narrow=True), narrow=True)
-
-    async def _transact(
-        self, fixed: Sequence[Write], moved: Mapping[str, Movement], stock: Sequence[StockWrite], *, narrow: bool
+    async def _commit_narrow(
+        self, reservations: Sequence[Write], others: Sequence[Write], moved: Sequence[Movement]
     ) -> None:
-        """One transaction. Where nothing but shards is to blame, it is tried again with others: what was decided
-        stays true as long as the stock is there."""
+        """One transaction. An order that alone is too much for it, for it must borrow from many shards, is wide."""
+        await self._look([movement.product_id for movement in moved])
+        fixed = [*reservations, *others]
+        narrow = False
+        stock = self._plan(moved, narrow=narrow)
+        if len(fixed) + len(stock) > TRANSACTION_ITEMS:
+            if len(reservations) == len(self._kept) == 1:
+                await self._wide.keep(next(iter(self._kept.values())), others)
+                return
+            narrow = True
+            stock = self._plan(moved, narrow=narrow)
         for turn in range(SHARD_TRIES):
             try:
                 await self.tables.transact([*fixed, *(each.write for each in stock)])
-                break
             except (TransactionCancelledError, CollisionError) as error:
+                # Where nothing but shards is to blame, it is tried again with others: what was decided stays true as
+                # long as the stock is there.
                 blamed = [number for number, reason in enumerate(error.reasons) if reason != "None"]
-                corrects = any(movement.corrected for movement in moved.values())
+                corrects = any(movement.corrected for movement in moved)
                 if not blamed or corrects or turn == SHARD_TRIES - 1 or blamed[0] < len(fixed):
                     raise
                 await asyncio.sleep(self.dice.uniform(0.0, SHARD_PAUSE_S * turn))
                 stock = await self._other_shards(moved, [stock[n - len(fixed)] for n in blamed], narrow)
                 if len(fixed) + len(stock) > TRANSACTION_ITEMS:
                     raise
-        for each in stock:
-            self._shards[each.product_id][each.shard] += each.change
+            else:
+                return
 
     async def _other_shards(
-        self, moved: Mapping[str, Movement], blamed: Sequence[StockWrite], narrow: bool
+        self, moved: Sequence[Movement], blamed: Sequence[StockWrite], narrow: bool
     ) -> list[StockWrite]:
         self._shards.update(await self._stock.read({each.product_id for each in blamed}))
-        self._read_again = True
         avoid: dict[str, set[int]] = {}
         for each in blamed:
             avoid.setdefault(each.product_id, set()).add(each.shard)
@@ -333,19 +300,27 @@ class DynamoProductsUnit(DynamoUnit):
 
     def _plan(
         self,
-        moved: Mapping[str, Movement],
+        moved: Sequence[Movement],
         *,
         narrow: bool,
         avoid: Mapping[str, Collection[int]] = MappingProxyType({}),
     ) -> list[StockWrite]:
-        planned = []
-        for product_id, movement in moved.items():
+        planned: list[StockWrite] = []
+        for movement in moved:
+            product_id = movement.product_id
             if product_id not in self._shards:
                 raise RuntimeError(f"a stock movement of {product_id} was impossible")
             shards, shunned = self._shards[product_id], avoid.get(product_id, ())
-            for write, shard, change in self._stock.plan(movement, shards, narrow=narrow, avoid=shunned):
-                planned.append(StockWrite(write, product_id, shard, change))
+            planned += self._stock.plan(movement, shards, narrow=narrow, avoid=shunned)
         return planned
+
+    async def _commit_watched(self) -> None:
+        rows = [{"bucket": WATCHED, "id": order_id} for order_id, watched in self._watched.items() if watched]
+        await self.tables.put_all(RESERVATIONS, rows)
+        gone = [(WATCHED, order_id) for order_id, watched in self._watched.items() if not watched]
+        await self.tables.delete_all(RESERVATIONS, gone)
+        if self._checkpoint is not None:
+            await self._advance(age_key(self._checkpoint))
 
     async def _advance(self, place: str) -> None:
         bucket, key = CHECKPOINT_KEY

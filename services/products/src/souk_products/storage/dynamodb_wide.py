@@ -167,7 +167,7 @@ class WideReservations:
                 planned = self.stock.plan(Movement(product_id, sold=units), shards[product_id])
                 if len(writes) + len(planned) > TRANSACTION_ITEMS - 2:
                     break
-                writes += [write for write, _, _ in planned]
+                writes += [each.write for each in planned]
                 wanted[product_id] = units
             chunk = {"bucket": chunks_of(grip.order_id), "id": f"{number:04}", "wanted": wanted}
             if await self._try(grip, insert(RESERVATIONS, chunk), sum(wanted.values()), writes, turn):
@@ -179,7 +179,7 @@ class WideReservations:
         shards = await self.stock.read([movement.product_id for movement in movements])
         for turn in range(CHUNK_TRIES):
             planned = [self.stock.plan(each, shards[each.product_id], narrow=True) for each in movements]
-            writes = [write for parts in planned for write, _, _ in parts]
+            writes = [each.write for parts in planned for each in parts]
             if await self._try(grip, chunk, -sum(each.on_hand for each in movements), writes, turn):
                 return
         raise CollisionError

@@ -135,6 +135,9 @@ class MemoryProductsStore(MemoryDatabase[MemoryProductsUnit]):
         ]
         return [self._listed(product) for product in sorted(found, key=_place)[:limit]]
 
+    async def spread_stock(self, product_id: str, shards: int) -> None:
+        """See the port. There are no shards."""
+
     async def prices(self, product_ids: Collection[str]) -> dict[str, Money]:
         """See the port."""
         await self.ping()

@@ -10,66 +10,73 @@ from souk_chassis.clock import Clock
 from souk_chassis.money import Money
 from souk_chassis.storage.postgres import PostgresUnit, translated
 from souk_chassis.storage.postgres_queues import PostgresDatabase
+from souk_chassis.storage.statements import Rows, Statement
 from souk_contracts.products import ReservationBook, ShortItem, StockBook
 from souk_products.domain import Checkpoint, Movement, Reservation, ReservationState, fold
 from souk_products.ports import Listed, ProductRecord
 
-_PUT_PRODUCTS = """
+_PRODUCTS = Rows(
+    "given", product_id="text", name="text", name_key="text", description="text", price="int8", updated_at="timestamptz"
+)
+_PUT_PRODUCTS = Statement(f"""
 INSERT INTO products (product_id, name, name_key, description, price_minor, created_at, updated_at)
-SELECT id, name, key, description, price, at, at
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[])
-    AS given (id, name, key, description, price, at)
+SELECT product_id, name, name_key, description, price, updated_at, updated_at FROM {_PRODUCTS}
 ON CONFLICT (product_id) DO UPDATE SET name = excluded.name, name_key = excluded.name_key,
     description = excluded.description, price_minor = excluded.price_minor, updated_at = excluded.updated_at
-"""
-_PUT_STOCK = """
-INSERT INTO stock (product_id, on_hand, start) SELECT id, units, units FROM unnest($1::text[], $2::bigint[])
-    AS given (id, units)
+""")
+_UNITS = Rows("given", product_id="text", units="int8")
+_PUT_STOCK = Statement(f"""
+INSERT INTO stock (product_id, on_hand, start) SELECT product_id, units, units FROM {_UNITS}
 ON CONFLICT DO NOTHING RETURNING product_id
-"""
+""")
 # Locks are taken in the order of ids, so that two units never wait for each other in a circle.
-_LOCK_STOCK = """
-SELECT product_id, on_hand FROM stock WHERE product_id = ANY($1::text[]) ORDER BY product_id FOR NO KEY UPDATE
-"""
-_MOVE_STOCK = """
-UPDATE stock SET on_hand = on_hand + c - s + r, corrected = corrected + c, sold = sold + s,
-    returned = stock.returned + r
-FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) AS moved (id, c, s, r)
-WHERE product_id = id AND on_hand + c - s + r >= 0
-"""
-_KEEP = """
+_LOCK_STOCK = Statement("""
+SELECT product_id, on_hand FROM stock WHERE product_id = ANY(:product_ids::text[])
+ORDER BY product_id FOR NO KEY UPDATE
+""")
+_MOVEMENTS = Rows("moved", product_id="text", corrected="int8", sold="int8", returned="int8")
+_MOVE_STOCK = Statement(f"""
+UPDATE stock SET on_hand = on_hand + moved.corrected - moved.sold + moved.returned,
+    corrected = stock.corrected + moved.corrected, sold = stock.sold + moved.sold,
+    returned = stock.returned + moved.returned
+FROM {_MOVEMENTS}
+WHERE stock.product_id = moved.product_id AND on_hand + moved.corrected - moved.sold + moved.returned >= 0
+""")
+_RESERVATIONS = Rows("made", order_id="text", state="text", held_units="int8", wanted="text", short_items="text")
+_KEEP = Statement(f"""
 WITH kept AS (
     INSERT INTO reservations (order_id, state, held_units, wanted, short_items, created_at, updated_at)
-    SELECT id, state, units, wanted::json, short::json, $6, $6
-    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[]) AS given (id, state, units, wanted, short)
+    SELECT order_id, state, held_units, wanted::json, short_items::json, :now, :now FROM {_RESERVATIONS}
     ON CONFLICT DO NOTHING RETURNING order_id
 ), taken AS (
-    UPDATE stock SET on_hand = on_hand - units, sold = sold + units
-    FROM unnest($7::text[], $8::bigint[]) AS given (id, units)
-    WHERE product_id = id AND on_hand >= units RETURNING 1
+    UPDATE stock SET on_hand = on_hand - units, sold = sold + units FROM {_UNITS}
+    WHERE stock.product_id = given.product_id AND on_hand >= units RETURNING 1
 )
-SELECT ARRAY(SELECT order_id FROM kept), (SELECT count(*) FROM taken)
-"""
-_LOCK_RESERVATIONS = """
-SELECT order_id, state, wanted, returned, short_items FROM reservations
-WHERE order_id = ANY($1::text[]) ORDER BY order_id FOR NO KEY UPDATE
-"""
-_CHANGE_RESERVATIONS = """
-UPDATE reservations SET state = s, held_units = units, returned = r::json, updated_at = $5
-FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) AS given (id, s, units, r)
-WHERE order_id = id
-"""
-_NOTE_RETURNS = """
-INSERT INTO returns (return_id, order_id, created_at)
-SELECT id, order_id, $3 FROM unnest($1::text[], $2::text[]) AS given (id, order_id)
+SELECT ARRAY(SELECT order_id FROM kept) AS kept, (SELECT count(*) FROM taken) AS taken
+""")
+_KNOWN_ORDERS = Statement("SELECT order_id FROM reservations WHERE order_id = ANY(:order_ids::text[])")
+_LOCK_RESERVATIONS = Statement("""
+SELECT order_id, state, wanted, returned, short_items FROM reservations WHERE order_id = ANY(:order_ids::text[])
+ORDER BY order_id FOR NO KEY UPDATE
+""")
+_CHANGES = Rows("given", order_id="text", state="text", held_units="int8", returned="text")
+_CHANGE_RESERVATIONS = Statement(f"""
+UPDATE reservations SET state = given.state, held_units = given.held_units, returned = given.returned::json,
+    updated_at = :now
+FROM {_CHANGES} WHERE reservations.order_id = given.order_id
+""")
+_RETURNS = Rows("given", return_id="text", order_id="text")
+_NOTE_RETURNS = Statement(f"""
+INSERT INTO returns (return_id, order_id, created_at) SELECT return_id, order_id, :now FROM {_RETURNS}
 ON CONFLICT DO NOTHING RETURNING return_id
-"""
-_ADVANCE = """
-INSERT INTO reconciler_checkpoint (created_at, order_id) VALUES ($1, $2)
+""")
+_ADVANCE = Statement("""
+INSERT INTO reconciler_checkpoint (created_at, order_id) VALUES (:created_at, :order_id)
 ON CONFLICT (single) DO UPDATE SET created_at = excluded.created_at, order_id = excluded.order_id
 WHERE (reconciler_checkpoint.created_at, reconciler_checkpoint.order_id) < (excluded.created_at, excluded.order_id)
-"""
-_WATCH = "INSERT INTO reconciler_watched SELECT unnest($1::text[]) ON CONFLICT DO NOTHING"
+""")
+_WATCH = Statement("INSERT INTO reconciler_watched SELECT unnest(:order_ids::text[]) ON CONFLICT DO NOTHING")
+_UNWATCH = Statement("DELETE FROM reconciler_watched WHERE order_id = ANY(:order_ids::text[])")
 
 
 class PostgresProductsUnit(PostgresUnit):
@@ -78,128 +85,103 @@ class PostgresProductsUnit(PostgresUnit):
     async def put_products(self, products: Sequence[ProductRecord], start: Mapping[str, int]) -> set[str]:
         """See the port."""
         rows = sorted(products, key=lambda product: product.product_id)
-        ids = [row.product_id for row in rows]
-        await self.connection.execute(
-            _PUT_PRODUCTS,
-            ids,
-            [row.name for row in rows],
-            [fold(row.name) for row in rows],
-            [row.description for row in rows],
-            [row.price for row in rows],
-            [row.updated_at for row in rows],
+        given = _PRODUCTS.arrays(rows, name_key=[fold(row.name) for row in rows])
+        await _PUT_PRODUCTS.execute(self.connection, **given)
+        made = await _PUT_STOCK.fetch(
+            self.connection, **_UNITS.arrays(rows, units=[start[row.product_id] for row in rows])
         )
-        made = await self.connection.fetch(_PUT_STOCK, ids, [start[product_id] for product_id in ids])
-        return {row[0] for row in made}
+        return {row["product_id"] for row in made}
 
     async def lock_stock(self, product_ids: Collection[str]) -> dict[str, int]:
         """See the port."""
-        rows = await self.connection.fetch(_LOCK_STOCK, list(product_ids))
-        return {row[0]: row[1] for row in rows}
+        rows = await _LOCK_STOCK.fetch(self.connection, product_ids=list(product_ids))
+        return {row["product_id"]: row["on_hand"] for row in rows}
 
     async def move_stock(self, movements: Sequence[Movement]) -> None:
         """See the port."""
         if not movements:
             return
-        ids = [movement.product_id for movement in movements]
-        await self.lock_stock(ids)
-        status = await self.connection.execute(
-            _MOVE_STOCK,
-            ids,
-            [movement.corrected for movement in movements],
-            [movement.sold for movement in movements],
-            [movement.returned for movement in movements],
-        )
-        _check_moved(int(status.rsplit(" ", 1)[1]), len(movements))
+        await self.lock_stock([movement.product_id for movement in movements])
+        moved = await _MOVE_STOCK.execute(self.connection, **_MOVEMENTS.arrays(movements))
+        _check_moved(moved, len(movements))
 
     async def known_orders(self, order_ids: Collection[str]) -> set[str]:
         """See the port."""
-        rows = await self.connection.fetch(
-            "SELECT order_id FROM reservations WHERE order_id = ANY($1::text[])", list(order_ids)
-        )
-        return {row[0] for row in rows}
+        rows = await _KNOWN_ORDERS.fetch(self.connection, order_ids=list(order_ids))
+        return {row["order_id"] for row in rows}
 
     async def keep(self, reservations: Sequence[Reservation], taken: Mapping[str, int]) -> set[str]:
         """See the port."""
         rows = sorted(reservations, key=lambda reservation: reservation.order_id)
-        [(kept, moved)] = await self.connection.fetch(
-            _KEEP,
-            [row.order_id for row in rows],
-            [row.state for row in rows],
-            [row.held_units for row in rows],
-            [wire.encode(row.wanted).decode() for row in rows],
-            [wire.encode(row.short_items).decode() if row.short_items else None for row in rows],
-            self.clock.now(),
-            list(taken),
-            list(taken.values()),
+        made = _RESERVATIONS.arrays(
+            rows,
+            wanted=[wire.encode(row.wanted).decode() for row in rows],
+            short_items=[wire.encode(row.short_items).decode() if row.short_items else None for row in rows],
         )
-        _check_moved(moved, len(taken))
-        return set(kept)
+        units = _UNITS.arrays(product_id=list(taken), units=list(taken.values()))
+        [row] = await _KEEP.fetch(self.connection, now=self.clock.now(), **made, **units)
+        _check_moved(row["taken"], len(taken))
+        return set(row["kept"])
 
     async def lock_reservations(self, order_ids: Collection[str]) -> dict[str, Reservation]:
         """See the port."""
-        rows = await self.connection.fetch(_LOCK_RESERVATIONS, list(order_ids))
-        return {row[0]: _reservation(row) for row in rows}
+        rows = await _LOCK_RESERVATIONS.fetch(self.connection, order_ids=list(order_ids))
+        return {row["order_id"]: _reservation(row) for row in rows}
 
     async def change_reservations(self, reservations: Sequence[Reservation]) -> None:
         """See the port."""
-        if not reservations:
-            return
-        await self.connection.execute(
-            _CHANGE_RESERVATIONS,
-            [row.order_id for row in reservations],
-            [row.state for row in reservations],
-            [row.held_units for row in reservations],
-            [wire.encode(row.returned).decode() for row in reservations],
-            self.clock.now(),
-        )
+        if reservations:
+            given = _CHANGES.arrays(reservations, returned=[wire.encode(row.returned).decode() for row in reservations])
+            await _CHANGE_RESERVATIONS.execute(self.connection, now=self.clock.now(), **given)
 
     async def note_returns(self, returns: Mapping[str, str]) -> set[str]:
         """See the port."""
         ids = sorted(returns)
-        rows = await self.connection.fetch(_NOTE_RETURNS, ids, [returns[key] for key in ids], self.clock.now())
-        return {row[0] for row in rows}
+        given = _RETURNS.arrays(return_id=ids, order_id=[returns[return_id] for return_id in ids])
+        rows = await _NOTE_RETURNS.fetch(self.connection, now=self.clock.now(), **given)
+        return {row["return_id"] for row in rows}
 
     async def advance_checkpoint(self, checkpoint: Checkpoint) -> None:
         """See the port."""
-        await self.connection.execute(_ADVANCE, checkpoint.created_at, checkpoint.order_id)
+        await _ADVANCE.execute(self.connection, created_at=checkpoint.created_at, order_id=checkpoint.order_id)
 
     async def watch(self, order_ids: Collection[str]) -> None:
         """See the port."""
         if order_ids:
-            await self.connection.execute(_WATCH, sorted(order_ids))
+            await _WATCH.execute(self.connection, order_ids=sorted(order_ids))
 
     async def unwatch(self, order_ids: Collection[str]) -> None:
         """See the port."""
         if order_ids:
-            await self.connection.execute(
-                "DELETE FROM reconciler_watched WHERE order_id = ANY($1::text[])", list(order_ids)
-            )
+            await _UNWATCH.execute(self.connection, order_ids=list(order_ids))
 
 
 _LISTED = """
 SELECT p.product_id, p.name, p.description, p.price_minor, p.updated_at, s.on_hand
 FROM products p JOIN stock s USING (product_id)
 """
-_FIND = _LISTED + "WHERE p.product_id = $1"
+_FIND = Statement(f"{_LISTED} WHERE p.product_id = :product_id")
 # A search reads the catalogue in its order until the page is full. At 10,000 products that is 10 ms at worst.
-_FIRST_PAGE = _LISTED + "WHERE p.search_key LIKE ALL ($1::text[]) ORDER BY p.name_key, p.product_id LIMIT $2"
-_NEXT_PAGE = (
-    _LISTED
-    + """WHERE p.search_key LIKE ALL ($1::text[]) AND (p.name_key, p.product_id) > ($3, $4)
-ORDER BY p.name_key, p.product_id LIMIT $2"""
-)
-_STOCK_BOOKS = """
-SELECT product_id, start, corrected, sold, returned, on_hand FROM stock WHERE product_id > $1
-ORDER BY product_id LIMIT $2
-"""
-_RESERVATION_BOOKS = """
-SELECT order_id, state, held_units FROM reservations WHERE order_id > $1 ORDER BY order_id LIMIT $2
-"""
-_HELD_SINCE = """
+_MATCHES = f"{_LISTED} WHERE p.search_key LIKE ALL (:patterns::text[])"
+_IN_ORDER = "ORDER BY p.name_key, p.product_id LIMIT :at_most"
+_FIRST_PAGE = Statement(f"{_MATCHES} {_IN_ORDER}")
+_NEXT_PAGE = Statement(f"{_MATCHES} AND (p.name_key, p.product_id) > (:name_key, :after) {_IN_ORDER}")
+_NAME_KEY = Statement("SELECT name_key FROM products WHERE product_id = :product_id")
+_PRICES = Statement("SELECT product_id, price_minor FROM products WHERE product_id = ANY(:product_ids::text[])")
+_STOCK_BOOKS = Statement("""
+SELECT product_id, start, corrected, sold, returned, on_hand AS now FROM stock WHERE product_id > :after
+ORDER BY product_id LIMIT :at_most
+""")
+_RESERVATION_BOOKS = Statement("""
+SELECT order_id, state, held_units AS units FROM reservations WHERE order_id > :after ORDER BY order_id LIMIT :at_most
+""")
+_CHECKPOINT = Statement("SELECT created_at, order_id FROM reconciler_checkpoint")
+_HELD_SINCE = Statement(f"""
 SELECT created_at, order_id FROM reservations
-WHERE (created_at, order_id) > ($1, $2) AND created_at < $3 AND state = 'HELD'
-ORDER BY created_at, order_id LIMIT $4
-"""
+WHERE (created_at, order_id) > (:created_at, :order_id) AND created_at < :before AND state = '{ReservationState.HELD}'
+ORDER BY created_at, order_id LIMIT :at_most
+""")
+_WATCHED = Statement("SELECT order_id FROM reconciler_watched WHERE order_id > :after ORDER BY order_id LIMIT :at_most")
 _BEGINNING = Checkpoint(datetime.fromisoformat("1970-01-01T00:00:00+00:00"), "")
 
 
@@ -212,65 +194,63 @@ class PostgresProductsStore(PostgresDatabase[PostgresProductsUnit]):
     async def find_product(self, product_id: str) -> Listed | None:
         """See the port."""
         with translated():
-            row = await self.pool.fetchrow(_FIND, product_id)
+            row = await _FIND.fetchrow(self.pool, product_id=product_id)
         return None if row is None else _listed(row)
 
     async def list_products(self, words: Sequence[str], after: str | None, limit: int) -> list[Listed] | None:
         """See the port."""
-        patterns = [f"%{_escaped(word)}%" for word in words]
+        given = {"patterns": [f"%{_escaped(word)}%" for word in words], "at_most": limit}
         with translated():
             if after is None:
-                rows = await self.pool.fetch(_FIRST_PAGE, patterns, limit)
-                return [_listed(row) for row in rows]
-            name_key = await self.pool.fetchval("SELECT name_key FROM products WHERE product_id = $1", after)
-            if name_key is None:
-                return None
-            rows = await self.pool.fetch(_NEXT_PAGE, patterns, limit, name_key, after)
+                rows = await _FIRST_PAGE.fetch(self.pool, **given)
+            else:
+                name_key = await _NAME_KEY.fetchval(self.pool, product_id=after)
+                if name_key is None:
+                    return None
+                rows = await _NEXT_PAGE.fetch(self.pool, name_key=name_key, after=after, **given)
         return [_listed(row) for row in rows]
+
+    async def spread_stock(self, product_id: str, shards: int) -> None:
+        """See the port. A product's stock is one row: batches share its lock."""
 
     async def prices(self, product_ids: Collection[str]) -> dict[str, Money]:
         """See the port."""
         with translated():
-            rows = await self.pool.fetch(
-                "SELECT product_id, price_minor FROM products WHERE product_id = ANY($1::text[])", list(product_ids)
-            )
-        return {product_id: Money(price) for product_id, price in rows}
+            rows = await _PRICES.fetch(self.pool, product_ids=list(product_ids))
+        return {row["product_id"]: Money(row["price_minor"]) for row in rows}
 
     async def stock_books(self, after: str, limit: int) -> list[StockBook]:
         """See the port."""
         with translated():
-            rows = await self.pool.fetch(_STOCK_BOOKS, after, limit)
-        return [
-            StockBook(product_id=id_, start=start, corrected=corrected, sold=sold, returned=returned, now=now)
-            for id_, start, corrected, sold, returned, now in rows
-        ]
+            rows = await _STOCK_BOOKS.fetch(self.pool, after=after, at_most=limit)
+        return [StockBook(**row) for row in rows]
 
     async def reservation_books(self, after: str, limit: int) -> list[ReservationBook]:
         """See the port."""
         with translated():
-            rows = await self.pool.fetch(_RESERVATION_BOOKS, after, limit)
-        return [ReservationBook(order_id=row[0], state=row[1], units=row[2]) for row in rows]
+            rows = await _RESERVATION_BOOKS.fetch(self.pool, after=after, at_most=limit)
+        return [ReservationBook(**row) for row in rows]
 
     async def checkpoint(self) -> Checkpoint | None:
         """See the port."""
         with translated():
-            row = await self.pool.fetchrow("SELECT created_at, order_id FROM reconciler_checkpoint")
-        return None if row is None else Checkpoint(*row)
+            row = await _CHECKPOINT.fetchrow(self.pool)
+        return None if row is None else Checkpoint(**row)
 
     async def held_since(self, after: Checkpoint | None, before: datetime, limit: int) -> list[Checkpoint]:
         """See the port."""
         start = after or _BEGINNING
         with translated():
-            rows = await self.pool.fetch(_HELD_SINCE, start.created_at, start.order_id, before, limit)
-        return [Checkpoint(*row) for row in rows]
+            rows = await _HELD_SINCE.fetch(
+                self.pool, created_at=start.created_at, order_id=start.order_id, before=before, at_most=limit
+            )
+        return [Checkpoint(**row) for row in rows]
 
     async def watched(self, after: str, limit: int) -> list[str]:
         """See the port."""
         with translated():
-            rows = await self.pool.fetch(
-                "SELECT order_id FROM reconciler_watched WHERE order_id > $1 ORDER BY order_id LIMIT $2", after, limit
-            )
-        return [row[0] for row in rows]
+            rows = await _WATCHED.fetch(self.pool, after=after, at_most=limit)
+        return [row["order_id"] for row in rows]
 
 
 def _check_moved(moved: int, wanted: int) -> None:
@@ -279,19 +259,20 @@ def _check_moved(moved: int, wanted: int) -> None:
 
 
 def _reservation(row: "asyncpg.Record") -> Reservation:
-    order_id, state, wanted, returned, short = row
     return Reservation(
-        order_id,
-        ReservationState(state),
-        wire.decode(wanted, dict[str, int]),
-        wire.decode(returned, dict[str, int]),
-        () if short is None else wire.decode(short, tuple[ShortItem, ...]),
+        order_id=row["order_id"],
+        state=ReservationState(row["state"]),
+        wanted=wire.decode(row["wanted"], dict[str, int]),
+        returned=wire.decode(row["returned"], dict[str, int]),
+        short_items=wire.decode(row["short_items"], tuple[ShortItem, ...]) if row["short_items"] else (),
     )
 
 
 def _listed(row: "asyncpg.Record") -> Listed:
-    product_id, name, description, price, updated_at, on_hand = row
-    return Listed(ProductRecord(product_id, name, description, Money(price), updated_at), on_hand)
+    product = ProductRecord(
+        row["product_id"], row["name"], row["description"], Money(row["price_minor"]), row["updated_at"]
+    )
+    return Listed(product, row["on_hand"])
 
 
 def _escaped(word: str) -> str:
