@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from souk_chassis.auth.keys import PublicKeys
 from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.config import ConfigError
-from souk_chassis.http.elsewhere import Elsewhere
+from souk_chassis.edge.fallback import Fallback
 from souk_chassis.http.endpoint import respond
 from souk_chassis.manifest import Service
 from souk_chassis.observability.logs import Log
@@ -53,7 +53,7 @@ def gateway(services: list[Service], document: dict[str, Any]) -> Open:
 
     def make(**variables: str) -> Router:
         takeover = read_settled(LEGACY | variables, document)
-        elsewhere = Elsewhere({"/": legacy}, {"legacy": away})
+        elsewhere = Fallback({"/": legacy}, {"legacy": away})
         return gateway_app(
             document,
             services,

@@ -12,7 +12,11 @@ _USERS = "services/users/src/souk_users"
 
 PLANTED = [
     Planted(services_have_the_same_files, lambda t: t.remove(f"{_USERS}/records.py"), "every service has this file"),
-    Planted(services_have_the_same_files, lambda t: t.plant(f"{_USERS}/storage/memory.py", ""), "every service has this file"),
+    Planted(
+        services_have_the_same_files,
+        lambda t: t.plant(f"{_USERS}/storage/memory.py", ""),
+        "every service has this file",
+    ),
     Planted(
         services_have_the_same_files, lambda t: t.remove("services/users/README.md"), "every service has this file"
     ),

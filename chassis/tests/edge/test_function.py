@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from souk_chassis.runtimes.edge import Edge
+from souk_chassis.runtimes.lambda_edge import Authorizer, GatewayFunction, asking
 
 from souk_chassis.auth.identity import Identity, Role
 from souk_chassis.auth.keys import PublicKeys, SigningKey, new_key
@@ -14,8 +16,6 @@ from souk_chassis.auth.tokens import TokenVerifier, sign_public
 from souk_chassis.aws.errors import RequestRefusedError, aws_throttled
 from souk_chassis.aws.functions import Invoked
 from souk_chassis.resilience import Deadline
-from souk_chassis.runtimes.edge import Edge
-from souk_chassis.runtimes.lambda_edge import Authorizer, GatewayFunction, asking
 from souk_chassis.testing.logs import RecordedLines
 
 DOCUMENT = {"paths": {"/orders": {"post": {}, "get": {}}, "/orders/{orderId}": {"get": {}}}}

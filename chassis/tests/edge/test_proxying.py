@@ -17,7 +17,7 @@ from starlette.routing import Route
 from yarl import URL
 
 from souk_chassis.config import ConfigError
-from souk_chassis.runtimes.container_gateway import build_gateway
+from souk_chassis.edge.proxying import build_gateway
 from souk_chassis.testing.contexts import TRACEPARENT
 
 Serve = Callable[..., Awaitable[str]]

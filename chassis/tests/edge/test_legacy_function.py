@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from souk_chassis.runtimes.edge import Edge
+from souk_chassis.runtimes.lambda_edge import GatewayFunction
+from souk_chassis.runtimes.lambda_legacy import LegacyFunction
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -14,10 +17,7 @@ from starlette.routing import Route
 
 from souk_chassis.resilience import Deadline
 from souk_chassis.runtimes import lambda_legacy
-from souk_chassis.runtimes.edge import Edge
-from souk_chassis.runtimes.lambda_edge import GatewayFunction
 from souk_chassis.runtimes.lambda_http import read_event
-from souk_chassis.runtimes.lambda_legacy import LegacyFunction
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.logs import RecordedLines
 
