@@ -4,6 +4,8 @@ import base64
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from aiohttp import web
+
 from souk_chassis.edge.function import Authorizer
 from souk_chassis.http.proxy_event import is_http
 from souk_topologies.api import INTEGRATION
@@ -21,6 +23,7 @@ class ApiGateway:
             f"{routed} {path}": described
             for path, methods in document["paths"].items()
             for method, described in methods.items()
+            if not method.startswith("x-")  # `$default` is always there
             for routed in ({"GET", "HEAD"} if method == "get" else {method.upper()})
         }
         self._authorizer = authorizer
@@ -31,6 +34,14 @@ class ApiGateway:
         described = self._routes.get(self._route(method, path)[0], {"tags": [GATEWAY]})
         name: str = GATEWAY if GATEWAY in described["tags"] else described["operationId"]
         return name
+
+    async def serve(self, request: web.BaseRequest) -> web.Response:
+        """Answer a request that came by HTTP."""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        body, query = await request.content.read(), request.rel_url.raw_query_string
+        answer = await self.answer(request.method, request.path, headers, body, query=query)
+        content = base64.b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"].encode()
+        return web.Response(status=answer["statusCode"], headers=answer["headers"], body=content)
 
     async def answer(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, query: str = ""

@@ -7,7 +7,6 @@ down, so that a test can compare it with the manifests.
 """
 
 import asyncio
-import base64
 import itertools
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -211,12 +210,7 @@ class FunctionsShop:
 
     async def serve(self, request: web.BaseRequest) -> web.Response:
         """A request at API Gateway."""
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        body = await request.content.read()
-        url = request.rel_url
-        answer = await self.answer(request.method, request.path, headers, body, query=url.raw_query_string)
-        content = base64.b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"].encode()
-        return web.Response(status=answer["statusCode"], headers=answer["headers"], body=content)
+        return await self.api.serve(request)
 
     async def answer(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, query: str = ""

@@ -1,24 +1,21 @@
-"""What stands beside API Gateway: the authorizer, and the routes that are no service's."""
+"""Beside API Gateway: the authorizer, and how services are asked whether they are ready."""
 
-import base64
-import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from souk_chassis.runtimes.edge import Edge
-from souk_chassis.runtimes.lambda_edge import Authorizer, GatewayFunction, asking
+from starlette.types import Receive, Scope, Send
 
 from souk_chassis.auth.identity import Identity, Role
 from souk_chassis.auth.keys import PublicKeys, SigningKey, new_key
 from souk_chassis.auth.tokens import TokenVerifier, sign_public
 from souk_chassis.aws.errors import RequestRefusedError, aws_throttled
 from souk_chassis.aws.functions import Invoked
-from souk_chassis.resilience import Deadline
+from souk_chassis.aws.transport import HttpTransport
+from souk_chassis.edge.function import Authorizer, function_check, url_check
+from souk_chassis.http.endpoint import respond
+from souk_chassis.http.health import readiness
 from souk_chassis.testing.logs import RecordedLines
-
-DOCUMENT = {"paths": {"/orders": {"post": {}, "get": {}}, "/orders/{orderId}": {"get": {}}}}
 
 
 class Region:
@@ -29,7 +26,7 @@ class Region:
 
     async def invoke(self, function: str, payload: bytes, *, timeout_s: float) -> Invoked:
         assert (function, payload) == ("order-service", b'{"souk":"ready"}')
-        assert 0 < timeout_s <= 5.0
+        assert timeout_s == 5.0
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -38,55 +35,6 @@ class Region:
 @pytest.fixture
 def region() -> Region:
     return Region()
-
-
-@pytest.fixture
-def gateway(tmp_path: Path, region: Region) -> GatewayFunction:
-    (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
-    (tmp_path / "pages.json").write_text('{"/": {"file": "index.html", "headers": {"content-type": "text/html"}}}')
-    (tmp_path / "index.html").write_bytes(b"\xff<html>")
-    edge = Edge(tmp_path, b'{"keys":[]}')
-    log = RecordedLines().log()
-    return GatewayFunction(edge, {"orders": asking(region, "order-service", log)}, log)  # type: ignore[arg-type]
-
-
-async def ask(gateway: GatewayFunction, method: str, path: str) -> tuple[int, bytes, dict[str, str]]:
-    event = {"routeKey": "$default", "rawPath": path, "requestContext": {"http": {"method": method}}}
-    answer = await gateway(event, Deadline.after(10.0))
-    body = answer["body"]
-    return (
-        answer["statusCode"],
-        base64.b64decode(body) if answer["isBase64Encoded"] else body.encode(),
-        answer["headers"],
-    )
-
-
-async def test_what_is_the_gateways_own(gateway: GatewayFunction) -> None:
-    assert (await ask(gateway, "GET", "/health"))[:2] == (200, b'{"status":"ok"}')
-    assert json.loads((await ask(gateway, "GET", "/openapi.json"))[1]) == DOCUMENT
-    assert (await ask(gateway, "GET", "/"))[:2] == (200, b"\xff<html>")
-    status, body, headers = await ask(gateway, "HEAD", "/")
-    assert (status, body, headers["content-type"]) == (200, b"", "text/html")
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status", "allowed"),
-    [
-        ("GET", "/nothing", 404, None),
-        ("PUT", "/orders", 405, "GET, POST"),
-        ("DELETE", "/orders/o1", 405, "GET"),
-        ("GET", "/orders/o1/x", 404, None),
-        ("POST", "/health", 405, "GET, HEAD"),
-        ("POST", "/", 405, "GET, HEAD"),
-        ("POST", "/static/app.js", 405, "GET, HEAD"),
-    ],
-)
-async def test_what_is_nowhere(
-    gateway: GatewayFunction, method: str, path: str, status: int, allowed: str | None
-) -> None:
-    found, body, headers = await ask(gateway, method, path)
-    assert (found, headers.get("allow")) == (status, allowed)
-    assert json.loads(body)["status"] == status
 
 
 @pytest.mark.parametrize(
@@ -100,10 +48,32 @@ async def test_what_is_nowhere(
         (RequestRefusedError("lambda Invoke: AccessDeniedException"), "it can't be asked"),
     ],
 )
-async def test_readiness(gateway: GatewayFunction, region: Region, answer: Any, missing: str | None) -> None:
+async def test_whether_a_function_is_ready(
+    region: Region, lines: RecordedLines, answer: Any, missing: str | None
+) -> None:
     region.answer = answer
-    status, body, _ = await ask(gateway, "GET", "/ready")
-    assert (status, json.loads(body)["missing"]) == (503 if missing else 200, {"orders": missing} if missing else {})
+    found = await readiness({"orders": function_check(region, "order-service", lines.log())})  # type: ignore[arg-type]
+    assert found.missing == ({"orders": missing} if missing else {})
+
+
+@pytest.mark.parametrize(
+    ("body", "missing"),
+    [
+        (b'{"status":"ready","missing":{}}', None),
+        (b'{"status":"unready","missing":{"b":"away","a":"away"}}', "it misses a, b"),
+        (b"<html>", "it answered what can't be read"),
+        (None, "it can't be reached"),
+    ],
+)
+async def test_whether_a_container_is_ready(serve: Any, body: bytes | None, missing: str | None) -> None:
+    async def answer(scope: Scope, _: Receive, send: Send) -> None:
+        assert (scope["method"], scope["path"]) == ("GET", "/ready")
+        await respond(send, 503 if missing else 200, [], body or b"")
+
+    transport = HttpTransport()
+    url = "http://127.0.0.1:1" if body is None else await serve(answer)
+    assert (await readiness({"orders": url_check(transport, url)})).missing == ({"orders": missing} if missing else {})
+    await transport.close()
 
 
 @pytest.fixture(scope="module")

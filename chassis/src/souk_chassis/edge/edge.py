@@ -79,11 +79,9 @@ class Edge:
         self._log = log
         for entry in self.entries:
             if entry.tag == GATEWAY and (entry.needs_token or entry.path not in {*self._own, "/ready"}):
-                raise ValueError(
-                    f"the gateway has no {entry.operation_id} at {entry.method} {entry.path} for everybody"
-                )
-        of_pages = ((path, "GET", page) for path, page in self.pages.items())
-        self._routes = Routes[Entry | Page]([*((entry.path, entry.method, entry) for entry in self.entries), *of_pages])
+                raise ValueError(f"the gateway does not answer {entry.method} {entry.path} to everybody")
+        of_pages = [(path, "GET", page) for path, page in self.pages.items()]
+        self._routes = Routes[Entry | Page]([*((each.path, each.method, each) for each in self.entries), *of_pages])
         self._spellings = Spellings({entry.path for entry in self.entries if entry.tag != GATEWAY})
 
     async def answer(self, method: str, path: str, headers: Mapping[str, str]) -> Answer | None:
