@@ -47,8 +47,8 @@ class Route(msgspec.Struct, frozen=True):
 
     @property
     def in_query(self) -> bool:
-        """Whether the rest of a request is its query, and not a JSON body: RFC 9110 gives the body of a GET or DELETE no
-        meaning, and proxies may drop it."""
+        """Whether the rest of a request is its query, and not a JSON body: RFC 9110 gives the body of a GET or DELETE
+        no meaning, and proxies may drop it."""
         return self.method in ("GET", "DELETE")
 
 
