@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from souk_chassis.operation import GET, PATCH, POST, PUT, Access, Nothing, Operation, Route
+from souk_chassis.operation import DELETE, GET, PATCH, POST, PUT, Access, Nothing, Operation, Route
 
 
 def declare(name: str, route: Route | None, access: Access) -> Any:
@@ -12,7 +12,9 @@ def declare(name: str, route: Route | None, access: Access) -> Any:
 
 
 def test_routes_know_their_parameters() -> None:
-    assert [make("/a").method for make in (GET, POST, PUT, PATCH)] == ["GET", "POST", "PUT", "PATCH"]
+    made = [make("/a") for make in (GET, POST, PUT, PATCH, DELETE)]
+    assert [route.method for route in made] == ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    assert [route.method for route in made if route.in_query] == ["GET", "DELETE"]
     assert GET("/a/{b}/c/{dE}").parameters == ("b", "dE")
     assert GET("/a").parameters == ()
 

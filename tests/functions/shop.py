@@ -7,9 +7,8 @@ down, so that a test can compare it with the manifests.
 """
 
 import asyncio
-import base64
 import itertools
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +20,23 @@ from souk_chassis.auth.keys import PublicKeys, SigningKey, jwks
 from souk_chassis.auth.tokens import CallTokens, TokenVerifier
 from souk_chassis.aws.functions import Invoked
 from souk_chassis.clock import Clock, SystemClock
+from souk_chassis.edge.edge import Edge, read_edge
+from souk_chassis.edge.function import Authorizer, GatewayFunction, function_check
 from souk_chassis.engine.dispatch import LocalDispatcher, ResilientDispatcher
 from souk_chassis.events.event import Stored, topic_of
 from souk_chassis.manifest import Part, Service
 from souk_chassis.observability.logs import Log
 from souk_chassis.resilience import Deadline, Pipeline
-from souk_chassis.runtimes.edge import Edge
 from souk_chassis.runtimes.instance import Aws, Foundation
 from souk_chassis.runtimes.lambda_calls import CallsFunction, InvokingDispatcher
-from souk_chassis.runtimes.lambda_edge import Authorizer, GatewayFunction, asking
 from souk_chassis.runtimes.lambda_events import EventsFunction
-from souk_chassis.runtimes.lambda_http import HttpFunction, is_http
+from souk_chassis.runtimes.lambda_http import HttpFunction
 from souk_chassis.storage.dynamodb.client import DynamoClient
 from souk_chassis.testing.dynamodb_model import DynamoModel
 from souk_topologies.api import api_document
 from souk_topologies.edge import edge_files
 from souk_topologies.shop import build_of, manifests, wiring
+from tests.functions.api_gateway import ApiGateway
 from tests.functions.queues import Queues, sqs_record
 from tests.functions.tables import WatchedTables, running
 
@@ -71,17 +71,10 @@ class FunctionsShop:
         self._http: dict[str, Any] = {}
         self._calls: dict[str, CallsFunction] = {}
         self.events: dict[str, EventsFunction] = {}
-        self._routes: dict[str, tuple[str, Callable[..., Awaitable[dict[str, Any]]]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._ids = itertools.count()
-        self._authorizer = Authorizer(TokenVerifier(self._public()))
-        self._authorised = {
-            f"{method.upper()} {path}"
-            for path, methods in api_document(list(self.services.values()))["paths"].items()
-            for method, described in methods.items()
-            if any("bearer" in scheme for scheme in described["security"])
-        }
-        """The routes that have the authorizer, as Terraform gives it to them."""
+        document = api_document(list(self.services.values()))
+        self.api = ApiGateway(document, Authorizer(TokenVerifier(self._public())), self._invoke_http)
 
     def _public(self) -> PublicKeys:
         return PublicKeys.from_jwks(jwks(self.keys.values()))
@@ -92,10 +85,10 @@ class FunctionsShop:
         for name, content in edge_files(list(self.services.values()), WEB).items():
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / name).write_bytes(content)
-        edge = Edge(self.folder, wire.encode(jwks(self.keys.values())))
+        document, pages = read_edge(self.folder)
         log = Log("gateway")
-        asked = {name: asking(self, service.label, log) for name, service in self.services.items()}  # type: ignore[arg-type] # as `Functions`
-        self._gateway = GatewayFunction(edge, asked, log)
+        checks = {name: function_check(self, service.label, log) for name, service in self.services.items()}  # type: ignore[arg-type] # as `Functions`
+        self._gateway = GatewayFunction(Edge(document, pages, wire.encode(jwks(self.keys.values())), checks, log))
         for name, service in self.services.items():
             for event in service.consumes:
                 self._start(self._deliver(name, service.queue(event)))
@@ -127,9 +120,7 @@ class FunctionsShop:
             verifier = TokenVerifier(self._public(), name)
             self._calls[service.function(part)] = CallsFunction(service.implements, local, verifier, instance.log)
         else:
-            self._http[service.label] = function = HttpFunction(service.implements, local, instance.log)
-            routes = [operation.route for operation in service.implements if operation.route is not None]
-            self._routes |= {f"{route.method} {route.path}": (name, function) for route in routes}
+            self._http[service.label] = HttpFunction(service.implements, local, instance.log)
 
     # --- between the functions
 
@@ -219,43 +210,16 @@ class FunctionsShop:
 
     async def serve(self, request: web.BaseRequest) -> web.Response:
         """A request at API Gateway."""
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        body = await request.content.read()
-        url = request.rel_url
-        answer = await self.answer(request.method, request.path, headers, body, query=url.raw_query_string)
-        content = base64.b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"].encode()
-        return web.Response(status=answer["statusCode"], headers=answer["headers"], body=content)
+        return await self.api.serve(request)
 
     async def answer(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, query: str = ""
     ) -> dict[str, Any]:
-        """What API Gateway does with a request: find its route, ask the authorizer, hand on the event."""
-        route, parameters, service, function = self._route(method, path) or ("$default", {}, "", self._gateway)
-        event: dict[str, Any] = {
-            "version": "2.0",
-            "routeKey": route,
-            "rawPath": path,
-            "rawQueryString": query,
-            "headers": headers,
-            "pathParameters": parameters,
-            "requestContext": {"http": {"method": method}},
-            "body": base64.b64encode(body).decode(),
-            "isBase64Encoded": True,
-        }
-        if route in self._authorised:
-            event["requestContext"]["authorizer"] = {"lambda": self._authorizer(event)["context"]}
-        assert is_http(event)
+        """What API Gateway answers. Names of headers are in lower case."""
+        return await self.api.answer(method, path, headers, body, query=query)
+
+    async def _invoke_http(self, label: str, event: dict[str, Any]) -> dict[str, Any]:
+        service = next((each.name for each in self.services.values() if each.label == label), "")
+        function = self._http.get(label, self._gateway)
         answer: dict[str, Any] = await self.invoked(service, Part.HTTP, function(event, self.deadline()))
         return answer
-
-    def _route(self, asked: str, where: str) -> Any:
-        path = where.split("/")
-        for route, (service, function) in sorted(self._routes.items(), key=lambda each: "{" in each[0]):
-            method, _, template = route.partition(" ")
-            pattern = template.split("/")
-            if method == asked and len(pattern) == len(path):
-                pairs = list(zip(pattern, path, strict=True))
-                if all(part == given or (part[:1] == "{" and given) for part, given in pairs):
-                    parameters = {part[1:-1]: given for part, given in pairs if part[:1] == "{"}
-                    return route, parameters, service, function
-        return None

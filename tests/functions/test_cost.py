@@ -55,7 +55,7 @@ class Watch:
         self._name(FunctionsShop, "_handle", lambda _, __, queue, *___: queue)
         self._name(FunctionsShop, "_relay", lambda *_: RELAY)
         self._name(FunctionsShop, "invoke", lambda _, __, payload, **___: msgspec.json.decode(payload)["operation"])
-        self._name(FunctionsShop, "serve", _operation)
+        self._name(FunctionsShop, "serve", lambda shop, request: shop.api.operation(request.method, request.path))
 
     def _watch_units(self) -> None:
         grant, call = Meter.grant, WatchedTables.call
@@ -88,13 +88,6 @@ class Watch:
                 self._step.reset(mark)
 
         self._patch.setattr(owner, method, watched)
-
-
-def _operation(shop: FunctionsShop, request: Any) -> str:
-    route = shop._route(request.method, request.path)
-    operations = (operation for service in shop.services.values() for operation in service.implements)
-    names = {f"{op.route.method} {op.route.path}": op.name for op in operations if op.route}
-    return names[route[0]] if route else "gateway"
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from souk_chassis.config import ConfigError
+from souk_chassis.edge.takeover import Takeover
 from souk_chassis.http.api_gateway import Runtime
-from souk_chassis.http.takeover import Takeover
 from souk_topologies.aws_local.terraform import Terraform, TerraformError
 from souk_topologies.containers import Place
 from souk_topologies.kubernetes import files

@@ -37,7 +37,6 @@ NOT_HERE = {
     "test_unknown_routes_are_not_found": "the emulator takes /orders/ for /orders",
     "test_a_file_that_is_not_there": "the emulator takes /static/ for /static",
     "test_files_outside_of_the_pages_are_not_served": "the emulator resolves .. before it routes",
-    "test_a_head_request_has_the_headers_alone": "API Gateway routes HEAD nowhere but to the gateway's own pages",
     "test_signing_in_too_often_is_refused_and_nothing_else_is": "the emulator keeps throttles, and throttles nothing",
     "test_many_at_once_make_one_order": "the emulator starts a process of Python for each of 40 requests at once",
     "test_a_repeated_return_is_one_return": "as above, for 50",

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from souk_chassis.http.api_gateway import Runtime
+from souk_chassis.http.routing import in_json
 from souk_chassis.manifest import Part, Service
-from souk_topologies.api import api_document, in_json
+from souk_topologies.api import api_document
 from souk_topologies.aws_local.terraform import Terraform
 from souk_topologies.infrastructure import terraform_inputs
 from souk_topologies.infrastructure.containers import Runtimes

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from souk_chassis.engine import intake, worker
-from souk_chassis.runtimes import asgi, server
+from souk_chassis.http import health
+from souk_chassis.runtimes import server
 from souk_chassis.storage import migrations, opening, postgres
 from souk_topologies.kubernetes.workloads import (
     ANSWERS_IN_S,
@@ -33,7 +34,7 @@ def test_a_pod_has_time_for_all_that_a_start_does() -> None:
 
 
 def test_a_probe_sees_what_is_missing() -> None:
-    assert asgi.CHECK_TIMEOUT_S < ANSWERS_IN_S < READY_EACH_S
+    assert health.CHECK_TIMEOUT_S < ANSWERS_IN_S < READY_EACH_S
 
 
 def probes_of(file: str, label: str) -> Object:

@@ -108,7 +108,7 @@ def _wrong_queries(method: str, path: str, description: Mapping[str, Any], data:
     def case(query: str, statuses: frozenset[int], named: str | None = None) -> Wrong:
         return Wrong(f"query {query[:40]}", method, f"{path}?{query}", statuses, named, data)
 
-    if method != "GET":
+    if method not in {"GET", "DELETE"}:
         yield case("unexpected=1", REFUSED, "query")
         return
     yield case("unexpected=1", REFUSED, "unexpected")

@@ -9,8 +9,9 @@ import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from souk_chassis.http.api_gateway import Runtime
+from souk_chassis.http.routing import in_json
 from souk_chassis.manifest import Service
-from souk_topologies.api import INTEGRATION, api_document, in_json, place_of
+from souk_topologies.api import INTEGRATION, api_document, place_of
 from souk_topologies.shop import SERVICES, manifests
 
 LABELS = tuple(service.label for service in manifests().values())

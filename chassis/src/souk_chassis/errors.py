@@ -101,8 +101,8 @@ class ErrorType(msgspec.Struct, frozen=True):
         """The error, ready to be raised; `detail` is the title unless given."""
         return SoukError(self.kind, self.code, self.title if detail is None else detail, fields)
 
-    def after(self, retry_after_s: float) -> SoukError:
-        """The error of one who may try again after that many seconds."""
+    def after(self, retry_after_s: float | None) -> SoukError:
+        """The error for a client that may try again after that many seconds, if it is known how many."""
         return SoukError(self.kind, self.code, self.title, retry_after_s=retry_after_s)
 
 

@@ -45,6 +45,12 @@ class Route(msgspec.Struct, frozen=True):
         """The names in braces, in order."""
         return tuple(re.findall(r"\{(\w+)\}", self.path))
 
+    @property
+    def in_query(self) -> bool:
+        """Whether the rest of a request is its query, and not a JSON body: RFC 9110 gives the body of a GET or DELETE
+        no meaning, and proxies may drop it."""
+        return self.method in ("GET", "DELETE")
+
 
 def GET(path: str) -> Route:  # noqa: N802 - named as HTTP names it
     """A GET route."""
@@ -66,6 +72,11 @@ def PATCH(path: str) -> Route:  # noqa: N802 - named as HTTP names it
     return Route("PATCH", path)
 
 
+def DELETE(path: str) -> Route:  # noqa: N802 - named as HTTP names it
+    """A DELETE route."""
+    return Route("DELETE", path)
+
+
 class Throttle(msgspec.Struct, frozen=True):
     """How often gateways let an operation be asked for: `rate_per_s` requests a second on average, and `burst` at once.
 
@@ -84,10 +95,10 @@ class Operation(msgspec.Struct, Generic[Req, Res], frozen=True, eq=False):
     """A use case that a service offers.
 
     `service` is the one that implements it. `headers` names request fields that come from an HTTP header; path
-    parameters fill the fields of the same name; the rest is the query of a GET and the body of anything else.
-    `streams` says that the implementation yields responses one by one (server-sent events on HTTP). `location` is the
-    template of the `Location` header of what was made. `token_optional` marks a public operation that treats a caller
-    with a token otherwise, `may_create` one that answers 201 instead of its status for what is new (`Created`).
+    parameters fill the fields of the same name; the rest is the query of a GET or DELETE, and the body of anything
+    else. `streams` says that the implementation yields responses one by one (server-sent events on HTTP). `location`
+    is the template of the `Location` header of what was made. `token_optional` marks a public operation that treats a
+    caller with a token otherwise, `may_create` one that answers 201 instead of its status for what is new (`Created`).
     `timeout_s` bounds one call, `throttle` how many requests gateways let through: their default if None.
     """
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from souk_chassis.http.openapi import document
-from souk_chassis.http.routing import Entry, entries
+from souk_chassis.http.routing import Entry, Routes, entries
 from souk_chassis.http.throttle import DEFAULT
 from souk_chassis.operation import GET, POST, Access, Nothing, Operation, Throttle
 from souk_chassis.wire import Message
@@ -32,10 +32,10 @@ def test_every_operation_is_an_entry() -> None:
             operation("order_thing", POST("/orders"), token_optional=True),
         )
     )
-    assert found == [
-        Entry("order_thing", "POST", "/orders", needs_token=False, throttle=DEFAULT, tag="things"),
+    assert sorted(found) == [
         Entry("add_thing", "POST", "/things", needs_token=True, throttle=seldom, tag="things"),
         Entry("list_things", "GET", "/things", needs_token=False, throttle=DEFAULT, tag="things"),
+        Entry("order_thing", "POST", "/orders", needs_token=False, throttle=DEFAULT, tag="things"),
     ]
 
 
@@ -62,8 +62,17 @@ def test_security_is_read_as_openapi_says(own: Any, shared: Any, needed: bool) -
     assert entry.needs_token is needed
 
 
-def test_fixed_paths_stand_before_those_with_parameters() -> None:
-    paths = ("/things/{thingId}", "/things/latest", "/a/{b}", "/z")
-    content = {path: {"get": {"operationId": path, "security": []}} for path in paths}
-    found = entries({"paths": content, "x-souk-throttle": {"ratePerS": 1, "burst": 1}})
-    assert [entry.path for entry in found] == ["/things/latest", "/z", "/a/{b}", "/things/{thingId}"]
+def test_fixed_paths_win_over_those_with_parameters() -> None:
+    paths = ("/things/{thingId}", "/things/latest", "/a/{b}", "/a/{b}/c.d", "/z")
+    routes = Routes([(path, "GET", path) for path in paths] + [("/z", "DELETE", "delete")])
+    for path, template, parameters in (
+        ("/things/latest", "/things/latest", {}),
+        ("/things/x y", "/things/{thingId}", {"thingId": "x y"}),
+        ("/a/1/c.d", "/a/{b}/c.d", {"b": "1"}),
+        ("/z", "/z", {}),
+    ):
+        methods, found = routes.at(path)
+        assert (methods["GET"], methods["HEAD"], found) == (template, template, parameters)
+    assert sorted(routes.at("/z")[0]) == ["DELETE", "GET", "HEAD"]
+    for path in ("", "/", "/things", "/things/", "/things/a/b", "/a/1/cxd", "/z/", "//z"):
+        assert routes.at(path) == ({}, {})

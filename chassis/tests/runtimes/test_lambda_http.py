@@ -13,11 +13,12 @@ from souk_chassis.engine.dispatch import LocalDispatcher
 from souk_chassis.errors import not_found, too_many, unavailable
 from souk_chassis.http.binding import MAX_BODY
 from souk_chassis.http.exchange import MAX_HEADERS
+from souk_chassis.http.proxy_event import is_http, read_event
 from souk_chassis.ids import Id
 from souk_chassis.operation import GET, POST, Access, AnyOperation, Created, Operation
 from souk_chassis.resilience import Deadline
 from souk_chassis.runtimes.instance import Instance
-from souk_chassis.runtimes.lambda_http import HttpFunction, is_http, read_event
+from souk_chassis.runtimes.lambda_http import HttpFunction
 from souk_chassis.testing.dispatch import FakeDispatcher
 from souk_chassis.wire import Message
 

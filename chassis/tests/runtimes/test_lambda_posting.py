@@ -14,12 +14,12 @@ from souk_chassis.aws.transport import HttpTransport
 from souk_chassis.clock import SystemClock
 from souk_chassis.context import Call, Context
 from souk_chassis.engine.dispatch import CalleeDispatcher, LocalDispatcher
-from souk_chassis.errors import ErrorKind, SoukError, conflict, unavailable
+from souk_chassis.errors import ErrorKind, SoukError, conflict
 from souk_chassis.operation import Access, Created, Operation
 from souk_chassis.resilience import Deadline
-from souk_chassis.runtimes.asgi import Check, app, internal_route
+from souk_chassis.runtimes.asgi import app, internal_route
 from souk_chassis.runtimes.instance import Instance
-from souk_chassis.runtimes.lambda_posting import PostingDispatcher, asking_url, http_transport
+from souk_chassis.runtimes.lambda_posting import PostingDispatcher, http_transport
 from souk_chassis.runtimes.listening import listen
 from souk_chassis.runtimes.server import HttpServer
 from souk_chassis.testing.contexts import TRACEPARENT
@@ -69,7 +69,7 @@ async def serve(
     """Starts the service. Returns its URL."""
     servers: list[HttpServer] = []
 
-    async def start(checks: dict[str, Check] | None = None) -> str:
+    async def start() -> str:
         implemented = {Lend: lend, Add: add, Refuse: refuse, Hang: hang}
         instance = make_instance(name="books", implements=implemented)
         local = LocalDispatcher({each.name: ["readers"] for each in implemented})
@@ -77,7 +77,7 @@ async def serve(
         verifier = TokenVerifier(PublicKeys({"readers": key.private.public_key()}), "books")
         route = internal_route(implemented, local, verifier, SystemClock(), RecordedLines().log())
         listener = listen("127.0.0.1", 0)
-        servers.append(HttpServer(app([route], checks or {}), listener))
+        servers.append(HttpServer(app([route], {}), listener))
         await servers[-1].start()
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
@@ -152,12 +152,3 @@ async def test_a_service_that_breaks_off(transport: HttpTransport, key: SigningK
     assert (caught.value.kind, caught.value.code) == (ErrorKind.TIMEOUT_UNKNOWN, "no_answer")
     await breaking
     listener.close()
-
-
-async def test_whether_it_is_ready(serve: Any, transport: HttpTransport) -> None:
-    async def away() -> None:
-        raise unavailable("database_unavailable", "It is away.")
-
-    assert await asking_url(transport, await serve())(5.0) is None
-    assert await asking_url(transport, await serve({"books-database": away}))(5.0) == "it misses books-database"
-    assert await asking_url(transport, "http://127.0.0.1:1")(5.0) == "it can't be reached"

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-import msgspec
-
 from souk_chassis.http.api_gateway import AUTHORIZER, Runtime, integration
 from souk_chassis.http.openapi import REF, document
 from souk_chassis.manifest import Service
@@ -85,8 +83,3 @@ def place_of(runtimes: Sequence[str], services: Sequence[str]) -> dict[str, Runt
             raise ValueError(f"{entry!r}: {service} runs on one of {', '.join(Runtime)}")
         places[service] = Runtime(runtime)
     return places
-
-
-def in_json(made: Mapping[str, Any]) -> bytes:
-    """The document as it is printed and served."""
-    return msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n"

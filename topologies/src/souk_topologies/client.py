@@ -10,8 +10,8 @@ import aiohttp
 import msgspec
 
 from souk_chassis import wire
+from souk_chassis.http.health import Readiness
 from souk_chassis.http.problem import Problem, read_problem
-from souk_chassis.runtimes.asgi import Readiness
 
 T = TypeVar("T")
 

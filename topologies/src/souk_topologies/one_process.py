@@ -8,13 +8,12 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from souk_chassis.auth.keys import PublicKeys, SigningKey, jwks, load_or_create_keys
-from souk_chassis.auth.tokens import TokenVerifier
+from souk_chassis.auth.keys import SigningKey, jwks, load_or_create_keys
 from souk_chassis.engine.dispatch import LocalDispatcher
-from souk_chassis.http.elsewhere import open_elsewhere
+from souk_chassis.http.health import Check
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.tracing import start_tracing
-from souk_chassis.runtimes.asgi import Check, app
+from souk_chassis.runtimes.asgi import app
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.runtimes.listening import listen
 from souk_chassis.runtimes.process import CLOCK, stop_event
@@ -22,13 +21,11 @@ from souk_chassis.runtimes.server import serve_app
 from souk_chassis.runtimes.service import announce, bus_checks, database_checks, open_targets, way_out, work
 from souk_chassis.runtimes.switches import read_switches
 from souk_chassis.storage.ports import Subscriptions
-from souk_topologies.api import api_document
-from souk_topologies.gateway import gateway_app
+from souk_topologies.gateway import open_gateway
 from souk_topologies.places import DataDir
 from souk_topologies.server import DatabaseUrls
 from souk_topologies.settings import Settings, is_serialised
-from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, SHOP, build_of, manifests, wiring
-from souk_topologies.takeover import read_settled
+from souk_topologies.shop import ISSUERS, SERVICES, SHOP, build_of, wiring
 
 
 @dataclass(frozen=True)
@@ -88,11 +85,4 @@ async def open_shop(premises: Premises, stack: AsyncExitStack) -> ASGIApp:
     if not switches.serves:
         return app([], asked)
     public = jwks(premises.keys.values())
-    verifier = TokenVerifier(PublicKeys.from_jwks(public))
-    services = list(manifests().values())
-    document, log = api_document(services), Log(GATEWAY)
-    takeover = read_settled(environment, document)
-    elsewhere = await open_elsewhere(takeover, log, stack)
-    return gateway_app(
-        document, services, dispatcher, verifier, CLOCK, log, asked, public, premises.web, takeover, elsewhere
-    )
+    return await open_gateway(environment, dispatcher, asked, public, premises.web, stack)

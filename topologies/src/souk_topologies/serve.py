@@ -14,14 +14,14 @@ import msgspec
 from starlette.types import ASGIApp
 
 from souk_chassis.auth.keys import PublicKeys, load_key
-from souk_chassis.auth.tokens import CallTokens, TokenVerifier
+from souk_chassis.auth.tokens import CallTokens
 from souk_chassis.config import ConfigError
+from souk_chassis.edge.mount import open_app
 from souk_chassis.http.client import HttpDispatcher
-from souk_chassis.http.elsewhere import open_elsewhere
-from souk_chassis.http.mount import open_app
+from souk_chassis.http.health import Check
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.tracing import start_tracing
-from souk_chassis.runtimes.asgi import Check, app
+from souk_chassis.runtimes.asgi import app
 from souk_chassis.runtimes.instance import Foundation
 from souk_chassis.runtimes.listening import Turnover
 from souk_chassis.runtimes.process import CLOCK, run, stop_event
@@ -29,14 +29,12 @@ from souk_chassis.runtimes.server import serve_app
 from souk_chassis.runtimes.service import Neighbours, bus_checks, database_checks, open_service, open_targets
 from souk_chassis.runtimes.switches import read_switches
 from souk_chassis.storage.ports import Subscriptions
-from souk_topologies.api import api_document
 from souk_topologies.client import ShopClient
-from souk_topologies.gateway import gateway_app
+from souk_topologies.gateway import open_gateway
 from souk_topologies.one_process import Premises, open_shop
 from souk_topologies.processes import WIRING_VARIABLE, ProcessConfig
 from souk_topologies.server import DatabaseUrls
-from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, SHOP, build_of, manifests
-from souk_topologies.takeover import read_settled
+from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, SHOP, build_of
 
 _PR_SET_PDEATHSIG = 1
 """prctl(2): the signal that this process gets when its parent ends."""
@@ -78,22 +76,7 @@ async def serve_gateway(config: ProcessConfig, listener: socket.socket, environm
         stack.push_async_callback(remote.close)
         asked = config.urls | config.workers
         services = {name: await _service_check(name, url, stack) for name, url in asked.items()}
-        offered = list(manifests().values())
-        document, log = api_document(offered), Log(GATEWAY)
-        takeover = read_settled(environment, document)
-        gateway = gateway_app(
-            document,
-            offered,
-            remote,
-            TokenVerifier(PublicKeys.from_jwks(public)),
-            CLOCK,
-            log,
-            services,
-            public,
-            Path(config.web),
-            takeover,
-            await open_elsewhere(takeover, log, stack, config.urls),
-        )
+        gateway = await open_gateway(environment, remote, services, public, Path(config.web), stack, config.urls)
         await serve_app(_shared(config, gateway), listener, stack)
         await stopping.wait()
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from souk_chassis.config import ConfigError
-from souk_chassis.http.takeover import Takeover, read_takeover
+from souk_chassis.edge.takeover import Takeover, read_takeover
 from souk_topologies.shop import GATEWAY, SERVICES, SHOP
 
 DEFAULT_DATA_DIR = ".souk"

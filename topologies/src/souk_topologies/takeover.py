@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from souk_chassis.http.takeover import Takeover, read_takeover
+from souk_chassis.edge.takeover import Takeover, read_takeover
 from souk_topologies.api import HEALTH, INTEGRATION
 from souk_topologies.shop import GATEWAY
 

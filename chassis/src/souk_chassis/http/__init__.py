@@ -1,1 +1,1 @@
-"""HTTP at the edges: binding requests to operations, problem+json, OpenAPI, and calls between services."""
+"""HTTP: binding requests to operations, routing, problem+json, OpenAPI, and calls between services."""

@@ -1,7 +1,7 @@
 """Binding: an HTTP request read into an operation's request.
 
-Path parameters and named headers fill the fields of the same name; the rest is the query of a GET and the JSON body of
-anything else. All is decided once, when the app is built.
+Path parameters and named headers fill the fields of the same name; the rest is the query of a GET or DELETE, and the
+JSON body of anything else. All is decided once, when the app is built.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class Binding:
         outside = [f for f in fields if f.encode_name in route.parameters or f.name in operation.headers]
         rest = [f for f in fields if f not in outside]
         self.operation = operation
-        self.in_query = route.method == "GET"
+        self.in_query = route.in_query
         self.parameter_fields = outside + (rest if self.in_query else [])
         self.body_fields = [] if self.in_query else rest
         self._headers = {f.encode_name: operation.headers[f.name] for f in outside if f.name in operation.headers}

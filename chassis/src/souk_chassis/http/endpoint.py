@@ -10,7 +10,7 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from souk_chassis import wire
-from souk_chassis.auth.access import check_access, check_signed_in
+from souk_chassis.auth.access import check_access
 from souk_chassis.auth.tokens import TokenVerifier
 from souk_chassis.clock import Clock
 from souk_chassis.context import Call, Dispatcher
@@ -28,6 +28,8 @@ from souk_chassis.resilience import Deadline
 
 MAX_CALL_BODY = 4 * MAX_BODY
 """The largest body of a call between services, in bytes: what they ask of each other is longer than what people ask."""
+NO_BODY = frozenset({204, 304})
+"""Statuses of answers that have no body, and so no length (RFC 9110, section 8.6)."""
 BODY_TIMEOUT_S = 20.0
 """How long a request's body may take to come, in seconds."""
 
@@ -69,7 +71,8 @@ async def _read_body(headers: dict[str, str], receive: Receive, limit: int) -> b
 
 async def respond(send: Send, status: int, headers: Headers, body: bytes) -> None:
     """Send a whole answer."""
-    headers = [*headers, (b"content-length", b"%d" % len(body))]
+    if status not in NO_BODY:
+        headers = [*headers, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -138,17 +141,10 @@ class _Guarded(ABC):
 
 
 class PublicEndpoint(_Guarded):
-    """The public route of one operation. `needs_token` asks for a token where the operation itself would not."""
+    """The public route of one operation."""
 
     def __init__(
-        self,
-        binding: Binding,
-        dispatcher: Dispatcher,
-        verifier: TokenVerifier,
-        clock: Clock,
-        log: Log,
-        *,
-        needs_token: bool = False,
+        self, binding: Binding, dispatcher: Dispatcher, verifier: TokenVerifier, clock: Clock, log: Log
     ) -> None:
         route = binding.operation.route
         span_name = f"{route.method} {route.path}" if route else binding.operation.name
@@ -156,7 +152,6 @@ class PublicEndpoint(_Guarded):
         self.binding = binding
         self.operation: AnyOperation = binding.operation
         self.answers = Answers(binding.operation)
-        self.needs_token = needs_token
 
     async def handle(
         self, scope: Scope, headers: dict[str, str], traceparent: str, receive: Receive, send: Send
@@ -164,8 +159,6 @@ class PublicEndpoint(_Guarded):
         """Verify the caller before anything of the request is read."""
         operation = self.operation
         caller = caller_of(headers, self.verifier)
-        if self.needs_token:
-            check_signed_in(caller)
         check_access(operation, caller)
         body = await read_body(headers, receive, MAX_BODY)
         request = self.binding.read(scope.get("path_params", {}), scope["query_string"], headers, body)
@@ -242,20 +235,9 @@ class Throttled:
         await self._inner(scope, receive, send)
 
 
-class NotFoundEndpoint:
-    """What answers where no route fits, in the same form as every other error."""
-
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        traceparent = accept_traceparent(headers_of(scope).get("traceparent"))
-        error = EdgeError(404, "no_such_route", "There is nothing here.")
-        await respond(send, *render(error, traceparent))
-
-
 __all__ = [
+    "NO_BODY",
     "InternalEndpoint",
-    "NotFoundEndpoint",
     "PublicEndpoint",
     "Throttled",
     "headers_of",

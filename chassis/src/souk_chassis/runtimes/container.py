@@ -134,7 +134,7 @@ def _of_part(environment: Mapping[str, str]) -> tuple[Coroutine[Any, Any, None],
     if part == "provision":
         return make_databases(environment), part
     if part == "gateway":
-        from souk_chassis.runtimes.container_gateway import build_gateway  # here: no service's container needs it
+        from souk_chassis.edge.proxying import build_gateway  # here: no service's container needs it
 
         return serve_built(build_gateway, environment, GATEWAY), GATEWAY
     if part == "app":

@@ -7,8 +7,8 @@ import msgspec
 from starlette.types import ASGIApp
 
 from souk_chassis.config import read_config
-from souk_chassis.http.mount import open_app
-from souk_chassis.http.takeover import check_module
+from souk_chassis.edge.mount import open_app
+from souk_chassis.edge.takeover import check_module
 from souk_chassis.observability.logs import Log
 from souk_chassis.runtimes.asgi import app
 

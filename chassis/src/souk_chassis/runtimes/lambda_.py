@@ -91,7 +91,7 @@ class Sandbox:
     def _not_started(self, event: Mapping[str, Any], error: Exception) -> dict[str, Any]:
         """Nothing of the request was done: `unavailable`, whatever it was."""
         from souk_chassis.http.exchange import failed
-        from souk_chassis.runtimes.lambda_http import as_proxy_answer, is_http
+        from souk_chassis.http.proxy_event import as_proxy_answer, is_http
 
         if not is_http(event):
             raise error
@@ -112,7 +112,7 @@ class Sandbox:
             raise
 
     def _authorizer(self) -> Work:
-        from souk_chassis.runtimes.lambda_edge import Authorizer
+        from souk_chassis.edge.function import Authorizer
 
         authorizer = Authorizer(self._verifier())
 
@@ -125,25 +125,30 @@ class Sandbox:
         from pathlib import Path  # here: it takes 3 ms, and no other function needs it
 
         from souk_chassis.aws.functions import Functions
-        from souk_chassis.http.takeover import read_takeover
-        from souk_chassis.runtimes.edge import Edge
-        from souk_chassis.runtimes.lambda_edge import GatewayFunction, asking
+        from souk_chassis.edge.edge import GATEWAY, Edge, read_edge
+        from souk_chassis.edge.function import READY_TIMEOUT_S, GatewayFunction, function_check
+        from souk_chassis.edge.takeover import read_takeover
 
-        takeover = read_takeover(self._environment)
-        edge = Edge(Path(self._environment["LAMBDA_TASK_ROOT"]), self._config.jwks.encode(), takeover)
+        log, invoke = Log(GATEWAY), Functions(aws)
         functions, urls = self._table(self._config.functions), self._table(self._config.urls)
-        invoke, log = Functions(aws), Log("gateway")
-        asked = {name: asking(invoke, function, log) for name, function in functions.items()}
+        checks = {name: function_check(invoke, function, log) for name, function in functions.items()}
         if urls:
-            from souk_chassis.runtimes.lambda_posting import asking_url, http_transport
+            from souk_chassis.edge.function import url_check
+            from souk_chassis.runtimes.lambda_posting import http_transport
 
             transport = http_transport()
-            asked |= {name: asking_url(transport, url) for name, url in urls.items()}
-        if takeover.legacy_url is None:
-            return GatewayFunction(edge, asked, log)
-        from souk_chassis.runtimes.lambda_legacy import LegacyFunction
+            checks |= {name: url_check(transport, url) for name, url in urls.items()}
+        # Applications of one's own are not mounted on Lambda.
+        takeover, legacy = msgspec.structs.replace(read_takeover(self._environment), apps={}), None
+        if takeover.legacy_url is not None:
+            from souk_chassis.edge.legacy_function import LegacyFunction
 
-        return GatewayFunction(edge, asked, log, LegacyFunction(takeover.legacy_url, log))
+            legacy = LegacyFunction(takeover.legacy_url, log)
+        document, pages = read_edge(Path(self._environment["LAMBDA_TASK_ROOT"]))
+        beside = {"legacy": legacy.check} if legacy else {}
+        jwks = self._config.jwks.encode()
+        edge = Edge(document, pages, jwks, checks, log, takeover, beside=beside, check_timeout_s=READY_TIMEOUT_S)
+        return GatewayFunction(edge, legacy)
 
     async def _service(self, aws: "AwsClient") -> Work:
         """Build the service, and the part of it that this function is."""
@@ -184,7 +189,8 @@ class Sandbox:
         return SigningKey(issuer, await Secrets(aws).value(self._config.key_secret))
 
     def _http(self, instance: "Instance", local: "LocalDispatcher") -> Work:
-        from souk_chassis.runtimes.lambda_http import HttpFunction, is_http
+        from souk_chassis.http.proxy_event import is_http
+        from souk_chassis.runtimes.lambda_http import HttpFunction
 
         answer = HttpFunction(instance.manifest.implements, local, instance.log)
 

@@ -2,7 +2,7 @@
 asynchronous client is in no function's package, and its import would take longer than the function's whole start may.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from souk_chassis import wire
@@ -54,22 +54,3 @@ class PostingDispatcher:
     def stream(self, operation: AnyOperation, request: Any, call: Call) -> AsyncIterator[Any]:  # noqa: ARG002 - a port's
         """Streams are for pages at the edge: no service calls one."""
         raise TypeError(f"{operation.name} is not streamed to a function")
-
-
-def asking_url(transport: Transport, url: str) -> Callable[[float], Awaitable[str | None]]:
-    """Asks a service in containers whether it is ready: see `souk_chassis.runtimes.lambda_edge.Asking`."""
-
-    async def ask(timeout_s: float) -> str | None:
-        asked = HttpRequest("GET", f"{url}/ready", {}, repeatable=True, timeout_s=timeout_s)
-        try:
-            response = await transport.send(asked)
-            missing = wire.decode(response.body, dict[str, Any]).get("missing")
-        except (CouldNotConnectError, AnswerLostError):
-            return "it can't be reached"
-        except wire.UNREADABLE:
-            return "it answered what can't be read"
-        if isinstance(missing, dict) and missing:
-            return f"it misses {', '.join(sorted(missing))}"
-        return None if response.status == 200 else f"it answered {response.status}"
-
-    return ask

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 import msgspec
-from starlette.routing import Router
+from starlette.types import ASGIApp
 
 from souk_chassis.auth.keys import PublicKeys
 from souk_chassis.auth.tokens import TokenVerifier
@@ -13,8 +13,9 @@ from souk_chassis.clock import Clock
 from souk_chassis.context import Dispatcher
 from souk_chassis.engine.dispatch import LocalDispatcher, ResilientDispatcher, RoutingDispatcher
 from souk_chassis.engine.worker import Worker
+from souk_chassis.http.health import Check
 from souk_chassis.resilience import Pipeline
-from souk_chassis.runtimes.asgi import Check, app, internal_route, operation_routes
+from souk_chassis.runtimes.asgi import app, internal_route, operation_routes
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.runtimes.switches import Switches
 from souk_chassis.storage.ports import Bus, DeadLetters
@@ -42,7 +43,7 @@ def open_service(
     switches: Switches,
     checks: Mapping[str, Check],
     stack: AsyncExitStack,
-) -> Router:
+) -> ASGIApp:
     """Start a service's work, which ends with the stack. Returns what is to be served: its public routes, the one by
     which other services call it, `/health` and `/ready`, the latter two alone where it only works."""
     local = LocalDispatcher(neighbours.callers)

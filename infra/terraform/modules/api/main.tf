@@ -3,24 +3,29 @@
 locals {
   header  = "overwrite:header.x-souk-service"
   methods = ["get", "put", "post", "delete", "options", "head", "patch"]
-  operations = merge([
-    for path, item in var.document.paths : {
-      for method, operation in item : "${upper(method)} ${path}" => {
-        type = try(operation["x-amazon-apigateway-integration"].type, "")
-        # A function by its name; or a service in containers, as the load balancer knows it.
-        called = try(
-          operation["x-amazon-apigateway-integration"].type == "http_proxy"
-          ? operation["x-amazon-apigateway-integration"].requestParameters[local.header]
-          : regex("[A-Za-z0-9_-]+", operation["x-amazon-apigateway-integration"].uri),
-        "")
-        format     = try(operation["x-amazon-apigateway-integration"].payloadFormatVersion, "")
-        timeout_ms = try(operation["x-amazon-apigateway-integration"].timeoutInMillis, 29000)
-        # A guest may call what also takes no token: the authorizer lets everybody through, with who he is. Containers
-        # are sent the token and read it themselves.
-        authorized = try(operation["x-amazon-apigateway-integration"].type, "") != "http_proxy" && anytrue([for scheme in try(operation.security, []) : contains(keys(scheme), "bearer")])
-      } if contains(local.methods, method)
-    }
+  # HEAD is answered by whatever answers GET, here as by every other gateway of Souk's.
+  described = merge([
+    for path, item in var.document.paths : merge(
+      { for method, operation in item : "${upper(method)} ${path}" => operation if contains(local.methods, method) },
+      { for method, operation in item : "HEAD ${path}" => operation if method == "get" },
+    )
   ]...)
+  operations = {
+    for route, operation in local.described : route => {
+      type = try(operation["x-amazon-apigateway-integration"].type, "")
+      # A function by its name; or a service in containers, as the load balancer knows it.
+      called = try(
+        operation["x-amazon-apigateway-integration"].type == "http_proxy"
+        ? operation["x-amazon-apigateway-integration"].requestParameters[local.header]
+        : regex("[A-Za-z0-9_-]+", operation["x-amazon-apigateway-integration"].uri),
+      "")
+      format     = try(operation["x-amazon-apigateway-integration"].payloadFormatVersion, "")
+      timeout_ms = try(operation["x-amazon-apigateway-integration"].timeoutInMillis, 29000)
+      # A guest may call what also takes no token: the authorizer lets everybody through, with who he is. Containers
+      # are sent the token and read it themselves.
+      authorized = try(operation["x-amazon-apigateway-integration"].type, "") != "http_proxy" && anytrue([for scheme in try(operation.security, []) : contains(keys(scheme), "bearer")])
+    }
+  }
 
   # Routes of one function or service with one time limit share an integration.
   integrations = merge(

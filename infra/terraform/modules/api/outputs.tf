@@ -9,6 +9,6 @@ output "url" {
 }
 
 output "routes" {
-  description = "The routes, as the document has them."
+  description = "The routes: those of the document, and HEAD wherever it has GET."
   value       = sort(keys(local.operations))
 }

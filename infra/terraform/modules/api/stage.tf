@@ -17,7 +17,10 @@ resource "aws_apigatewayv2_stage" "this" {
   }
 
   dynamic "route_settings" {
-    for_each = { for route, throttle in var.throttles : route => throttle if route != "default" }
+    for_each = merge(
+      { for route, throttle in var.throttles : route => throttle if route != "default" },
+      { for route, throttle in var.throttles : replace(route, "/^GET/", "HEAD") => throttle if startswith(route, "GET ") },
+    )
     content {
       route_key              = route_settings.key
       throttling_rate_limit  = route_settings.value.rate

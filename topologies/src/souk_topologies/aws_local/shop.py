@@ -12,9 +12,10 @@ from typing import Any
 from souk_chassis.auth.keys import SigningKey, jwks, load_or_create_keys
 from souk_chassis.aws.client import AwsClient, open_aws
 from souk_chassis.aws.services import SECRETS_MANAGER, SES
+from souk_chassis.http.routing import in_json
 from souk_chassis.runtimes.listening import listen
 from souk_chassis.runtimes.process import stop_event
-from souk_topologies.api import api_document, in_json
+from souk_topologies.api import api_document
 from souk_topologies.aws_local.emulator import REGION, emulator
 from souk_topologies.aws_local.front import Front
 from souk_topologies.aws_local.terraform import LOCAL, Terraform, TerraformError

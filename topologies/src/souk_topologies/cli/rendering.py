@@ -9,8 +9,9 @@ import click
 from souk_chassis.auth.keys import jwks, load_or_create_keys
 from souk_chassis.config import ConfigError
 from souk_chassis.http.api_gateway import Runtime
+from souk_chassis.http.routing import in_json
 from souk_chassis.manifest import Service
-from souk_topologies.api import api_document, in_json, place_of
+from souk_topologies.api import api_document, place_of
 from souk_topologies.cli.options import UsedWronglyError, data_dir_option
 from souk_topologies.cli.packaging import CHECKOUT
 from souk_topologies.infrastructure import terraform_inputs

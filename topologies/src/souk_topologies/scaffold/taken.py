@@ -11,7 +11,7 @@ WHERE = ("contracts/src/souk_contracts/*.py", "services/*/src/*/tables.py", "ser
 KINDS: Mapping[str, str] = {
     "{} in the contracts": r"^(?:class )?([A-Z]\w+)(?:\(| = (?:Operation|ErrorType)\()",
     "the operation {}": r'\bOperation\(\s*"(\w+)"',
-    "the route /{}": r'\b(?:GET|POST|PUT|PATCH)\("/([\w-]+)',
+    "the route /{}": r'\b(?:GET|POST|PUT|PATCH|DELETE)\("/([\w-]+)',
     "the table {}": r'\b(?:Table|events_table)\(\s*"(\w+)"',
     "the label {}": r'^    "([a-z-]+-service)",$',
 }

@@ -1,4 +1,4 @@
-"""Which paths are Souk's, and which are another application's that stands behind the same address.
+"""Which paths are Souk's, and which belong to another application behind the same address.
 
 A team that takes a monolith apart moves one path after another: what is not taken over yet goes where it always went.
 """
@@ -10,23 +10,25 @@ from urllib.parse import urlsplit
 import msgspec
 
 from souk_chassis.config import ConfigError, read_config
-from souk_chassis.errors import ErrorKind, ErrorType, SoukError
+from souk_chassis.edge.forwarding import Faults
+from souk_chassis.errors import ErrorKind, ErrorType
 
 NOTHING = "none"
 """`SOUK_TAKEN_OVER=none`: not a single path yet."""
 OPERATED = ("/books", "/queues")
 """What operators ask: Souk's in any case."""
 
-LEGACY_AWAY = ErrorType(
-    ErrorKind.UNAVAILABLE, "legacy_unavailable", "The application behind this path can't be reached just now."
-)
-LEGACY_SILENT = ErrorType(
-    ErrorKind.TIMEOUT_UNKNOWN, "legacy_no_answer", "The application behind this path gave no whole answer."
-)
 MAX_HOPS = 8
 """The most proxies in front of the gateway that can be believed."""
 SOONEST_RETRY_S = 1.0
 """What `Retry-After` says, in seconds, where nothing longer is known."""
+LEGACY_FAULTS = Faults(
+    ErrorType(
+        ErrorKind.UNAVAILABLE, "legacy_unavailable", "The application behind this path can't be reached just now."
+    ),
+    ErrorType(ErrorKind.TIMEOUT_UNKNOWN, "legacy_no_answer", "The application behind this path gave no whole answer."),
+    SOONEST_RETRY_S,
+)
 
 
 class TakeoverConfig(msgspec.Struct, frozen=True):
@@ -39,7 +41,7 @@ class TakeoverConfig(msgspec.Struct, frozen=True):
 
 
 class Takeover(msgspec.Struct, frozen=True):
-    """What is whose. Raises nothing: `read_takeover` has looked at it."""
+    """Which paths belong to which application; already validated by `read_takeover`."""
 
     legacy_url: str | None = None
     """Where the application is that gets what nobody claims."""
@@ -61,8 +63,12 @@ class Takeover(msgspec.Struct, frozen=True):
             return True
         return path in self.taken_over or any(covers(each, path) for each in self.taken_over if each != "/")
 
+    def passes_on(self, path: str) -> bool:
+        """Whether another application gets this path where Souk has nothing at it."""
+        return self.legacy_url is not None or any(covers(each, path) for each in self.apps)
+
     def check(self, paths: Iterable[str]) -> None:
-        """Raise ConfigError where something is taken over of which Souk has nothing: `paths` is all that it has."""
+        """Raise ConfigError where a path is taken over at which Souk has nothing. `paths` are all that it has."""
         had = [*paths]
         for each in self.taken_over or ():
             if not any(path == each or (each != "/" and covers(each, path)) for path in had):
@@ -81,13 +87,6 @@ class Takeover(msgspec.Struct, frozen=True):
 def covers(prefix: str, path: str) -> bool:
     """Whether a path is `prefix`, or below it."""
     return path == prefix or path.startswith(f"{prefix.rstrip('/')}/")
-
-
-def legacy_fault(error: SoukError) -> SoukError:
-    """What is told outside where the application gave no answer."""
-    if error.kind is ErrorKind.TIMEOUT_UNKNOWN:
-        return LEGACY_SILENT()
-    return LEGACY_AWAY.after(error.retry_after_s or SOONEST_RETRY_S)
 
 
 def read_takeover(environment: Mapping[str, str]) -> Takeover:

@@ -15,11 +15,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 from yarl import URL
 
+from souk_chassis.edge import proxy as proxying
+from souk_chassis.edge import upload
+from souk_chassis.edge.proxy import POLICY, Proxy
+from souk_chassis.edge.takeover import LEGACY_FAULTS
 from souk_chassis.errors import SoukError
-from souk_chassis.http import proxy as proxying
-from souk_chassis.http import upload
-from souk_chassis.http.proxy import POLICY, Proxy
-from souk_chassis.http.takeover import legacy_fault
 from souk_chassis.resilience import Policy
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
@@ -105,7 +105,7 @@ async def make_proxy(serve: Serve, lines: RecordedLines) -> AsyncIterator[Callab
     made: list[Proxy] = []
 
     async def make(target: str, policy: Policy = POLICY, **more: Any) -> str:
-        made.append(Proxy("legacy", target, legacy_fault, lines.log("gateway"), policy, **more))
+        made.append(Proxy("legacy", target, LEGACY_FAULTS, lines.log("gateway"), policy, **more))
         return await serve(made[-1])
 
     yield make
@@ -391,10 +391,10 @@ async def test_headers_over_the_limit_are_refused(url: str, client: aiohttp.Clie
 
 
 async def test_whether_it_is_there_can_be_asked(serve: Serve, behind: Behind, lines: RecordedLines) -> None:
-    there = Proxy("legacy", await serve(behind.app), legacy_fault, lines.log("gateway"))
+    there = Proxy("legacy", await serve(behind.app), LEGACY_FAULTS, lines.log("gateway"))
     await there.check()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    away = Proxy("legacy", f"http://127.0.0.1:{port}", legacy_fault, lines.log("gateway"))
+    away = Proxy("legacy", f"http://127.0.0.1:{port}", LEGACY_FAULTS, lines.log("gateway"))
     with pytest.raises(SoukError, match="can't be reached"):
         await away.check()

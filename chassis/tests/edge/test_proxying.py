@@ -1,4 +1,4 @@
-"""The gateway's container before services that are elsewhere: what goes where, and what is nobody's."""
+"""The gateway before services at addresses: which gets a request, what becomes of an answer, and its settings."""
 
 import asyncio
 import json
@@ -14,11 +14,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
-from yarl import URL
 
 from souk_chassis.config import ConfigError
-from souk_chassis.runtimes.container_gateway import build_gateway
-from souk_chassis.testing.contexts import TRACEPARENT
+from souk_chassis.edge.proxying import build_gateway
 
 Serve = Callable[..., Awaitable[str]]
 Open = Callable[..., Awaitable[str]]
@@ -97,18 +95,6 @@ async def test_each_operation_goes_to_its_service(gateway: Open, client: aiohttp
             assert await got.json() == {"by": service, "path": path, "token": "Bearer t"}
 
 
-async def test_what_is_its_own(gateway: Open, client: aiohttp.ClientSession) -> None:
-    url = await gateway()
-    async with client.get(url + "/health") as got:
-        assert await got.json() == {"status": "ok"}
-    async with client.get(url + "/openapi.json") as got:
-        assert await got.json() == DOCUMENT
-    async with client.get(url + "/") as got:
-        assert (await got.read(), got.headers["content-type"]) == (b"<html>", "text/html")
-    async with client.get(url + "/ready") as got:
-        assert (got.status, await got.json()) == (200, {"status": "ready", "missing": {}})
-
-
 async def test_it_is_as_ready_as_its_services(gateway: Open, serve: Serve, client: aiohttp.ClientSession) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         away = f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -121,31 +107,7 @@ async def test_it_is_as_ready_as_its_services(gateway: Open, serve: Serve, clien
     assert answer["degraded"] == {"legacy": "it can't be reached"}
 
 
-async def test_a_legacy_application_that_is_away_leaves_it_ready(gateway: Open, client: aiohttp.ClientSession) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        away = f"http://127.0.0.1:{free.getsockname()[1]}"
-    async with client.get(await gateway(SOUK_LEGACY_URL=away) + "/ready") as got:
-        assert (got.status, (await got.json())["status"]) == (200, "ready")
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status", "code"),
-    [
-        ("GET", "/nothing", 404, "no_such_route"),
-        ("GET", "/operations/place_order", 404, "no_such_route"),
-        ("PUT", "/orders", 405, "method_not_allowed"),
-        ("POST", "/", 405, "method_not_allowed"),
-        ("POST", "/static/app.js", 405, "method_not_allowed"),
-    ],
-)
-async def test_what_is_nobodys(
-    gateway: Open, client: aiohttp.ClientSession, method: str, path: str, status: int, code: str
-) -> None:
-    async with client.request(method, await gateway() + path) as got:
-        assert (got.status, (await got.json(content_type=None))["code"]) == (status, code)
-
-
-async def test_what_is_nobodys_goes_to_the_legacy_application(
+async def test_applications_get_their_paths_and_the_rest_the_legacy_one(
     gateway: Open, serve: Serve, client: aiohttp.ClientSession
 ) -> None:
     legacy, reports = await serve(answering("legacy")), await serve(answering("reports"))
@@ -158,43 +120,11 @@ async def test_what_is_nobodys_goes_to_the_legacy_application(
     ):
         async with client.get(url + path) as got:
             assert (await got.json())["by"] == by
-    async with client.put(url + "/orders") as got:
-        assert got.status == 405
-
-
-async def test_another_spelling_of_a_services_path_is_nobodys(
-    gateway: Open, serve: Serve, client: aiohttp.ClientSession
-) -> None:
-    url = await gateway(SOUK_LEGACY_URL=await serve(answering("legacy")), SOUK_TAKEN_OVER="/orders")
-    for path, status in (("//orders", 404), ("/orders/", 404), ("/Orders", 404), ("/users/", 200), ("/health/", 200)):
-        async with client.get(URL(url + path, encoded=True), headers={"traceparent": TRACEPARENT}) as got:
-            assert got.status == status, path
-            if status == 404:
-                assert (await got.json(content_type=None))["traceId"] == TRACEPARENT[3:35]
-
-
-async def test_what_is_not_taken_over_is_the_legacy_applications(
-    gateway: Open, serve: Serve, client: aiohttp.ClientSession
-) -> None:
-    url = await gateway(SOUK_LEGACY_URL=await serve(answering("legacy")), SOUK_TAKEN_OVER="/users")
-    for path, by in (("/", "legacy"), ("/orders", "legacy"), ("/users/u1", "users")):
-        async with client.get(url + path) as got:
-            assert (await got.json())["by"] == by
-    async with client.get(url + "/openapi.json") as got:
-        assert "/orders" not in (await got.json())["paths"]
 
 
 async def test_events_stream_through(gateway: Open, client: aiohttp.ClientSession) -> None:
     async with client.get(await gateway() + "/orders/o1/events") as got:
         assert await got.content.readany() == b"data: 1\n\n"
-
-
-async def test_routes_are_throttled_as_the_document_says(gateway: Open, client: aiohttp.ClientSession) -> None:
-    url = await gateway()
-    async with client.post(url + "/orders") as got:
-        assert got.status == 200
-    async with client.post(url + "/orders") as got:
-        assert (got.status, (await got.json(content_type=None))["code"]) == (429, "throttled")
 
 
 async def test_a_service_that_is_away_harms_no_other(

@@ -30,7 +30,7 @@ class Upload:
         if length > most:
             raise _too_large(most)
         self.has_body = length > 0 or "transfer-encoding" in headers
-        self.on_sent: Callable[[], None] = _nothing
+        self.on_sent: Callable[[], None] = ignore
         self._receive = receive
         self._most = most
         self._left_s = UPLOAD_TIMEOUT_S
@@ -81,8 +81,8 @@ class Upload:
         return self._fault
 
 
-def _nothing() -> None:
-    """Nobody wants to know."""
+def ignore() -> None:
+    """No-op: nothing waits for the body."""
 
 
 def _too_large(most: int) -> EdgeError:

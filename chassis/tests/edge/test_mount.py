@@ -1,7 +1,7 @@
 """An existing app as a part of the shop: unchanged, started and ended, with its failures told in the shop's form."""
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import ModuleType
@@ -14,13 +14,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from souk_chassis.config import ConfigError
-from souk_chassis.http.mount import MAX_HELD, Mounted, open_app
-from souk_chassis.http.upload import MAX_PASSED_BODY
-from souk_chassis.testing.asgi import Answer
+from souk_chassis.edge.mount import MAX_HELD, Mounted, open_app
+from souk_chassis.edge.upload import MAX_PASSED_BODY
+from souk_chassis.testing.asgi import ask
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.logs import RecordedLines
-
-Ask = Callable[..., Awaitable[Answer]]
 
 
 async def hello(request: Request) -> Response:
@@ -61,15 +59,13 @@ async def mounted(happened: list[str], lines: RecordedLines, monkeypatch: pytest
     assert happened == ["started", "ended"]
 
 
-async def test_it_answers_with_its_state_and_in_the_callers_trace(mounted: Mounted, ask: Ask) -> None:
+async def test_it_answers_with_its_state_and_in_the_callers_trace(mounted: Mounted) -> None:
     answer = await ask(mounted, "GET", "/hello", headers={"traceparent": TRACEPARENT})
     assert (answer.status, answer.json["state"]) == (200, "hello")
     assert answer.json["traceparent"][3:35] == TRACEPARENT[3:35]
 
 
-async def test_what_it_does_not_foresee_is_a_problem_and_logged(
-    mounted: Mounted, ask: Ask, lines: RecordedLines
-) -> None:
+async def test_what_it_does_not_foresee_is_a_problem_and_logged(mounted: Mounted, lines: RecordedLines) -> None:
     answer = await ask(mounted, "GET", "/fail", headers={"traceparent": TRACEPARENT})
     assert (answer.status, answer.headers["content-type"]) == (500, "application/problem+json")
     assert (answer.json["code"], answer.json["traceId"]) == ("internal", TRACEPARENT[3:35])
@@ -79,18 +75,18 @@ async def test_what_it_does_not_foresee_is_a_problem_and_logged(
     assert "ZeroDivisionError" in line["error"]
 
 
-async def test_its_own_answers_are_its_own(mounted: Mounted, ask: Ask) -> None:
+async def test_its_own_answers_are_its_own(mounted: Mounted) -> None:
     assert (await ask(mounted, "GET", "/own")).body == b"x" * (MAX_HELD + 1)
     assert (await ask(mounted, "GET", "/nothing")).headers["content-type"] == "text/plain; charset=utf-8"
 
 
-async def test_a_body_has_a_limit(mounted: Mounted, ask: Ask) -> None:
+async def test_a_body_has_a_limit(mounted: Mounted) -> None:
     assert (await ask(mounted, "POST", "/size", chunks=[b"x" * MAX_PASSED_BODY])).body == b"%d" % MAX_PASSED_BODY
     answer = await ask(mounted, "POST", "/size", chunks=[b"x" * MAX_PASSED_BODY, b"x"], length=False)
     assert (answer.status, answer.json["code"]) == (413, "too_large")
 
 
-async def test_an_app_without_a_lifespan_is_taken_as_it_is(lines: RecordedLines, ask: Ask, monkeypatch: Any) -> None:
+async def test_an_app_without_a_lifespan_is_taken_as_it_is(lines: RecordedLines, monkeypatch: Any) -> None:
     async def app(scope: Any, _: Any, send: Any) -> None:
         assert scope["type"] == "http"
         await send({"type": "http.response.start", "status": 204, "headers": []})

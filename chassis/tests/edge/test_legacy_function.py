@@ -12,17 +12,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from souk_chassis.edge import legacy_function
+from souk_chassis.edge.legacy_function import LegacyFunction
+from souk_chassis.errors import SoukError
+from souk_chassis.http.proxy_event import read_event
 from souk_chassis.resilience import Deadline
-from souk_chassis.runtimes import lambda_legacy
-from souk_chassis.runtimes.edge import Edge
-from souk_chassis.runtimes.lambda_edge import GatewayFunction
-from souk_chassis.runtimes.lambda_http import read_event
-from souk_chassis.runtimes.lambda_legacy import LegacyFunction
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.logs import RecordedLines
 
 Serve = Callable[..., Awaitable[str]]
-DOCUMENT = {"paths": {"/orders": {"post": {"tags": ["orders"]}}, "/users": {"post": {"tags": ["users"]}}}}
 
 
 async def echo(request: Request) -> Response:
@@ -49,7 +47,7 @@ async def hang(_: Request) -> Response:
 
 
 async def large(_: Request) -> Response:
-    return PlainTextResponse("x" * (lambda_legacy.MAX_ANSWER + 1))
+    return PlainTextResponse("x" * (legacy_function.MAX_ANSWER + 1))
 
 
 @pytest.fixture
@@ -102,13 +100,14 @@ async def test_an_answer_comes_back_as_it_is(function: LegacyFunction) -> None:
 
 async def test_failures_are_its_own_until_the_breaker_opens(function: LegacyFunction) -> None:
     for _ in range(3):
-        assert function.trouble == ""
+        await function.check()
         answer = await ask(function, path="/fail")
         assert (answer["statusCode"], answer["body"]) == (502, "its own words")
     answer = await ask(function)
     assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (503, "legacy_unavailable")
     assert int(answer["headers"]["retry-after"]) >= 30
-    assert function.trouble
+    with pytest.raises(SoukError, match="it has been failing"):
+        await function.check()
 
 
 async def test_what_is_away_or_silent_is_told(function: LegacyFunction, lines: RecordedLines) -> None:
@@ -122,28 +121,5 @@ async def test_what_is_away_or_silent_is_told(function: LegacyFunction, lines: R
 async def test_what_is_too_large_is_refused(function: LegacyFunction) -> None:
     answer = await ask(function, path="/large")
     assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (504, "legacy_no_answer")
-    answer = await ask(function, method="POST", body="x" * (lambda_legacy.MAX_REQUEST + 1))
+    answer = await ask(function, method="POST", body="x" * (legacy_function.MAX_REQUEST + 1))
     assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (413, "too_large")
-
-
-async def test_the_gateways_function_passes_on_what_is_nowhere(
-    function: LegacyFunction, tmp_path: Any, lines: RecordedLines
-) -> None:
-    (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
-    (tmp_path / "pages.json").write_text('{"/": {"file": "index.html", "headers": {}}}')
-    (tmp_path / "index.html").write_bytes(b"<html>")
-    gateway = GatewayFunction(Edge(tmp_path, b"{}"), {}, lines.log(), function)
-
-    async def status(path: str, method: str = "GET") -> int:
-        answer = await gateway(event(path, method), Deadline.after(5.0))
-        return int(answer["statusCode"])
-
-    assert json.loads((await gateway(event("/nowhere"), Deadline.after(5.0)))["body"])["target"] == ["/nowhere", ""]
-    assert [await status("/"), await status("/orders"), await status("/cookies")] == [200, 405, 302]
-    assert [await status(path) for path in ("//orders", "/orders/", "/%6frders", "/ORDERS")] == [404] * 4
-    ready = json.loads((await gateway(event("/ready"), Deadline.after(5.0)))["body"])
-    assert ready == {"status": "ready", "missing": {}}
-    for _ in range(3):
-        await gateway(event("/fail"), Deadline.after(5.0))
-    ready = await gateway(event("/ready"), Deadline.after(5.0))
-    assert (ready["statusCode"], "legacy" in json.loads(ready["body"])["degraded"]) == (200, True)

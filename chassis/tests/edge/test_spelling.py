@@ -2,7 +2,7 @@
 
 import pytest
 
-from souk_chassis.http.spelling import Spellings, plain_path
+from souk_chassis.edge.spelling import Spellings, plain_path
 
 OWN = Spellings(["/orders", "/orders/{orderId}", "/.well-known/jwks.json"])
 

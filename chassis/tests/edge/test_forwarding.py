@@ -2,7 +2,7 @@
 
 import pytest
 
-from souk_chassis.http.forwarding import end_to_end, forwarded, target_of
+from souk_chassis.edge.forwarding import end_to_end, forwarded, target_of
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote
 
+from souk_chassis.http.routing import path_pattern
+
 
 def plain_path(path: str) -> str:
     """A path as the most forgiving server reads it, but for capital letters: decoded once more, without empty segments,
@@ -20,17 +22,13 @@ def plain_path(path: str) -> str:
     return "/" + "/".join(kept)
 
 
-def path_pattern(path: str) -> str:
-    """A path of an OpenAPI document as a regular expression."""
-    return "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{\w+\})", path))
-
-
 class Spellings:
     """Paths of an OpenAPI document, however they are written."""
 
     def __init__(self, paths: Iterable[str]) -> None:
-        self._pattern = re.compile("|".join(map(path_pattern, paths)) or r"(?!)", re.IGNORECASE)
+        self._patterns = [re.compile(path_pattern(path), re.IGNORECASE) for path in paths]
 
     def have(self, path: str) -> bool:
         """Whether some server takes this path for one of them."""
-        return self._pattern.fullmatch(plain_path(path)) is not None
+        plain = plain_path(path)
+        return any(pattern.fullmatch(plain) for pattern in self._patterns)

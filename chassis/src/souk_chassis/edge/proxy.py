@@ -6,7 +6,6 @@ in the shop's form.
 
 import asyncio
 import re
-from collections.abc import Callable
 
 import aiohttp
 from multidict import CIMultiDict
@@ -14,15 +13,24 @@ from starlette.types import Receive, Scope, Send
 from yarl import URL
 
 from souk_chassis.clock import Clock
-from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown, unavailable
-from souk_chassis.http.endpoint import headers_of, respond
+from souk_chassis.edge.forwarding import (
+    SAFE_METHODS,
+    FailedAnswerError,
+    Faults,
+    check_breaker,
+    check_host,
+    end_to_end,
+    forwarded,
+    target_of,
+)
+from souk_chassis.edge.upload import MAX_PASSED_BODY, UPLOAD_TIMEOUT_S, Upload, ignore
+from souk_chassis.errors import SoukError, timeout_unknown, unavailable
+from souk_chassis.http.endpoint import NO_BODY, headers_of, respond
 from souk_chassis.http.exchange import MAX_HEADERS, Headers, check_headers, failed
-from souk_chassis.http.forwarding import check_host, end_to_end, forwarded, target_of
-from souk_chassis.http.upload import MAX_PASSED_BODY, UPLOAD_TIMEOUT_S, Upload
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.spans import CLIENT, recorder
 from souk_chassis.observability.trace import incoming_traceparent
-from souk_chassis.resilience import BreakerState, Bulkhead, Deadline, Pipeline, Policy
+from souk_chassis.resilience import Bulkhead, Deadline, Pipeline, Policy
 from souk_chassis.resilience.deadline import SYSTEM_CLOCK
 
 MAX_EXCHANGES = 1_024
@@ -45,13 +53,8 @@ POLICY = Policy(
 """How such a server is treated. Nothing is repeated here, and a slow page is no failure: it may be a report."""
 
 _ADDED_BY_THE_CLIENT = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_NO_BODY = frozenset({204, 304})
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 """What no header's value can have (RFC 9110, section 5.5): the server below would send nothing of such an answer."""
-
-Fault = Callable[[SoukError], SoukError]
-"""What is told outside of a failure to get an answer."""
 
 
 class Proxy:
@@ -66,7 +69,7 @@ class Proxy:
         self,
         name: str,
         target: str,
-        fault: Fault,
+        faults: Faults,
         log: Log,
         policy: Policy = POLICY,
         clock: Clock = SYSTEM_CLOCK,
@@ -78,7 +81,7 @@ class Proxy:
         self.name = name
         self._hops = hops
         self._target = target
-        self._fault = fault
+        self._faults = faults
         self._log = log
         self._max_body = max_body
         self._exchanges = Bulkhead(MAX_EXCHANGES, 0)
@@ -107,8 +110,7 @@ class Proxy:
 
     async def check(self) -> None:
         """Whether the server is there: its breaker, and that it accepts a connection. Raises where it is not."""
-        if self._pipeline.snapshot().state is not BreakerState.CLOSED:
-            raise unavailable("breaker_open", "it has been failing, and is left alone for now")
+        check_breaker(self._pipeline)
         url = URL(self._target)
         try:
             _, writer = await asyncio.open_connection(url.host, url.port)
@@ -134,7 +136,7 @@ class Proxy:
     async def _guarded(self, exchange: "_Exchange", upload: Upload) -> None:
         """One exchange, which ends when its client goes away."""
         if not self._exchanges.try_enter():
-            raise self._fault(unavailable("bulkhead_full", "Too many requests to it are under way."))
+            raise self._faults.of(unavailable("bulkhead_full", "Too many requests to it are under way."))
         carrying = asyncio.create_task(self._carry(exchange, upload))
         watching = asyncio.create_task(upload.ended())
         try:
@@ -156,10 +158,10 @@ class Proxy:
 
         try:
             await self._pipeline.call(attempt, idempotent=False)
-        except _FailedAnswerError:
+        except FailedAnswerError:
             pass  # it speaks against the server, and is an answer
         except SoukError as error:
-            raise self._fault(error) from error
+            raise self._faults.of(error) from error
         try:
             await exchange.answer()
         except (aiohttp.ClientError, TimeoutError, OSError):
@@ -168,7 +170,7 @@ class Proxy:
 
     async def _send(self, exchange: "_Exchange", upload: Upload) -> None:
         """Send the request, and wait for the head of its answer."""
-        keeps = exchange.method in _READING and not upload.has_body
+        keeps = exchange.method in SAFE_METHODS and not upload.has_body
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(None if upload.has_body else HEAD_TIMEOUT_S + CONNECT_TIMEOUT_S) as limit:
@@ -186,11 +188,11 @@ class Proxy:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise timeout_unknown("connection_lost", f"{self.name} gave no answer.") from error
         finally:
-            upload.on_sent = _nothing  # the limit is over, and the rest of a body may come all the same
+            upload.on_sent = ignore  # the limit is over, and the rest of a body may come all the same
         if not 200 <= response.status <= 599 or any(_CONTROLS.search(value) for _, value in response.raw_headers):
             raise timeout_unknown("bad_answer", f"{self.name} answered what can't be passed on.")
         if response.status >= 500:
-            raise _FailedAnswerError
+            raise FailedAnswerError
 
     def _session(self, *, keeps: bool) -> aiohttp.ClientSession:
         session = self._sessions.get(keeps)
@@ -206,13 +208,6 @@ class Proxy:
                 max_field_size=MAX_HEADERS,
             )
         return session
-
-
-class _FailedAnswerError(SoukError):
-    """The server answered that it failed."""
-
-    def __init__(self) -> None:
-        super().__init__(ErrorKind.UNAVAILABLE, "answered_5xx", "It answered that it failed.")
 
 
 class _Exchange:
@@ -258,13 +253,9 @@ class _Exchange:
             self.response.close()
 
 
-def _nothing() -> None:
-    """Nobody wants to know."""
-
-
 def _answered(headers: tuple[tuple[bytes, bytes], ...], status: int) -> Headers:
     """An answer's headers as the client gets them. The server below sets the date."""
-    dropped = {b"date", b"content-length"} if status in _NO_BODY else {b"date"}
+    dropped = {b"date", b"content-length"} if status in NO_BODY else {b"date"}
     return [(name, value) for name, value in end_to_end(headers) if name not in dropped]
 
 

@@ -11,15 +11,22 @@ import msgspec
 
 from souk_chassis.aws.errors import AnswerLostError, CouldNotConnectError
 from souk_chassis.aws.transport import HttpRequest, HttpResponse, HttpTransport, Transport
-from souk_chassis.errors import ErrorKind, SoukError, timeout_unknown, unavailable
+from souk_chassis.edge.forwarding import (
+    SAFE_METHODS,
+    FailedAnswerError,
+    check_breaker,
+    end_to_end,
+    forwarded,
+    target_of,
+)
+from souk_chassis.edge.takeover import LEGACY_FAULTS
+from souk_chassis.errors import SoukError, timeout_unknown, unavailable
 from souk_chassis.http.exchange import check_headers, failed
-from souk_chassis.http.forwarding import end_to_end, forwarded, target_of
-from souk_chassis.http.takeover import legacy_fault
+from souk_chassis.http.proxy_event import Incoming, as_proxy_answer
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.spans import CLIENT, recorder
 from souk_chassis.observability.trace import incoming_traceparent
-from souk_chassis.resilience import BreakerState, Deadline, Pipeline, Policy
-from souk_chassis.runtimes.lambda_http import Incoming, as_proxy_answer
+from souk_chassis.resilience import Deadline, Pipeline, Policy
 
 MAX_REQUEST = 6_291_456
 """The largest body of a request that is passed on, in bytes: Lambda takes no larger event."""
@@ -28,7 +35,6 @@ MAX_ANSWER = 4_194_304
 POLICY = Policy(timeout_s=28.0, attempts=1, min_volume=3, window_s=60.0, slow_call_s=28.0, slow_rate=1.0)
 """A sandbox has one request at a time, so its breaker judges on few of them. Each sandbox has its own."""
 _TEXT = ("text/", "application/json", "application/problem+json", "application/javascript", "application/xml")
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class LegacyFunction:
@@ -40,11 +46,9 @@ class LegacyFunction:
         self._transport = transport or HttpTransport(timeout_s=policy.timeout_s)
         self._pipeline = Pipeline("legacy", policy)
 
-    @property
-    def trouble(self) -> str:
-        """What is wrong with the application, as far as this sandbox knows; empty where nothing is."""
-        is_well = self._pipeline.snapshot().state is BreakerState.CLOSED
-        return "" if is_well else "it has been failing, and is left alone for now"
+    async def check(self) -> None:
+        """Raises SoukError `unavailable` where the application has been failing, as far as this sandbox knows."""
+        check_breaker(self._pipeline)
 
     async def __call__(self, incoming: Incoming, deadline: Deadline) -> dict[str, Any]:
         """The answer to a proxy event: the application's own, whatever its status, or a problem where it gave none."""
@@ -63,12 +67,12 @@ class LegacyFunction:
 
         try:
             response = await self._pipeline.call(attempt, deadline=deadline, idempotent=False)
-        except _FailedAnswerError as failure:
+        except FailedAnswerError as failure:
             response = failure.response
         except SoukError as error:
-            raise legacy_fault(error) from error
+            raise LEGACY_FAULTS.of(error) from error
         if len(response.body) > MAX_ANSWER:
-            raise legacy_fault(timeout_unknown("bad_answer", "It is too large."))
+            raise LEGACY_FAULTS.of(timeout_unknown("bad_answer", "It is too large."))
         return response
 
     async def _send(self, request: HttpRequest) -> HttpResponse:
@@ -79,16 +83,8 @@ class LegacyFunction:
         except AnswerLostError as error:
             raise timeout_unknown("connection_lost", "The application gave no whole answer.") from error
         if response.status >= 500:
-            raise _FailedAnswerError(response)
+            raise FailedAnswerError(response)
         return response
-
-
-class _FailedAnswerError(SoukError):
-    """The application answered that it failed: an answer all the same."""
-
-    def __init__(self, response: HttpResponse) -> None:
-        super().__init__(ErrorKind.UNAVAILABLE, "answered_5xx", "It answered that it failed.")
-        self.response = response
 
 
 def _request(url: str, incoming: Incoming, traceparent: str) -> HttpRequest:
@@ -106,7 +102,7 @@ def _request(url: str, incoming: Incoming, traceparent: str) -> HttpRequest:
     }
     path = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", incoming.path)
     target = target_of(path.encode("utf-8", "surrogatepass"), incoming.query)
-    repeatable = incoming.method in _READING
+    repeatable = incoming.method in SAFE_METHODS
     return HttpRequest(incoming.method, url + target, headers, incoming.body(MAX_REQUEST), repeatable=repeatable)
 
 

@@ -1,10 +1,13 @@
-"""What of a request's and an answer's headers is passed on by one who stands between two programs."""
+"""What a proxy passes on of requests and answers, and what it answers itself where the server behind gives none."""
 
 from collections.abc import Iterable
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from souk_chassis.errors import ErrorKind, ErrorType, SoukError, unavailable
 from souk_chassis.http.exchange import Headers
 from souk_chassis.http.problem import EdgeError
+from souk_chassis.resilience import BreakerState, Pipeline
 
 HOP_BY_HOP = frozenset(
     {
@@ -24,6 +27,38 @@ _FOR_ALL = frozenset({b"host", b"content-length"})
 """Headers that `Connection` can't make those of one connection: without them a request would be another."""
 _SAFE = "".join(map(chr, range(0x21, 0x7F))).replace("#", "")
 """What a request line may hold as it is: everything else is percent-encoded."""
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing, so that a kept connection may be used for them."""
+
+
+class Faults(NamedTuple):
+    """What clients are told where a server gives no answer."""
+
+    away: ErrorType
+    silent: ErrorType
+    """It may have happened."""
+    soonest_retry_s: float | None = None
+    """What `Retry-After` says, in seconds, where nothing longer is known."""
+
+    def of(self, error: SoukError) -> SoukError:
+        """What clients are told of an error of the pipeline."""
+        if error.kind is ErrorKind.TIMEOUT_UNKNOWN:
+            return self.silent()
+        return self.away.after(error.retry_after_s or self.soonest_retry_s)
+
+
+class FailedAnswerError(SoukError):
+    """The server answered that it failed: it counts for the breaker, and is an answer all the same."""
+
+    def __init__(self, response: Any = None) -> None:
+        super().__init__(ErrorKind.UNAVAILABLE, "answered_5xx", "It answered that it failed.")
+        self.response = response
+
+
+def check_breaker(pipeline: Pipeline) -> None:
+    """Raise SoukError `unavailable` while the server behind is left alone because it has been failing."""
+    if pipeline.snapshot().state is not BreakerState.CLOSED:
+        raise unavailable("breaker_open", "it has been failing, and is left alone for now")
 
 
 def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:

@@ -10,10 +10,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.lifespan.on import LifespanOn
 
 from souk_chassis.config import ConfigError
+from souk_chassis.edge.upload import MAX_PASSED_BODY
 from souk_chassis.http.endpoint import headers_of, respond
 from souk_chassis.http.exchange import failed
 from souk_chassis.http.problem import EdgeError
-from souk_chassis.http.upload import MAX_PASSED_BODY
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.spans import SERVER, recorder
 from souk_chassis.observability.trace import incoming_traceparent

@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from souk_chassis.http.elsewhere import Elsewhere, open_elsewhere
+from souk_chassis.edge.fallback import Fallback, open_fallback
+from souk_chassis.edge.takeover import read_takeover
 from souk_chassis.http.endpoint import headers_of, respond
-from souk_chassis.http.takeover import read_takeover
 from souk_chassis.testing.asgi import ask
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.logs import RecordedLines
@@ -29,18 +29,17 @@ def answering(word: bytes) -> Any:
 
 async def test_the_longest_path_wins() -> None:
     apps = {path: answering(path.encode()) for path in ("/a", "/a/b", "/c")}
-    elsewhere = Elsewhere(apps, {})
-    found = {path: (await ask(elsewhere, "GET", path)).body for path in ("/a", "/a/x", "/a/b", "/a/b/c", "/c")}
+    fallback = Fallback(apps, {})
+    found = {path: (await ask(fallback, "GET", path)).body for path in ("/a", "/a/x", "/a/b", "/a/b/c", "/c")}
     assert found == {"/a": b"/a", "/a/x": b"/a", "/a/b": b"/a/b", "/a/b/c": b"/a/b", "/c": b"/c"}
-    assert (await ask(elsewhere, "GET", "/ab")).json["code"] == "no_such_route"
-    assert (await ask(Elsewhere({"/": answering(b"all")}, {}), "GET", "/ab")).body == b"all"
+    assert (await ask(Fallback({"/": answering(b"all")}, {}), "GET", "/ab")).body == b"all"
 
 
 async def test_an_upgrade_to_websocket_is_refused() -> None:
-    elsewhere = Elsewhere({"/": answering(b"all")}, {})
-    refused = await ask(elsewhere, "GET", "/ws", headers={"upgrade": "WebSocket", "connection": "Upgrade"})
+    fallback = Fallback({"/": answering(b"all")}, {})
+    refused = await ask(fallback, "GET", "/ws", headers={"upgrade": "WebSocket", "connection": "Upgrade"})
     assert (refused.status, refused.json["code"]) == (501, "no_websockets")
-    passed = await ask(elsewhere, "GET", "/x", headers={"upgrade": "h2c", "connection": "Upgrade"})
+    passed = await ask(fallback, "GET", "/x", headers={"upgrade": "h2c", "connection": "Upgrade"})
     assert passed.body == b"all"
 
 
@@ -72,14 +71,14 @@ async def test_an_app_here_gets_what_one_behind_the_gateway_gets(
         "traceparent": TRACEPARENT,
     }
     async with AsyncExitStack() as stack:
-        elsewhere = await open_elsewhere(takeover, lines.log(), stack)
+        fallback = await open_fallback(takeover, lines.log(), stack)
         for path in ("/a/x", "/b"):
-            assert (await ask(elsewhere, "GET", path, headers=lies)).body == b"mounted"
+            assert (await ask(fallback, "GET", path, headers=lies)).body == b"mounted"
     for headers in seen:
         assert (headers["x-forwarded-for"], headers["x-forwarded-host"]) == ("", "shop")
         assert headers["traceparent"][3:35] == TRACEPARENT[3:35]
         assert not {"x-real-ip", "te"} & headers.keys()
-    assert elsewhere.checks == {}
+    assert fallback.checks == {}
 
 
 async def test_what_is_at_an_address_of_the_settings_can_be_asked_after(
@@ -90,9 +89,9 @@ async def test_what_is_at_an_address_of_the_settings_can_be_asked_after(
     settings = {"SOUK_LEGACY_URL": away, "SOUK_APPS": f"/a={away},/b=some.module:app"}
     async with AsyncExitStack() as stack:
         # a process of this shop's own is asked as its parts are
-        elsewhere = await open_elsewhere(read_takeover(settings), lines.log(), stack, {"some.module:app": away})
-        assert elsewhere.checks.keys() == {"legacy", "/a"}
-        url = await serve(elsewhere)
+        fallback = await open_fallback(read_takeover(settings), lines.log(), stack, {"some.module:app": away})
+        assert fallback.checks.keys() == {"legacy", "/a"}
+        url = await serve(fallback)
         async with aiohttp.ClientSession() as client:
             for path in ("/", "/a", "/b"):
                 async with client.get(url + path) as got:
@@ -108,7 +107,7 @@ async def test_several_hosts_are_refused(serve: Callable[..., Awaitable[str]], l
 
     async with AsyncExitStack() as stack:
         takeover = read_takeover({"SOUK_LEGACY_URL": await serve(app)})
-        host, _, port = (await serve(await open_elsewhere(takeover, lines.log(), stack)))[7:].partition(":")
+        host, _, port = (await serve(await open_fallback(takeover, lines.log(), stack)))[7:].partition(":")
         for hosts, status in ((1, b"200"), (2, b"400")):
             reader, writer = await asyncio.open_connection(host, int(port))
             writer.write(b"GET /x HTTP/1.1\r\n" + b"Host: a\r\n" * hosts + b"\r\n")

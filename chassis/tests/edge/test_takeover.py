@@ -3,7 +3,7 @@
 import pytest
 
 from souk_chassis.config import ConfigError
-from souk_chassis.http.takeover import Takeover, covers, read_takeover
+from souk_chassis.edge.takeover import Takeover, covers, read_takeover
 
 LEGACY = {"SOUK_LEGACY_URL": "http://legacy:8000"}
 NO_ADDRESSES = """
@@ -105,6 +105,17 @@ def test_two_can_not_have_the_rest() -> None:
 def test_a_path_covers_what_is_below_it() -> None:
     assert [covers("/a", path) for path in ("/a", "/a/b", "/ab", "/", "/a/")] == [True, True, False, False, True]
     assert covers("/", "/whatever")
+
+
+def test_the_rest_goes_to_applications_at_their_paths_or_to_the_legacy_one() -> None:
+    paths = ["/", "/reports", "/reports/1", "/reportsx"]
+    for settings, passed in (
+        ({}, []),
+        ({"SOUK_APPS": "/reports=a:b"}, ["/reports", "/reports/1"]),
+        (LEGACY | {"SOUK_APPS": "/reports=a:b"}, paths),
+        ({"SOUK_APPS": "/=a:b"}, paths),
+    ):
+        assert [path for path in paths if read_takeover(settings).passes_on(path)] == passed
 
 
 def test_a_document_keeps_what_is_souks_and_the_gateways_own() -> None:

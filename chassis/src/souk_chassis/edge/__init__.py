@@ -1,0 +1,1 @@
+"""The one edge before the services: routes, pages, headers, limits, and what goes to another application."""
