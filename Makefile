@@ -40,7 +40,7 @@ test: install ## run every test that needs Python alone, in WORKERS processes
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 test-pages: install test-pages-tools ## try the pages in a real browser
-	@$(BIN)/python -m pytest tests/pages $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/pages -n 2 $(PYTEST_ARGS)
 
 test-pages-tools: ## install Debian's chromium, which make test-pages needs
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
@@ -52,7 +52,7 @@ bench-tools: install ## install what make bench needs besides
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r trials/benchmarks/requirements.lock
 
 test-infra: install test-infra-tools ## try the adapters on DynamoDB Local, Terraform and the whole shop on an emulator of AWS
-	@$(BIN)/python -m pytest tests/infra -m "not emulated" -n 2 --dist loadscope $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/infra -m "not emulated" $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 	@$(BIN)/python -m pytest tests/infra -m emulated $(PYTEST_ARGS)
 
 # DynamoDB Local, which runs on Java 17, and Redocly's linter come from npm. The emulator and checkov pin what others need otherwise: each has

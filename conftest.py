@@ -19,7 +19,7 @@ settings.register_profile("souk", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("souk")
 
 ROOT = Path(__file__).resolve().parent
-SHARED = ("every_topology", "busy_shop", "packages", "images")
+SHARED = ("every_topology", "busy_shop", "packages", "images", "local_url")
 """Fixtures that take many seconds to make: all tests that use one of them go to the same worker."""
 SLOW = ("tests/end_to_end", "tests/topology", "tests/functions", "tests/images", "trials", "topologies/tests")
 """Folders whose tests start programs and wait for them. They begin first, so that none of them is waited for last."""
@@ -30,9 +30,10 @@ UNSAFE = ("fsync", "full_page_writes", "synchronous_commit")
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """Group the tests for `--dist loadgroup`, and let the slow ones begin."""
+    """Group the tests for `--dist loadgroup`, where they say nothing else, and let the slow ones begin."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(_group_of(item)))
     yield
     items.sort(key=lambda item: not _path_of(item).startswith(SLOW))
 
