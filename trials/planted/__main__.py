@@ -7,9 +7,9 @@ if every bug is found, else 1.
 """
 
 import argparse
+import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import psutil
 
 from trials.planted.bugs import Bug, MisplacedError, read_bugs
 from trials.planted.scratch import scratch_copy
@@ -26,6 +28,8 @@ TIMEOUT_S = 600.0
 """How long the tests of one bug may take, in seconds: a bug that makes them hang is not found by them."""
 CONTROL_TIMEOUT_S = 3_600.0
 """How long all of them may take without a bug."""
+PAGES = "tests/pages"
+"""These drive the browser from an event loop of their own, beside which no other test's can run."""
 GROUPED = ("--dist", "loadgroup", "--no-loadscope-reorder")
 PASSED, FAILED = 0, 1
 """Exit statuses of pytest."""
@@ -57,28 +61,51 @@ def try_bug(bug: Bug) -> Result:
 
 
 def run_tests(tree: Path, tests: Sequence[str], *options: str, timeout_s: float = TIMEOUT_S) -> tuple[int | None, str]:
-    """Run these tests in the copy. Returns pytest's exit status, None where time ran out, and what it printed."""
+    """Run these tests in the copy. Returns pytest's exit status, None where time ran out, and what it printed.
+
+    Temporary folders are the copy's, so that all that tests have started is found by it, and ended.
+    """
+    temporary = tree / "tmp"
+    temporary.mkdir(exist_ok=True)
+    temporary.chmod(0o755)
     command = [str(tree / ".venv/bin/python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, *tests]
     environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    running = subprocess.Popen(
-        command, cwd=tree, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )  # fmt: skip
+    environment["TMPDIR"] = str(temporary)
     try:
-        output, _ = running.communicate(timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        os.killpg(running.pid, signal.SIGKILL)
-        output, _ = running.communicate()
+        done = subprocess.run(
+            command, cwd=tree, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            check=False, timeout=timeout_s,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as stopped:
+        output = (stopped.stdout or b"").decode(errors="replace")
         return None, f"{output}\nstopped after {timeout_s:.0f} s"
-    return running.returncode, output
+    finally:
+        end_processes(tree)
+    return done.returncode, done.stdout
+
+
+def end_processes(tree: Path) -> None:
+    """End what still works in the copy: only where tests were stopped, or a bug made them leave something."""
+    left = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.pid != os.getpid() and str(tree) in " ".join([process.cwd(), *process.cmdline()]):
+                process.kill()
+                left.append(process)
+    psutil.wait_procs(left, timeout=10)
 
 
 def run_control(bugs: Sequence[Bug], jobs: int) -> str:
     """Run all tests that bugs name on a copy without one. Returns what failed; empty where all passed."""
+    tests = sorted({test for bug in bugs for test in bug.tests})
+    pages = [test for test in tests if test.startswith(PAGES)]
+    others = [test for test in tests if test not in pages]
     with scratch_copy() as tree:
-        tests = sorted({test for bug in bugs for test in bug.tests})
-        status, output = run_tests(tree, tests, "-n", str(jobs), *GROUPED, timeout_s=CONTROL_TIMEOUT_S)
-    return "" if status == PASSED else output[-4000:]
+        for part in filter(None, (others, pages)):
+            status, output = run_tests(tree, part, "-n", str(jobs), *GROUPED, timeout_s=CONTROL_TIMEOUT_S)
+            if status != PASSED:
+                return output[-4000:]
+    return ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
