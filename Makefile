@@ -6,13 +6,16 @@ UV_VERSION := 0.13.9
 MEMBERS := chassis contracts $(patsubst %/pyproject.toml,%,$(sort $(wildcard services/*/pyproject.toml))) topologies
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
+# Tests wait for programs half of the time: two workers a core. Each has a server of PostgreSQL, so there are eight at most.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 # What an image holds: a part of requirements.lock, so that an image changes when its own packages do.
 LOCK_IMAGE = $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --python-version 3.11 \
 	-c requirements.lock $(addprefix --no-emit-package ,$(OURS))
 OURS := souk-chassis souk-contracts $(addprefix souk-,$(notdir $(wildcard services/*))) souk-topologies
 
-.PHONY: install up down test test-pages test-pages-tools test-infra test-infra-tools aws-local aws-local-tools bench bench-tools simulate chaos check format lock clean
+.PHONY: install up down test test-pages test-pages-tools test-infra test-infra-tools aws-local aws-local-tools bench bench-tools simulate chaos planted check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -33,11 +36,11 @@ up: install ## run the shop on http://localhost:8080
 down: install ## stop a shop started with `souk up --detach`
 	@$(BIN)/souk down
 
-test: install ## run every test that needs Python alone
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: install ## run every test that needs Python alone, in WORKERS processes
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 test-pages: install test-pages-tools ## try the pages in a real browser
-	@$(BIN)/python -m pytest tests/pages $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/pages -n 2 $(PYTEST_ARGS)
 
 test-pages-tools: ## install Debian's chromium, which make test-pages needs
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
@@ -49,7 +52,7 @@ bench-tools: install ## install what make bench needs besides
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r trials/benchmarks/requirements.lock
 
 test-infra: install test-infra-tools ## try the adapters on DynamoDB Local, Terraform and the whole shop on an emulator of AWS
-	@$(BIN)/python -m pytest tests/infra -m "not emulated" -n 2 --dist loadscope $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/infra -m "not emulated" $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 	@$(BIN)/python -m pytest tests/infra -m emulated $(PYTEST_ARGS)
 
 # DynamoDB Local, which runs on Java 17, and Redocly's linter come from npm. The emulator and checkov pin what others need otherwise: each has
@@ -83,6 +86,9 @@ simulate: install ## play SEEDS seeded runs of the whole shop in memory, with fa
 chaos: install ## kill -9 the shop KILLS times under load, in both topologies, then audit it
 	@$(BIN)/python trials/chaos/crash.py --topology process --kills $(or $(KILLS),20) $(FILES)
 	@$(BIN)/python trials/chaos/crash.py --topology processes --kills $(or $(KILLS),20) $(FILES)
+
+planted: install ## plant each of trials/planted's bugs in a copy of the tree, and see the tests find it (BUGS="NAME...")
+	@$(BIN)/python -m trials.planted $(BUGS)
 
 check: install ## lint, types, import rules, contracts, architecture
 	@$(BIN)/ruff format --check .

@@ -1,10 +1,11 @@
-"""What tests of every member share: a real PostgreSQL server for the run, and a database of its own for each test."""
+"""What tests of every member share: a real PostgreSQL server for each worker, a database of its own for each test, and
+which tests go to one worker together (`make test` has several)."""
 
 import asyncio
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -16,6 +17,38 @@ from souk_topologies.postgres import EmbeddedPostgres, ServerAddress
 # No test is timed: on a machine that is busy an example may take any time, and making examples, too.
 settings.register_profile("souk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("souk")
+
+ROOT = Path(__file__).resolve().parent
+SHARED = ("every_topology", "busy_shop", "packages", "images", "local_url")
+"""Fixtures that take many seconds to make: all tests that use one of them go to the same worker."""
+SLOW = ("tests/end_to_end", "tests/topology", "tests/functions", "tests/images", "trials", "topologies/tests")
+"""Folders whose tests start programs and wait for them. They begin first, so that none of them is waited for last."""
+
+UNSAFE = ("fsync", "full_page_writes", "synchronous_commit")
+"""Settings that cost a new database a second on a busy disk."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Group the tests for `--dist loadgroup`, where they say nothing else, and let the slow ones begin."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+    yield
+    items.sort(key=lambda item: not _path_of(item).startswith(SLOW))
+
+
+def _group_of(item: pytest.Item) -> str:
+    """Tests of one module, or of one expensive fixture and its parameter."""
+    for name in SHARED:
+        if name in getattr(item, "fixturenames", ()):
+            callspec = getattr(item, "callspec", None)
+            return f"{name}-{callspec.params.get(name) if callspec else None}"
+    return _path_of(item)
+
+
+def _path_of(item: pytest.Item) -> str:
+    return item.path.relative_to(ROOT).as_posix()
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +62,11 @@ def server_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres_server(server_folder: Path) -> Iterator[ServerAddress]:
-    """A PostgreSQL server that lives as long as the test run."""
+    """A PostgreSQL server that lives as long as the test run. Whether data outlives a power cut, no test of it asks."""
     server = EmbeddedPostgres(server_folder)
-    yield asyncio.run(server.start())
+    address = asyncio.run(server.start())
+    asyncio.run(_run(address, *(f"ALTER SYSTEM SET {name} = off" for name in UNSAFE), "SELECT pg_reload_conf()"))
+    yield address
     asyncio.run(server.stop("immediate"))
 
 
@@ -42,7 +77,7 @@ async def new_database(postgres_server: ServerAddress) -> AsyncIterator[Callable
 
     async def make() -> str:
         name = f"test_{secrets.token_hex(6)}"
-        await _run(postgres_server, f"CREATE DATABASE {name}")
+        await _run(postgres_server, f"CREATE DATABASE {name} STRATEGY FILE_COPY")
         names.append(name)
         return postgres_server.dsn(name)
 
@@ -51,9 +86,10 @@ async def new_database(postgres_server: ServerAddress) -> AsyncIterator[Callable
         await _run(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-async def _run(server: ServerAddress, statement: str) -> None:
+async def _run(server: ServerAddress, *statements: str) -> None:
     connection = await asyncpg.connect(server.dsn("postgres"))
     try:
-        await connection.execute(statement)
+        for statement in statements:
+            await connection.execute(statement)
     finally:
         await connection.close()

@@ -67,7 +67,7 @@ async def config(quiet: Client, tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("who", PHASES)
+@pytest.mark.parametrize("who", [pytest.param(who, marks=pytest.mark.xdist_group(f"fuzz-{who}")) for who in PHASES])
 async def test_no_request_finds_the_document_untrue(
     quiet_shop: Shop, quiet: Client, config: Path, tmp_path: Path, who: str
 ) -> None:

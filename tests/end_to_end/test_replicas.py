@@ -129,6 +129,7 @@ async def test_one_of_two_is_killed_while_orders_go_on(wide_shop: Shop, wide: Cl
     await kill_while_orders_go_on(wide_shop, wide, "orders-1", "orders-2")
 
 
+@pytest.mark.xdist_group("whole-shops")
 async def test_whole_shops(session: aiohttp.ClientSession) -> None:
     """What one took while nobody worked, two do that serve and work side by side. Of them, either may be killed."""
     with running_shop(environment={"SOUK_WORK": "off"}) as shop:

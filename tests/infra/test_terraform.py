@@ -19,7 +19,10 @@ from tests.infra.standing import ask
 ROOT = Path(__file__).resolve().parents[2]
 CHECKOV = ROOT / "build/checkov/bin/checkov"
 EMULATOR_PAGE = ROOT / "docs/reference/emulator.md"
-OWN_TESTS = sorted(path.name for path in (SOURCES / "modules/shop/tests").glob("*.tftest.hcl"))
+OWN_TESTS = [
+    pytest.param(path.name, marks=pytest.mark.xdist_group(path.name))
+    for path in sorted((SOURCES / "modules/shop/tests").glob("*.tftest.hcl"))
+]
 """One command each: all in one took longer than a command may, where the machine had other work."""
 MOST_EXCEPTIONS = 29
 """Checks of checkov that the sources except, each with its reason. May only shrink."""

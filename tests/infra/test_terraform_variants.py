@@ -240,6 +240,10 @@ def test_routes_go_where_their_service_is(planned: Callable[[str], Planned]) -> 
     assert {each["integration_type"] for each in made if each["request_parameters"]} == {"HTTP_PROXY"}
 
 
+refuses = pytest.mark.xdist_group("refused-plans")
+"""These need no plan of a variant, so another worker may make them."""
+
+
 def refusal(planner: Planner, inputs: dict[str, Any], document: dict[str, Any], **settings: Any) -> str:
     """The sentence of a plan that is refused."""
     with pytest.raises(TerraformError) as refused:
@@ -247,6 +251,7 @@ def refusal(planner: Planner, inputs: dict[str, Any], document: dict[str, Any], 
     return re.sub(r"[\s│╷╵]+", " ", str(refused.value))
 
 
+@refuses
 @pytest.mark.parametrize("wrong", REFUSED)
 def test_a_wrong_variable_stops_the_plan_with_a_sentence(planner: Planner, wrong: str) -> None:
     settings, sentences = REFUSED[wrong]
@@ -254,6 +259,7 @@ def test_a_wrong_variable_stops_the_plan_with_a_sentence(planner: Planner, wrong
     assert [sentence for sentence in sentences if sentence not in said] == []
 
 
+@refuses
 def test_a_gateway_that_cannot_reach_the_other_application_stops_the_plan(planner: Planner) -> None:
     inputs, document = inputs_of(VARIANTS["mixed"])
     beside = deployed_inputs(inputs, Takeover("https://legacy.example"))
@@ -261,6 +267,7 @@ def test_a_gateway_that_cannot_reach_the_other_application_stops_the_plan(planne
     assert "The function gateway passes requests on to another application, and is in the network" in said
 
 
+@refuses
 def test_a_runtime_that_is_none_stops_the_plan(planner: Planner) -> None:
     inputs, document = inputs_of(VARIANTS["mixed"])
     inputs["services"]["users"]["runtime"] = "moon"
@@ -268,6 +275,7 @@ def test_a_runtime_that_is_none_stops_the_plan(planner: Planner) -> None:
     assert "A service's runtime is lambda, ecs or eks. Here is users: moon." in said
 
 
+@refuses
 def test_a_tag_that_is_missing_and_a_single_zone_stop_the_plan(planner: Planner) -> None:
     settings = settings_of(VARIANTS["mixed"])
     del settings["image_tags"]["order-service"]

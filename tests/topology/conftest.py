@@ -26,7 +26,7 @@ def every_topology(request: pytest.FixtureRequest) -> Iterator[Shop | FunctionsS
             assert undeclared(functions.shop.tables.used) == []
         return
     if request.param == "containers":
-        with running_containers(request.getfixturevalue("postgres_server")) as containers:
+        with running_containers() as containers:
             yield containers
         return
     serialised = request.param == "serialised"

@@ -9,7 +9,7 @@ from pathlib import Path
 from souk_chassis.auth.keys import load_or_create_keys
 from souk_topologies.edge import write_edge
 from souk_topologies.places import DataDir
-from souk_topologies.postgres import ServerAddress
+from souk_topologies.postgres import EmbeddedPostgres, ServerAddress
 from souk_topologies.shop import ISSUERS
 from tests.images.shop import Containers
 from tests.topology.running import Shop, data_dir, souk
@@ -54,13 +54,18 @@ class ContainedShop(Shop):
 
 
 @contextmanager
-def running_containers(server: ServerAddress) -> Iterator[ContainedShop]:
-    """A shop in containers. At the end its books agree."""
+def running_containers() -> Iterator[ContainedShop]:
+    """A shop in containers. At the end its books agree.
+
+    Its server is its own: on the worker's, `tests/images` may have databases of the same names.
+    """
     with data_dir() as folder:
-        shop = ContainedShop(folder, server)
+        server = EmbeddedPostgres(folder / "postgres")
+        shop = ContainedShop(folder, asyncio.run(server.start()))
         try:
             shop.up()
             yield shop
             shop.audit()
         finally:
             shop.down()
+            asyncio.run(server.stop("immediate"))

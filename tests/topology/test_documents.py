@@ -28,7 +28,11 @@ async def test_pages_are_there(shop: Client, path: str) -> None:
     page = await shop.ask("GET", path, token=ANONYMOUS)
     assert page.status == 200
     assert page.headers["content-type"].startswith("text/html")
-    assert "default-src 'self'" in page.headers["content-security-policy"]
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert page.headers["referrer-policy"] == "no-referrer"
     assert b"<!doctype html>" in page.body[:200].lower()
 
 

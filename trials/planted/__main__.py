@@ -1,0 +1,140 @@
+"""Plants each bug in a copy of the tree and runs the tests named for it: they must fail.
+
+    python -m trials.planted [--json] [--jobs N] [NAME...]
+
+First all those tests run on a copy without a bug, and must pass: a test that always fails finds nothing. Exit status 0
+if every bug is found, else 1.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from trials.planted.bugs import Bug, MisplacedError, read_bugs
+from trials.planted.scratch import scratch_copy
+
+FOUND, NOT_FOUND, DOES_NOT_APPLY, BROKEN = "found", "not found", "does not apply", "tests do not run"
+TIMEOUT_S = 600.0
+"""How long the tests of one bug may take, in seconds: a bug that makes them hang is not found by them."""
+CONTROL_TIMEOUT_S = 3_600.0
+"""How long all of them may take without a bug."""
+PAGES = "tests/pages"
+"""These drive the browser from an event loop of their own, beside which no other test's can run."""
+GROUPED = ("--dist", "loadgroup", "--no-loadscope-reorder")
+PASSED, FAILED = 0, 1
+"""Exit statuses of pytest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one bug. `detail` is the test that found it, or why none did."""
+
+    name: str
+    outcome: str
+    detail: str
+    seconds: float
+
+
+def try_bug(bug: Bug) -> Result:
+    """Plant the bug in a copy of its own, and run its tests there."""
+    begun = time.monotonic()
+    with scratch_copy() as tree:
+        try:
+            bug.plant(tree)
+        except MisplacedError as error:
+            return Result(bug.name, DOES_NOT_APPLY, str(error), 0.0)
+        status, output = run_tests(tree, bug.tests, "-x")
+    outcome = FOUND if status == FAILED else NOT_FOUND if status == PASSED else BROKEN
+    failed = [line for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    detail = failed[0].partition(" - ")[0] if failed else "\n".join(output.splitlines()[-5:])
+    return Result(bug.name, outcome, detail, round(time.monotonic() - begun, 1))
+
+
+def run_tests(tree: Path, tests: Sequence[str], *options: str, timeout_s: float = TIMEOUT_S) -> tuple[int | None, str]:
+    """Run these tests in the copy. Returns pytest's exit status, None where time ran out, and what it printed.
+
+    Temporary folders are the copy's, so that all that tests have started is found by it, and ended.
+    """
+    temporary = tree / "tmp"
+    temporary.mkdir(exist_ok=True)
+    temporary.chmod(0o755)
+    command = [str(tree / ".venv/bin/python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, *tests]
+    environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    environment["TMPDIR"] = str(temporary)
+    try:
+        done = subprocess.run(
+            command, cwd=tree, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            check=False, timeout=timeout_s,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as stopped:
+        output = (stopped.stdout or b"").decode(errors="replace")
+        return None, f"{output}\nstopped after {timeout_s:.0f} s"
+    finally:
+        end_processes(tree)
+    return done.returncode, done.stdout
+
+
+def end_processes(tree: Path) -> None:
+    """End what still works in the copy: only where tests were stopped, or a bug made them leave something."""
+    left = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.pid != os.getpid() and str(tree) in " ".join([process.cwd(), *process.cmdline()]):
+                process.kill()
+                left.append(process)
+    psutil.wait_procs(left, timeout=10)
+
+
+def run_control(bugs: Sequence[Bug], jobs: int) -> str:
+    """Run all tests that bugs name on a copy without one. Returns what failed; empty where all passed."""
+    tests = sorted({test for bug in bugs for test in bug.tests})
+    pages = [test for test in tests if test.startswith(PAGES)]
+    others = [test for test in tests if test not in pages]
+    with scratch_copy() as tree:
+        for part in filter(None, (others, pages)):
+            status, output = run_tests(tree, part, "-n", str(jobs), *GROUPED, timeout_s=CONTROL_TIMEOUT_S)
+            if status != PASSED:
+                return output[-4000:]
+    return ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the trial. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m trials.planted", description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these bugs")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--jobs", type=int, default=2, help="bugs tried side by side (2)")
+    options = parser.parse_args(arguments)
+    bugs = read_bugs()
+    unknown = set(options.names) - {bug.name for bug in bugs}
+    if unknown:
+        parser.error(f"no such bug: {', '.join(sorted(unknown))}")
+    bugs = [bug for bug in bugs if not options.names or bug.name in options.names]
+    failed = run_control(bugs, options.jobs)
+    results = []
+    if not failed:
+        with ThreadPoolExecutor(options.jobs) as pool:
+            for result in pool.map(try_bug, bugs):
+                results.append(result)
+                print(f"{result.outcome:16} {result.name}: {result.detail}", file=sys.stderr, flush=True)
+    found = sum(result.outcome == FOUND for result in results)
+    if options.json:
+        report = {"found": found, "total": len(bugs), "control": failed, "bugs": [asdict(each) for each in results]}
+        print(json.dumps(report, indent=1))
+    else:
+        print(f"without a bug these tests fail:\n{failed}" if failed else f"{found} of {len(bugs)} planted bugs found")
+    return int(failed != "" or found < len(bugs))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
