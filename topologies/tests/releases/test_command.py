@@ -1,25 +1,22 @@
 """`python -m souk_topologies.releases`: what it says, and its exit status."""
 
 import importlib.util
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
+from souk_chassis import wire
 from souk_topologies.releases import __main__ as command
-from souk_topologies.releases import examples
-from souk_topologies.releases.examples import UnplayedError, check_played
-from souk_topologies.releases.model import Release, Version, load, released_versions, store
-from souk_topologies.releases.seal import SEAL, differing, seal
-from topologies.tests.releases.conftest import RELEASES, Rewrite
+from souk_topologies.releases.comparison import unfrozen
+from souk_topologies.releases.model import SEALS, Release, differing, last_version, load, number, store
+from topologies.tests.releases.conftest import LAST, RELEASES, Rewrite
 
-Change = Callable[[str, Callable[[Any], None]], Result]
+Change = Callable[[Any], None]
 
 
 def run(*arguments: str | Path) -> Result:
@@ -27,46 +24,49 @@ def run(*arguments: str | Path) -> Result:
 
 
 @pytest.fixture
-def checked(rewritten: Rewrite) -> Change:
-    """Checks the tree against a last release in which a file was another."""
-    return lambda name, change: run("check", "--releases", rewritten(name, change))
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The contracts' own pyproject.toml, in a copy that can be changed."""
+    copy = tmp_path / "project" / "pyproject.toml"
+    copy.parent.mkdir()
+    copy.write_text(command.PROJECT.read_text())
+    monkeypatch.setattr(command, "PROJECT", copy)
+    return copy
 
 
-def test_the_tree_fits_the_last_release(last: Release) -> None:
+def test_the_tree_fits_the_last_release() -> None:
     ended = run("check")
-    assert (ended.exit_code, ended.output.splitlines()[-1]) == (0, f"fits {last.version}"), ended.output
+    assert ended.exit_code == 0, ended.output
+    assert f"fits {LAST.version}" in ended.output.splitlines()
 
 
-def test_a_break_is_told_with_its_line_and_whom_it_breaks(
-    checked: Change, last: Release, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_break_is_told_with_its_line_and_whom_it_breaks(rewritten: Rewrite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(command.ROOT)
 
-    def had_more(operation: Any) -> None:
-        price = operation["response"]["$defs"]["QuotedPrice"]
+    def had_more(release: Any) -> None:
+        price = release["operations"]["quote"]["response"]["$defs"]["QuotedPrice"]
         price["properties"]["until"] = {"type": "string"}
         price["required"].append("until")
 
-    ended = checked("operations/quote.json", had_more)
+    ended = run("check", "--releases", rewritten(had_more))
     lines = Path("contracts/src/souk_contracts/products.py").read_text().splitlines()
-    number = next(at for at, line in enumerate(lines, 1) if line.startswith("class QuotedPrice"))
-    words = f"quote: the answer's prices[].until is not there, and is needed: breaks orders of {last.version}"
+    at = next(at for at, line in enumerate(lines, 1) if line.startswith("class QuotedPrice"))
+    words = f"quote: the answer's prices[].until is not there, and is needed: breaks orders of {LAST.version}"
     assert ended.exit_code == 1
     assert ended.output.splitlines() == [
-        f"contracts/src/souk_contracts/products.py:{number}: {words}",
-        f"1 would break what runs of {last.version}",
+        f"contracts/src/souk_contracts/products.py:{at}: {words}",
+        f"1 would break what runs of {LAST.version}: see docs/how-to/change-a-contract.md",
     ]
 
 
-def test_a_field_is_named_by_its_line(checked: Change, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_field_is_named_by_its_line(rewritten: Rewrite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(command.ROOT)
 
-    def was_shorter(event: Any) -> None:
-        event["data"]["$defs"]["OrderCreated"]["properties"]["paymentMethod"]["maxLength"] = 5
+    def was_shorter(release: Any) -> None:
+        data = release["events"]["souk.OrderCreated.v1"]["data"]
+        data["$defs"]["OrderCreated"]["properties"]["paymentMethod"]["maxLength"] = 5
 
-    ended = checked("events/souk.OrderCreated.v1.json", was_shorter)
+    place, _, words = run("check", "--releases", rewritten(was_shorter)).output.partition(": ")
     lines = Path("contracts/src/souk_contracts/orders.py").read_text().splitlines()
-    place, _, words = ended.output.partition(": ")
     assert lines[int(place.rpartition(":")[2]) - 1].strip() == "payment_method: str"
     assert words.startswith("souk.OrderCreated.v1: its paymentMethod may be other than what is read: at most 5")
 
@@ -109,21 +109,16 @@ def test_a_manifest_that_can_not_be_is_told_with_its_line(tmp_path: Path, monkey
     sys.modules.pop("souk_planted.manifest", None)
 
 
-def test_what_was_used_wrongly(
-    tmp_path: Path, last: Release, last_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project = {"project": {"version": str(last.version)}}
-    monkeypatch.setattr(command, "tomllib", SimpleNamespace(loads=lambda _: project))
+def test_what_was_used_wrongly(tmp_path: Path, project: Path) -> None:
     (tmp_path / "odd").mkdir()
-    (tmp_path / "named/latest").mkdir(parents=True)
-    shutil.copytree(last_folder, tmp_path / "kept" / last_folder.name)
+    (tmp_path / "named").mkdir()
+    (tmp_path / "named/latest.json").write_text("{}")
     for arguments, words in [
         (("check", "--releases", tmp_path / "none"), "has no release: freeze one first"),
         (("check", "--releases", tmp_path / "odd"), "has no release: freeze one first"),
         (("check", "--releases", tmp_path / "named"), "'latest' is no version such as 0.1.0"),
         (("freeze", "1.0", "--releases", tmp_path / "odd"), "'1.0' is no version such as 0.1.0"),
-        (("freeze", "9.9.9", "--releases", tmp_path / "odd"), "put 9.9.9 there first"),
-        (("freeze", last.version, "--releases", tmp_path / "kept"), "a release is never written again"),
+        (("freeze", LAST.version), "a release is never written again"),
         (("freeze",), "Missing argument"),
         (("thaw",), "No such command"),
     ]:
@@ -131,88 +126,90 @@ def test_what_was_used_wrongly(
         assert (ended.exit_code, words in ended.output) == (2, True), ended.output
 
 
-def test_a_release_that_can_not_be_read_is_found_wrong(checked: Change) -> None:
-    ended = checked("services/orders.json", lambda service: service.pop("label"))
-    assert ended.exit_code == 1
-    assert "services/orders.json: Object missing required field `label`" in ended.output
+def test_a_release_that_can_not_be_read_is_found_wrong(tmp_path: Path, present: Release) -> None:
+    path = store(replace(present, routes=5), tmp_path)  # type: ignore[arg-type] # that is wrong with it
+    ended = run("check", "--releases", tmp_path)
+    assert (ended.exit_code, f"release {path.stem} can't be read: " in ended.output) == (1, True)
 
 
-def test_versions_go_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "tomllib", SimpleNamespace(loads=lambda _: {"project": {"version": "0.0.9"}}))
+def test_versions_are_numbers_and_go_up(project: Path) -> None:
+    assert number("0.10.0") > number("0.9.12")
+    for wrong in ("1", "1.2", "01.2.3", "1.2.3-rc", "v1.2.3", ""):
+        with pytest.raises(ValueError, match="no version"):
+            number(wrong)
+    project.write_text('[project]\nversion = "0.0.9"\n')
     ended = run("check")
     assert (ended.exit_code, "says 0.0.9, and" in ended.output) == (1, True)
 
 
-def keep_sealed(release: Release, folder: Path) -> None:
-    store(release, folder)
-    seal(folder / str(release.version))
-
-
-def test_freezing_keeps_what_fits_and_refuses_what_breaks(
-    tmp_path: Path, last: Release, monkeypatch: pytest.MonkeyPatch
+def test_a_release_is_frozen_by_one_command_where_nothing_breaks(
+    tmp_path: Path, project: Path, present: Release
 ) -> None:
-    async def keep(release: Release, folder: Path) -> str:
-        keep_sealed(release, folder)
-        return "all"
-
-    monkeypatch.setattr(examples, "keep", keep)
-    monkeypatch.setattr(command, "tomllib", SimpleNamespace(loads=lambda _: {"project": {"version": "0.2.0"}}))
-    keep_sealed(replace(last, version=Version(0, 1, 0)), tmp_path)
-    ended = run("freeze", "0.2.0", "--releases", tmp_path)
-    assert (ended.exit_code, ended.output) == (0, f"{tmp_path}/0.2.0: all\n")
-    assert released_versions(tmp_path) == [Version(0, 1, 0), Version(0, 2, 0)]
-    more = replace(last.services["users"], databases=["souk_users", "more"])
-    keep_sealed(replace(last, version=Version(0, 1, 1), services={**last.services, "users": more}), tmp_path / "other")
-    ended = run("freeze", "0.2.0", "--releases", tmp_path / "other")
+    folder = tmp_path / "releases"
+    first = run("freeze", "0.1.0", "--releases", folder)
+    assert (first.exit_code, "Commit it" in first.output) == (0, True), first.output
+    assert run("freeze", "0.10.0", "--releases", folder).exit_code == 0
+    assert 'version = "0.10.0"' in project.read_text()
+    assert last_version(folder) == "0.10.0"
+    assert load(folder, "0.10.0") == replace(present, version="0.10.0")
+    more = replace(present.services["users"], databases=["souk_users", "more"])
+    store(replace(present, version="0.10.1", services={**present.services, "users": more}), folder)
+    ended = run("freeze", "0.11.0", "--releases", folder)
     assert (ended.exit_code, "no longer owns the database more" in ended.output) == (1, True)
+    assert last_version(folder) == "0.10.1"
+
+
+def test_a_release_reads_as_it_was_written(present: Release) -> None:
+    assert wire.decode(wire.encode(present), Release) == present
+
+
+def test_a_release_is_sealed(tmp_path: Path, present: Release) -> None:
+    assert differing(RELEASES) == []
+    path = store(present, tmp_path)
+    with pytest.raises(FileExistsError):
+        store(present, tmp_path)
+    text = path.read_text()
+    path.write_text(text.replace('"souk_users"', '"souk_people"'))
+    ended = run("check", "--releases", tmp_path)
+    assert ended.exit_code == 1
+    assert f"{path.name} is not as it was frozen: take that back" in ended.output
+    path.write_text(text)
+    assert run("check", "--releases", tmp_path).exit_code == 0
+    (tmp_path / "0.0.1.json").write_text(text)
+    assert differing(tmp_path) == ["0.0.1.json"]
+    (tmp_path / SEALS).unlink()
+    assert differing(tmp_path) == ["0.0.1.json", path.name]
+
+
+def without_a_field(release: Any) -> None:
+    del release["operations"]["list_products"]["request"]["$defs"]["ProductQuery"]["properties"]["cursor"]
 
 
 @pytest.mark.parametrize(
-    "name", ["operations/quote.json", "examples/rows/orders.json", "SHA256SUMS", "events/more.json"]
+    ("change", "what"),
+    [
+        (without_a_field, ["the operation list_products"]),
+        (lambda release: release["operations"]["get_user"]["errors"].popitem(), ["the operation get_user"]),
+        (lambda release: release["events"]["souk.PaymentDeclined.v1"]["heard_by"].popitem(), ["the event souk.Pay"]),
+        (lambda release: release["services"]["orders"]["migrations"].popitem(), ["the service orders"]),
+        (lambda release: release["services"]["chassis"]["migrations"].popitem(), ["the service chassis"]),
+        (lambda release: release["protocol"]["problem"].update(maxProperties=1), ["the problem that the chassis"]),
+        (lambda release: release["routes"].pop(), ["the routes of the gateway"]),
+        (lambda release: release["examples"].clear(), []),
+    ],
 )
-def test_a_release_that_was_written_anew_is_refused(name: str, last_folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(last_folder, tmp_path / last_folder.name)
-    path = tmp_path / last_folder.name / name
-    if path.exists():
-        path.write_text(path.read_text().replace("0", "1", 1))
-    else:
-        path.write_text("{}")
-    ended = run("check", "--releases", tmp_path)
-    assert (ended.exit_code, "is not as it was frozen: take that back" in ended.output) == (1, True), ended.output
+def test_whatever_is_not_in_a_release_is_named(
+    change: Change, what: list[str], rewritten: Rewrite, present: Release
+) -> None:
+    changed = load(rewritten(change), present.version)
+    for told in (list(unfrozen(changed, present)), list(unfrozen(present, changed))):
+        assert [said[: len(begin)] for said, begin in zip(told, what, strict=True)] == what
 
 
-def test_a_release_without_a_seal_is_refused(last_folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(last_folder, tmp_path / last_folder.name, ignore=shutil.ignore_patterns(SEAL))
-    ended = run("check", "--releases", tmp_path)
-    assert (ended.exit_code, f"{last_folder.name}/{SEAL} is not as it was frozen" in ended.output) == (1, True)
-
-
-def test_what_is_frozen_is_sealed(frozen: Path, present: Release) -> None:
-    assert differing(frozen / str(present.version)) == []
-
-
-def test_what_is_kept_is_what_was_described(frozen: Path, present: Release) -> None:
-    assert load(frozen, present.version) == present
-    with pytest.raises(FileExistsError):
-        store(present, frozen)
-
-
-def test_what_the_play_does_not_reach_is_not_kept(present: Release) -> None:
-    stage: Any = SimpleNamespace(
-        way=SimpleNamespace(kept=present.operations), ear=SimpleNamespace(heard=dict.fromkeys(present.events))
-    )
-    check_played(present, stage)
-    del stage.ear.heard["souk.OrderOverdue.v1"]
-    with pytest.raises(
-        UnplayedError, match=r"does not reach souk.OrderOverdue.v1: add them to souk_topologies\.releases"
-    ):
-        check_played(present, stage)
-
-
-def test_versions_are_numbers() -> None:
-    assert Version.parse("0.10.0") > Version.parse("0.9.12")
-    assert str(Version(1, 2, 3)) == "1.2.3"
-    assert released_versions(RELEASES)
-    for wrong in ("1", "1.2", "01.2.3", "1.2.3-rc", "v1.2.3", ""):
-        with pytest.raises(ValueError, match="no version"):
-            Version.parse(wrong)
+def test_who_delivers_is_told_what_no_release_has_and_what_to_do(rewritten: Rewrite) -> None:
+    folder = rewritten(without_a_field)
+    ended = run("check", "--releases", folder)
+    words = "freeze a release: make release-freeze VERSION="
+    assert (ended.exit_code, words in ended.output, "note: " in ended.output) == (0, True, True)
+    ended = run("check", "--frozen", "--releases", folder)
+    assert (ended.exit_code, words in ended.output, "the operation list_products" in ended.output) == (1, True, True)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from souk_topologies.releases.check import findings
+from souk_topologies.releases.comparison import findings
 from souk_topologies.releases.forms import WRITTEN, Form
 from souk_topologies.releases.model import Release
 from topologies.tests.releases.conftest import LAST

@@ -11,10 +11,9 @@ from souk_chassis.errors import ErrorKind, ErrorType
 from souk_chassis.manifest import Part, Service, Uses
 from souk_chassis.operation import GET, POST, Access
 from souk_chassis.wire import Lenient, Message
-from souk_topologies.releases.findings import Sources
-from souk_topologies.releases.model import Release, Version
-from souk_topologies.releases.places import KEPT_BACK
+from souk_topologies.releases.model import Release
 from souk_topologies.releases.present import describe
+from souk_topologies.releases.sources import KEPT_BACK, Sources
 from topologies.tests.releases.lending import (
     ANSWER,
     EVENT,
@@ -54,6 +53,17 @@ def telling(*events: Any, heard: tuple[Any, ...] | None = None) -> Release:
 def without(fields: Any, name: str) -> dict[str, Any]:
     return {field: kind for field, kind in fields.items() if field != name}
 
+
+class State(StrEnum):
+    OPEN = "OPEN"
+
+
+class _State(StrEnum):
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+
+
+_State.__name__ = "State"
 
 Bounded = Annotated[str, msgspec.Meta(max_length=5)]
 TELLS_ALL = struct(Message, "Lend", {**REQUEST, "desk": (str, "")}, omit_defaults=False)
@@ -153,7 +163,7 @@ BREAKS_SERVICES: dict[str, tuple[Callable[[], Release], str]] = {
     ),
     "a table is gone": (
         lambda: release(books(owns=[]), readers()),
-        "it no longer owns the table Books",
+        "the table Books is no longer its own",
     ),
     "a table has other keys": (
         lambda: release(books(owns=[table(range_key="x")]), readers()),
@@ -191,12 +201,12 @@ BREAKS_THE_PUBLIC: dict[str, tuple[Callable[[], Release], str, Callable[[], Rele
     "a stream": (lambda: answering(find(streams=True)), "find streams its answer", release),
     "an error's kind": (
         lambda: answering(find(errors=[ErrorType(ErrorKind.INVALID, "gone", "Gone.")])),
-        "the error gone is invalid, and it was conflict",
+        "find has the error gone as invalid, and it was conflict",
         lambda: answering(find(errors=[Gone])),
     ),
     "a header": (
         lambda: answering(find()),
-        "no longer takes days from the header Days",
+        "find takes days from the body, path or query, and took it from Days",
         lambda: answering(find(headers={"days": "Days"})),
     ),
     "a token that was looked at": (
@@ -206,7 +216,7 @@ BREAKS_THE_PUBLIC: dict[str, tuple[Callable[[], Release], str, Callable[[], Rele
     ),
     "a parameter in another place": (
         lambda: answering(find(route=GET("/books"), headers={"days": "days"})),
-        "GET /books takes days in the header, and took it in the query",
+        "find takes days from days, and took it from the body, path or query",
         lambda: answering(find(route=GET("/books"))),
     ),
 }
@@ -238,7 +248,7 @@ ADDITIVE: dict[str, Callable[[], Release]] = {
 @pytest.mark.parametrize("name", BREAKS_SERVICES)
 def test_what_would_break_a_service_is_refused_whatever_the_version(name: str) -> None:
     make, words = BREAKS_SERVICES[name]
-    new = msgspec.structs.replace(make(), version=Version(1, 0, 0))
+    new = msgspec.structs.replace(make(), version="1.0.0")
     told = [str(each) for each in found(new) if each.breaks]
     assert any(words in each for each in told), told
 
@@ -249,8 +259,8 @@ def test_what_would_break_clients_alone_is_refused_until_the_major_version_rises
     old, new = before(), make()
     told = [str(each) for each in found(new, old) if each.breaks]
     assert any(words in each and each.endswith(": breaks clients of the public API") for each in told), told
-    assert found(msgspec.structs.replace(new, version=Version(0, 2, 0)), old)
-    assert not [each for each in found(msgspec.structs.replace(new, version=Version(1, 0, 0)), old) if each.breaks]
+    assert found(msgspec.structs.replace(new, version="0.2.0"), old)
+    assert not [each for each in found(msgspec.structs.replace(new, version="1.0.0"), old) if each.breaks]
 
 
 @pytest.mark.parametrize("name", ADDITIVE)
@@ -315,30 +325,18 @@ def test_a_new_service_is_no_break() -> None:
 
 
 def _with(service: Service) -> Release:
-    return describe(Version(0, 2, 0), (books(), readers(), service), {**migrations(), service.name: []})
-
-
-class Shelf(StrEnum):
-    OPEN = "OPEN"
-
-
-class _Shelf(StrEnum):
-    OPEN = "OPEN"
-    CLOSED = "CLOSED"
-
-
-_Shelf.__name__ = "Shelf"
+    return describe("0.2.0", (books(), readers(), service), {**migrations(), service.name: []})
 
 
 def test_a_new_value_is_refused_until_it_says_that_nobody_writes_it_yet(tmp_path: Any) -> None:
-    old, new = calling(lend(answer={**ANSWER, "shelf": Shelf})), calling(lend(answer={**ANSWER, "shelf": _Shelf}))
+    old, new = calling(lend(answer={**ANSWER, "state": State})), calling(lend(answer={**ANSWER, "state": _State}))
     folder = tmp_path / "contracts/src/souk_contracts"
     folder.mkdir(parents=True)
-    (folder / "books.py").write_text('class Shelf(StrEnum):\n    OPEN = "OPEN"\n    CLOSED = "CLOSED"\n')
+    (folder / "books.py").write_text('class State(StrEnum):\n    OPEN = "OPEN"\n    CLOSED = "CLOSED"\n')
     [finding] = found(new, old, Sources(tmp_path))
     assert finding.where == f"{folder}/books.py:3"
-    assert finding.what == "lend: the answer's shelf may be CLOSED, which is not read"
-    (folder / "books.py").write_text(f'class Shelf(StrEnum):\n    OPEN = "OPEN"\n    CLOSED = "CLOSED"  {KEPT_BACK}\n')
+    assert finding.what == "lend: the answer's state may be CLOSED, which is not read"
+    (folder / "books.py").write_text(f'class State(StrEnum):\n    OPEN = "OPEN"\n    CLOSED = "CLOSED"  {KEPT_BACK}\n')
     assert found(new, old, Sources(tmp_path)) == []
     assert [each.breaks for each in found(old, new)] == ["readers of this tree"]
 

@@ -3,7 +3,7 @@
 Exit status: 0 fine, 1 found wrong, 2 used wrongly.
 """
 
-import asyncio
+import re
 import sys
 import tomllib
 import traceback
@@ -11,26 +11,20 @@ from pathlib import Path
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 import souk_contracts
 from souk_chassis.manifest import ManifestError
-from souk_topologies.releases.check import breaks, findings
-from souk_topologies.releases.findings import Sources, listed
-from souk_topologies.releases.model import Release, Version, load, released_versions
-from souk_topologies.releases.places import shown
+from souk_topologies.releases.comparison import findings, unfrozen
+from souk_topologies.releases.model import Release, differing, last_version, load, number, store
 from souk_topologies.releases.present import describe, migrations_of
-from souk_topologies.releases.seal import differing
-from souk_topologies.releases.unfrozen import unfrozen
+from souk_topologies.releases.sources import Finding, Sources, listed, shown
 from souk_topologies.shop import manifests
 
 ROOT = Path(souk_contracts.__file__).resolve().parents[3]
 """The repository, where the contracts are installed from it."""
-
-
-class WrongError(click.ClickException):
-    """Found wrong: exit status 1."""
-
-    exit_code = 1
+PROJECT = ROOT / "contracts/pyproject.toml"
+"""Has the version of the contracts."""
 
 
 class UsedWronglyError(click.ClickException):
@@ -58,23 +52,27 @@ def main() -> None:
 @click.option("--frozen", is_flag=True, help="Refuse also what is not in the last release: for who delivers the tree.")
 def check(folder: Path, frozen: bool) -> None:
     """Compare the tree with the last release: what would break a version that is deployed is refused."""
-    version = _last(folder)
-    if version is None:
+    old = _last(folder)
+    if old is None:
         raise UsedWronglyError(f"{shown(folder)} has no release: freeze one first")
-    old, new = _kept(folder, version), _present()
-    if new.version < version:
-        raise WrongError(f"contracts/pyproject.toml says {new.version}, and {version} is released")
-    found = findings(old, new, migrations_of(list(manifests())), Sources(ROOT))
+    new = _present()
+    if number(new.version) < number(old.version):
+        raise click.ClickException(f"contracts/pyproject.toml says {new.version}, and {old.version} is released")
+    found = _compared(old, new)
     for each in found:
         click.echo(str(each) if each.breaks else f"note: {each}")
-    wrong = len(breaks(found))
-    click.echo(f"{wrong} would break what runs of {version}" if wrong else f"fits {version}")
-    if wrong:
+    if wrong := sum(bool(each.breaks) for each in found):
+        click.echo(f"{wrong} would break what runs of {old.version}: see docs/how-to/change-a-contract.md")
         sys.exit(1)
-    if frozen and (more := list(unfrozen(old, new))):
-        raise WrongError(
-            f"{listed(more)} of this tree: {version} does not have that. Freeze a release, and deliver that"
-        )
+    click.echo(f"fits {old.version}")
+    if more := list(unfrozen(old, new)):
+        major, minor, _ = number(old.version)
+        following = new.version if number(new.version) > number(old.version) else f"{major}.{minor + 1}.0"
+        words = f"{old.version} does not have {listed(more)} of this tree. Before that is delivered, freeze a release:"
+        words = f"{words} make release-freeze VERSION={following}"
+        if frozen:
+            raise click.ClickException(words)
+        click.echo(f"note: {words}")
 
 
 @main.command()
@@ -82,56 +80,54 @@ def check(folder: Path, frozen: bool) -> None:
 @_releases
 def freeze(version: str, folder: Path) -> None:
     """Keep the tree as release VERSION, with examples of every message. A release is never written again."""
-    from souk_topologies.releases.examples import UnplayedError, keep  # plays the shop: the check need not
-
-    new = _present()
     try:
-        wanted, last = Version.parse(version), _last(folder)
+        wanted = number(version)
     except ValueError as error:
         raise UsedWronglyError(str(error)) from None
-    if wanted != new.version:
-        raise UsedWronglyError(f"contracts/pyproject.toml says {new.version}: put {version} there first")
-    if last is not None and wanted <= last:
-        raise UsedWronglyError(f"{last} is released already: a release is never written again")
-    if last is not None:
-        found = breaks(findings(_kept(folder, last), new, migrations_of(list(manifests())), Sources(ROOT)))
-        if found:
-            raise WrongError(f"{found[0]} (and {len(found) - 1} more: see check)")
-    try:
-        kept = asyncio.run(keep(new, folder))
-    except UnplayedError as error:
-        raise WrongError(str(error)) from None
-    click.echo(f"{shown(folder / version)}: {kept}")
+    old, new = _last(folder), replace(_present(), version=version)
+    if old is not None:
+        if wanted <= number(old.version):
+            raise UsedWronglyError(f"{old.version} is released already: a release is never written again")
+        if found := [each for each in _compared(old, new) if each.breaks]:
+            raise click.ClickException(f"{found[0]} (and {len(found) - 1} more: see check)")
+    PROJECT.write_text(re.sub(r'(?m)^version = ".*"$', f'version = "{version}"', PROJECT.read_text("utf-8"), count=1))
+    folder.mkdir(parents=True, exist_ok=True)
+    path = store(new, folder)
+    click.echo(f"{shown(path)}: {len(new.operations)} operations, {len(new.events)} events. Commit it with the change")
 
 
-def _last(folder: Path) -> Version | None:
+def _compared(old: Release, new: Release) -> list[Finding]:
     try:
-        return max(released_versions(folder), default=None) if folder.is_dir() else None
+        return findings(old, new, migrations_of(list(manifests())), Sources(ROOT))
+    except FileNotFoundError as error:
+        raise click.ClickException(f"{error.filename} is missing, which reads migrations: make install") from None
+
+
+def _last(folder: Path) -> Release | None:
+    """The last release. Raises click.ClickException where it can't be read, or one is not what was frozen."""
+    try:
+        version = last_version(folder)
     except ValueError as error:
         raise UsedWronglyError(f"{shown(folder)}: {error}") from None
-
-
-def _kept(folder: Path, version: Version) -> Release:
-    """A release. Raises WrongError where it can't be read, or is not what was frozen."""
-    if names := differing(folder / str(version)):
+    if names := differing(folder):
         more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
-        raise WrongError(f"{shown(folder / str(version) / names[0])}{more} is not as it was frozen: take that back")
+        raise click.ClickException(f"{shown(folder / names[0])}{more} is not as it was frozen: take that back")
     try:
-        return load(folder, version)
+        return None if version is None else load(folder, version)
     except (OSError, msgspec.MsgspecError) as error:
-        raise WrongError(f"release {version} can't be read: {error}") from None
+        raise click.ClickException(f"release {version} can't be read: {error}") from None
 
 
 def _present() -> Release:
-    """The tree. Raises WrongError, with file and line, where its manifests or contracts can't be read."""
-    if not (ROOT / "contracts/pyproject.toml").is_file():
+    """The tree. Raises click.ClickException, with file and line, where its manifests or contracts can't be read."""
+    if not PROJECT.is_file():
         raise UsedWronglyError("this is for a checkout: the contracts are not installed from one")
-    project = tomllib.loads((ROOT / "contracts/pyproject.toml").read_text("utf-8"))["project"]
+    version = tomllib.loads(PROJECT.read_text("utf-8"))["project"]["version"]
     try:
         services = list(manifests().values())
-        return describe(Version.parse(project["version"]), services, migrations_of([each.name for each in services]))
+        return describe(version, services, migrations_of([each.name for each in services]))
     except Exception as error:
-        raise WrongError(_where(error)) from error
+        raise click.ClickException(_where(error)) from error
 
 
 def _where(error: BaseException) -> str:
@@ -142,9 +138,9 @@ def _where(error: BaseException) -> str:
     declared = [
         frame
         for frame in traceback.extract_tb(told.__traceback__)
-        if frame.filename.endswith("manifest.py") or "souk_contracts" in frame.filename
+        if (frame.filename.endswith("manifest.py") or "souk_contracts" in frame.filename)
+        and "souk_chassis" not in frame.filename
     ]
-    declared = [frame for frame in declared if "souk_chassis" not in frame.filename]
     if not declared or (told is error and isinstance(error, ManifestError)):
         return str(error)
     return f"{shown(Path(declared[-1].filename))}:{declared[-1].lineno}: {type(told).__name__}: {told}"

@@ -1,103 +1,101 @@
-"""Examples of a release: messages as they were really written, while the shop was played on a real database."""
+"""Examples of a type, made from its form: the same ones each time. The first leaves out what may be left out, the
+others have every field; between them come the bounds, each value of an enumeration and each member of a union."""
 
 import json
 import re
-import secrets
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from itertools import chain
 from typing import Any
 
-from souk_chassis.events.event import MAX_EVENTS, Stored, as_message, events_of
-from souk_topologies.postgres import EmbeddedPostgres, provision, secret_names, service_dsn
-from souk_topologies.postgres.rows import rows_of
-from souk_topologies.releases.model import Release, store, write_json
-from souk_topologies.releases.play import play
-from souk_topologies.releases.seal import seal
-from souk_topologies.releases.stage import Stage, open_stage
-from souk_topologies.shop import SERVICES
+from souk_chassis import wire
+from souk_topologies.releases.forms import Form, form_of, name_of
 
-_SECRETS = {
-    r"eyJ[\w-]+\.[\w-]+\.[\w-]+": "a.signed.token",
-    r"\$argon2[^\"]+": "a hash of a password",
+_TEXTS = ("a", "A", "1", "abc", "ABC", "a1", "1.00", "+441234567890", "ada@example.org", "https://example.org")
+"""Tried in turn where a text has a pattern."""
+_FORMATS = {
+    "date-time": "2025-01-01T00:00:00Z",
+    "date": "2025-01-01",
+    "uuid": "01a20aee-7f75-7799-9672-3e3a09e3b0d2",
+    "decimal": "2.55",
 }
-"""What no file may hold, and what stands in its place."""
+_DEEP = 4
+"""A type that contains itself does so no deeper."""
 
 
-class UnplayedError(ValueError):
-    """The play reaches some operations or events not at all: there is nothing to keep of them."""
+def examples_of(kind: Any) -> list[Any]:
+    """JSON of a type, as it is written. Raises ValueError where its pattern is beyond this, with what to do."""
+    form = form_of(kind)
+    written: list[Any] = []
+    for turn in range(_turns(form)):
+        read = wire.decode(json.dumps(_value(form, form, turn, 0)), kind)
+        example = json.loads(wire.encode(read))
+        if example not in written:
+            written.append(example)
+    return written
 
 
-async def keep(release: Release, folder: Path) -> str:
-    """Play the shop on a PostgreSQL of its own, and write the release with its examples. Returns what was kept.
-
-    Raises UnplayedError, FileExistsError.
-    """
-    async with _databases() as urls:
-        return await keep_from(urls, release, folder)
-
-
-async def keep_from(urls: Mapping[str, str], release: Release, folder: Path, *, strict: bool = True) -> str:
-    """The same on empty databases, by service. What the play does not reach has no example: see `check_played`."""
-    stage = await open_stage(urls)
-    try:
-        await play(stage)
-        if strict:
-            check_played(release, stage)
-        rows = {name: await rows_of(url) for name, url in urls.items()}
-    finally:
-        await stage.close()
-    store(release, folder)
-    base = folder / str(release.version) / "examples"
-    base.mkdir()
-    for name, (request, response) in stage.way.kept.items():
-        kept = {"request": json.loads(request), "response": response and json.loads(response)}
-        write_json(base / "operations" / f"{name}.json", _public(kept))
-    for name, messages in stage.ear.heard.items():
-        write_json(base / "events" / f"{name}.json", event_examples(messages))
-    for name, tables in rows.items():
-        write_json(base / "rows" / f"{name}.json", _public(tables))
-    seal(base.parent)
-    count = sum(len(table) for tables in rows.values() for table in tables.values())
-    return f"{len(release.operations)} operations, {len(release.events)} events, {count} rows"
+def _turns(part: Any) -> int:
+    """The first, and one for each alternative of what has the most: two at the least."""
+    if isinstance(part, list):
+        return max(map(_turns, part), default=2)
+    if not isinstance(part, dict):
+        return 2
+    own = max(len(part.get(key, ())) for key in ("enum", "anyOf", "oneOf"))
+    return max(own + 1, *map(_turns, part.values()), 2)
 
 
-def check_played(release: Release, stage: Stage) -> None:
-    """Raise UnplayedError unless every operation was asked and every event heard."""
-    unasked = release.operations.keys() - stage.way.kept.keys()
-    unheard = {name for name, event in release.events.items() if event.published_by} - stage.ear.heard.keys()
-    if missing := sorted(unasked | unheard):
-        raise UnplayedError(f"the play does not reach {', '.join(missing)}: add them to {play.__module__}")
+def _value(form: Form, part: Form, turn: int, depth: int) -> Any:
+    turn = turn if depth <= _DEEP else 0
+    choice = max(turn - 1, 0)
+    for key in ("examples", "enum"):
+        if part.get(key):
+            return part[key][choice % len(part[key])]
+    if "$ref" in part:
+        return _value(form, form["$defs"][name_of(part)], turn, depth + 1)
+    if choices := part.get("anyOf") or part.get("oneOf"):
+        return _value(form, choices[choice % len(choices)], turn, depth)
+    match part.get("type"):
+        case "object":
+            return _members(form, part, turn, depth)
+        case "array":
+            fixed = part.get("prefixItems", [])
+            least, some = part.get("minItems", 0), min(part.get("maxItems", 2), 2)
+            count = max(least, some) if turn else least
+            items = fixed or [part.get("items") or {}] * count
+            return [_value(form, item, turn + (at if turn else 0), depth) for at, item in enumerate(items)]
+        case "string":
+            return _FORMATS.get(part.get("format", "")) or _text(part, longest=turn % 2 == 1)
+        case "integer" | "number":
+            return _number(part, highest=turn % 2 == 1)
+        case "boolean":
+            return turn % 2 == 1
+        case kind:
+            return None if kind == "null" else {}
 
 
-def event_examples(messages: Sequence[Stored]) -> dict[str, Any]:
-    """A message of one event, and one of several, put together as the outbox does it, of all that were heard."""
-    singles = [Stored(event_id, each.type, text) for each in messages for event_id, text in events_of(each.json)]
-    several = as_message(singles[:MAX_EVENTS] if len(singles) > 1 else singles * 2)
-    return {"one": json.loads(singles[0].json), "several": json.loads(several.json)}
+def _members(form: Form, part: Form, turn: int, depth: int) -> Form:
+    needed = part.get("required", [])
+    made = {
+        name: _value(form, each, turn, depth)
+        for name, each in part.get("properties", {}).items()
+        if turn or name in needed
+    }
+    further = part.get("additionalProperties")
+    return made | ({"a": _value(form, further, turn, depth)} if turn and isinstance(further, dict) else {})
 
 
-@asynccontextmanager
-async def _databases() -> AsyncIterator[Mapping[str, str]]:
-    """A database a service, on a server that is gone afterwards. The server's own user can reach its folder."""
-    folder = Path(tempfile.mkdtemp(prefix="souk-release-"))
-    folder.chmod(0o755)  # noqa: ASYNC240 - nothing else runs
-    server = EmbeddedPostgres(folder)
-    try:
-        admin = (await server.start()).dsn("postgres")
-        passwords = {name: secrets.token_hex(16) for name in secret_names(SERVICES)}
-        await provision(admin, SERVICES, passwords)
-        yield {name: service_dsn(admin, name, passwords) for name in SERVICES}
-    finally:
-        await server.stop("immediate")
-        shutil.rmtree(folder)
+def _text(part: Form, *, longest: bool) -> str:
+    low: int = part.get("minLength", 1)
+    high: int = part.get("maxLength", max(low, 8))
+    lengths = (high, low) if longest else (low, high)
+    for text in chain(*([(one * length)[:length] for length in lengths] + [one] for one in _TEXTS)):
+        if low <= len(text) <= high and re.search(part.get("pattern", ""), text):
+            return text
+    raise ValueError(f"no example of {part.get('pattern')!r} comes to mind: give its Meta examples=[...]")
 
 
-def _public(value: Any) -> Any:
-    """The same without secrets."""
-    text = json.dumps(value)
-    for secret, instead in _SECRETS.items():
-        text = re.sub(secret, instead, text)
-    return json.loads(text)
+def _number(part: Form, *, highest: bool) -> int:
+    step: int = part.get("multipleOf", 1)
+    above, below = part.get("exclusiveMinimum"), part.get("exclusiveMaximum")
+    low: int = -(-part.get("minimum", 0) // step) if above is None else above // step + 1
+    most: int = part.get("maximum", max(low, 1000) * step) // step if below is None else -(-below // step) - 1
+    return step * (most if highest else low)

@@ -12,74 +12,56 @@ from souk_chassis import wire
 WRITTEN = "x-written"
 """The fields of an object that are always written. `required` says only which ones its reader misses."""
 Form = dict[str, Any]
-_DEFINITIONS = "#/$defs/"
 
 
 def form_of(kind: Any) -> Form:
-    """The form of a type. Raises ValueError where it is made of two types of one name, and what msgspec does for a
-    type that has no schema."""
-    form = msgspec.json.schema(kind, schema_hook=wire.schema_extra)
+    """The form of a type, without prose. Raises ValueError where it is made of two types of one name, and what msgspec
+    does for a type that has no schema."""
+    form: Form = _bare(msgspec.json.schema(kind, schema_hook=wire.schema_extra))
     definitions = form.get("$defs", {})
-    by_title = {definition.get("title"): definition for definition in definitions.values()}
-    if len(by_title) < len(definitions):
-        raise ValueError(f"{kind} is made of two types of one name")
-    for struct in structs_of(kind):
-        definition = by_title[_title(struct.cls)]
+    for struct in _structs_of(kind):
+        definition = definitions.get(name_of(msgspec.json.schema(struct.cls, schema_hook=wire.schema_extra)))
+        if definition is None:
+            raise ValueError(f"{kind} is made of two types of one name")
+        made_from: Any = getattr(struct.cls, "__origin__", struct.cls)  # of a generic, it has the settings
+        always = [field for field in struct.fields if field.required or not made_from.__struct_config__.omit_defaults]
         tag = [struct.tag_field] if struct.tag_field else []
-        always = [field.encode_name for field in struct.fields if field.required or not _omits(struct)]
-        definition[WRITTEN] = tag + always
+        definition[WRITTEN] = tag + [field.encode_name for field in always]
         for field in struct.fields if "properties" in definition else ():
             _mark_times(definition["properties"][field.encode_name], field.type)
     _mark_times(form, inspect.type_info(kind))
     return form
 
 
-def structs_of(kind: Any) -> list[inspect.StructType]:
-    """The structs that a type is made of, itself first."""
-    found: dict[Any, inspect.StructType] = {}
-    todo = [inspect.type_info(kind)]
-    while todo:
-        info = todo.pop()
-        if isinstance(info, inspect.StructType):
-            if info.cls in found:
-                continue
-            found[info.cls] = info
-            todo += [field.type for field in info.fields]
-        else:
-            todo += _parts(info)
-    return list(found.values())
-
-
-def resolve(form: Form, part: Form) -> Form:
-    """A part of a form, with what it only refers to in its place."""
-    while "$ref" in part:
-        part = form["$defs"][part["$ref"].removeprefix(_DEFINITIONS)]
-    return part
+def name_of(reference: Form) -> str:
+    """The name of the definition that a part of a form refers to."""
+    return str(reference["$ref"]).rpartition("/")[2]
 
 
 def alternatives(form: Form, part: Form) -> Iterator[Form]:
-    """The forms of which a value has one."""
-    part = resolve(form, part)
+    """The forms of which a value of a part has one, with what they only refer to in its place."""
+    while "$ref" in part:
+        part = form["$defs"][name_of(part)]
     choices = part.get("anyOf") or part.get("oneOf")
     if choices is None:
         yield part
-        return
-    for choice in choices:
+    for choice in choices or ():
         yield from alternatives(form, choice)
 
 
-def _parts(info: inspect.Type) -> list[inspect.Type]:
-    if isinstance(info, inspect.UnionType):
-        return list(info.types)
-    if isinstance(info, inspect.CollectionType):
-        return [info.item_type]
-    if isinstance(info, inspect.TupleType):
-        return list(info.item_types)
-    if isinstance(info, inspect.DictType):
-        return [info.key_type, info.value_type]
-    if isinstance(info, inspect.Metadata):
-        return [info.type]
-    return []
+def _structs_of(kind: Any) -> list[inspect.StructType]:
+    """The structs that a type is made of."""
+    found: dict[Any, inspect.StructType] = {}
+    todo: list[Any] = [inspect.type_info(kind)]
+    while todo:
+        info = todo.pop()
+        if isinstance(info, inspect.StructType):
+            todo += [] if info.cls in found else [field.type for field in info.fields]
+            found.setdefault(info.cls, info)
+        for name in ("types", "item_types"):
+            todo += getattr(info, name, ())
+        todo += [getattr(info, name) for name in ("item_type", "key_type", "value_type", "type") if hasattr(info, name)]
+    return list(found.values())
 
 
 def _mark_times(part: Form, info: inspect.Type) -> None:
@@ -97,11 +79,8 @@ def _mark_times(part: Form, info: inspect.Type) -> None:
         _mark_times(part["additionalProperties"], info.value_type)
 
 
-def _omits(struct: inspect.StructType) -> bool:
-    config = getattr(struct.cls, "__struct_config__", None) or struct.cls.__origin__.__struct_config__  # type: ignore[attr-defined] # a generic's
-    return bool(config.omit_defaults)
-
-
-def _title(cls: Any) -> str:
-    """As msgspec titles it."""
-    return str(msgspec.json.schema(cls)["$defs"].popitem()[1]["title"]) if hasattr(cls, "__origin__") else cls.__name__
+def _bare(value: Any) -> Any:
+    """The same as JSON would give it back, without descriptions; a field of that name has no text, but a form."""
+    if isinstance(value, dict):
+        return {key: _bare(part) for key, part in value.items() if key != "description" or isinstance(part, dict)}
+    return [_bare(part) for part in value] if isinstance(value, list | tuple) else value

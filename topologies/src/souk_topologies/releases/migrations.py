@@ -1,114 +1,147 @@
 """Migrations: forward only, and such that the version before works on what they make of the database.
 
 A migration runs when the first new process of a service starts, and the old ones go on meanwhile: expand in one
-release, contract in a later one.
+release, contract in a later one. squawk (https://squawkhq.com) reads the SQL.
 """
 
+import json
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
 
-from souk_chassis.storage.migrations import Migration
-from souk_topologies.releases.findings import Finding, Sources
-from souk_topologies.releases.model import Release, Version
+from souk_topologies.releases.model import Release, number
 from souk_topologies.releases.present import Migrations
-from souk_topologies.releases.statements import Statement, actions, statements
+from souk_topologies.releases.sources import Finding, Sources
+
+BECAME_RECORDS: Mapping[str, Collection[str]] = {
+    "users": {"0001_users.sql", "0001_records.sql", "Users", "UserEmails", "FailedSignIns"},
+    "payments": {
+        *("0001_payments.sql", "0002_sandbox.sql", "0001_records.sql"),
+        *("Payments", "Refunds", "SandboxBooks"),
+    },
+    "notifications": {"0001_mails.sql", "0001_records.sql", "Mails"},
+}
+"""What became records, whose tables the chassis makes: by service, the released files and tables of DynamoDB that are
+no longer what they were, and the migration that moves what is stored. It takes one step, with the service stopped: what
+the last release does not have is to be taken out."""
 
 _CONTRACT = re.compile(r"contract: since (\d+\.\d+\.\d+) nobody uses it")
-_NAME = r'(?:IF EXISTS |IF NOT EXISTS |ONLY )*(?P<name>[\w."]+)'
-_ALTER = re.compile(rf"ALTER TABLE {_NAME}(?P<actions>.*)", re.IGNORECASE)
-# A table that is made if it is not there may be there: it is no new one.
-_CREATE = re.compile(r"CREATE (?:UNLOGGED )?TABLE (?!IF NOT EXISTS\b)(?P<name>[\w.\"]+)", re.IGNORECASE)
-_UNIQUE = re.compile(r"CREATE UNIQUE INDEX\b.*? ON (?:ONLY )?(?P<name>[\w.\"]+)", re.IGNORECASE)
-_DELETE = re.compile(r"(?:WITH\b.*\( ?)?DELETE FROM (?:ONLY )?(?P<name>[\w.\"]+)", re.IGNORECASE)
-
-_OF_STATEMENTS = {
-    r"DROP (?!INDEX)(?P<what>\w+)": "takes away what the version before may use",
-    r"ALTER (?!TABLE\b|INDEX\b)\w+ .*\bRENAME\b": "renames what the version before may use",
-    r"ALTER TYPE (?!.*\bADD VALUE\b)": "changes a type that the version before uses",
-    r"ALTER DOMAIN .*\b(ADD|SET NOT NULL)\b": "may refuse what the version before writes",
-    r"TRUNCATE\b": "empties what the version before reads",
-    r"DO\b": "runs a program, which is not read here: write it as statements",
-    r"REVOKE\b": "takes rights away",
-    r"(?:WITH\b.*)?MERGE\b.*\bTHEN DELETE\b": "takes away rows",
+_NODE = re.compile(r"( *)(\w+)@(\d+)\.\.(\d+)")
+_REFUSED = {
+    "takes away what the version before may use": "ban-drop-table ban-drop-column ban-drop-view ban-drop-type"
+    " ban-drop-function ban-drop-schema ban-drop-database ban-drop-sequence ban-drop-domain ban-drop-trigger"
+    " ban-drop-policy ban-drop-extension",
+    "renames what the version before may use": "renaming-table renaming-column renaming-object",
+    "moves what the version before uses": "ban-set-schema",
+    "changes a type that the version before uses": "changing-column-type",
+    "demands a value that the version before may not give": "adding-required-field ban-drop-default"
+    " ban-drop-generated-expression adding-serial-primary-key-field",
+    "refuses a value that the version before gives": "ban-alter-identity",
+    "may refuse what the version before writes": "ban-new-write-restriction ban-alter-domain-with-add-constraint"
+    " disallowed-unique-constraint",
+    "takes away or hides rows from the version before": "ban-truncate-cascade ban-detach-inheritance"
+    " ban-alter-row-level-security ban-create-policy",
+    "takes rights away": "ban-revoke",
+    "changes what the version before sets off": "ban-disable-trigger",
 }
-_OF_ACTIONS = {
-    r"DROP (?!CONSTRAINT\b|DEFAULT\b|NOT\b|EXPRESSION\b|IDENTITY\b)": "drops a column that the version before may use",
-    r"RENAME\b": "renames what the version before uses",
-    r"SET SCHEMA\b": "moves what the version before uses",
-    r"ALTER (COLUMN )?\S+ (SET DATA )?TYPE\b": "changes the type of a column that the version before uses",
-    r"ALTER (COLUMN )?\S+ SET NOT NULL": "demands a value that the version before may not give",
-    r"ALTER (COLUMN )?\S+ DROP (DEFAULT|IDENTITY|EXPRESSION)\b": "demands a value that the version before may not give",
-    r"OWNER TO\b": "takes rights away",
-    r"ADD (CONSTRAINT|CHECK|UNIQUE|PRIMARY|FOREIGN|EXCLUDE)\b": "may refuse what the version before writes",
-    r"ADD (?=.*\b(NOT NULL|PRIMARY KEY)\b)(?!.*\b(DEFAULT|GENERATED|\w*SERIAL)\b)": "demands a value that is not given",
-    r"ADD (?=.*\b(UNIQUE|PRIMARY KEY)\b)(?=.*\bDEFAULT (?!\w+\())": "gives all rows of the version before one value",
-    r"ALTER (COLUMN )?\S+ (ADD|SET) GENERATED ALWAYS": "refuses a value that the version before gives",
-    r"DETACH\b": "takes away rows that the version before reads",
-    r"(ENABLE|FORCE) ROW LEVEL SECURITY": "may hide rows from the version before",
+"""By why it is refused, the rules of squawk. The others of its rules are of style, and of locks."""
+_UNREAD = {
+    "DELETE": "takes away rows",
+    "MERGE_DELETE": "takes away rows",
+    "TRUNCATE": "empties what the version before reads",
+    "DO": "runs a program, which is not read here: write it as statements",
 }
-"""What is refused, by how a statement or an action of ALTER TABLE begins."""
+"""What squawk has no rule for: nodes of the tree that it reads."""
+_OPTIONS = ("--config", os.devnull, "--assume-in-transaction")
+_OF_NEW_COLUMNS = "A new column constraint"
+"""How squawk begins to speak of a constraint of a column that the version before does not write."""
 
 
-def migration_findings(old: Release, present: Migrations, sources: Sources) -> Iterator[Finding]:
+class _Statement(NamedTuple):
+    """A statement: where it begins as (line, column) counted from 0, its text, and the comments before and in it."""
+
+    at: tuple[int, int]
+    text: str
+    comments: str
+    kinds: Sequence[str]
+
+
+_END = _Statement((sys.maxsize, 0), "", "", ())
+
+
+def migration_findings(old: Release, new: Release, migrations: Migrations, sources: Sources) -> Iterator[Finding]:
     """What was done to files that are released, and what new ones do to the version before."""
-    for service, migrations in present.items():
-        before = old.services[service].migrations if service in old.services else {}
-        yield from _of_released(service, before, migrations, old.version, sources)
-        yield from _of_numbers(service, migrations, sources)
-        for migration in migrations if service in old.services else ():
+    for service, present in migrations.items():
+        released = old.services.get(service)
+        before = released.migrations if released else {}
+        checksums = {migration.name: migration.checksum for migration in present}
+        for name in (name for name in before if checksums.get(name) != before[name]):
+            what = "was changed" if name in checksums else "is gone"
+            words = f"{what} after {old.version} was released with it: a database that has it does not start again"
+            yield unless_records(new, service, name, Finding(sources.migration(service, name), words, service), sources)
+        for at, migration in enumerate(present, 1):
+            if not re.match(rf"{at:04}_\w+\.sql$", migration.name):
+                words = f"is number {at} of its folder, and not named {at:04}_...sql"
+                yield Finding(sources.migration(service, migration.name), words, service)
+                break
+        for migration in present if released else ():
             if migration.name not in before:
                 for line, why in breaking(migration.sql, old.version):
                     where = sources.migration(service, migration.name, line)
-                    yield Finding(where, why, f"{service} of {old.version}")
+                    found = Finding(where, why, f"{service} of {old.version}")
+                    yield unless_records(new, service, migration.name, found, sources)
 
 
-def breaking(sql: str, released: Version) -> Iterator[tuple[int, str]]:
-    """The line of each statement that would break the version before, and why."""
-    made: set[str] = set()
-    for statement in statements(sql):
-        if created := _CREATE.match(statement.sql):
-            made.add(created["name"])
-        why = _why(statement, made)
+def unless_records(new: Release, service: str, name: str, found: Finding, sources: Sources) -> Finding:
+    """A finding about a released file or table; where that became records, which are there, one note of the service."""
+    if name not in BECAME_RECORDS.get(service, ()) or service not in new.services or not new.services[service].records:
+        return found
+    return Finding(sources.manifest(service), f"{service}: its tables became records: stop it before this is deployed")
+
+
+def breaking(sql: str, released: str) -> Iterator[tuple[int, str]]:
+    """The line of each statement that would break the version before, and why. Raises FileNotFoundError where squawk is
+    not installed."""
+    reasons = {rule: f"{why} ({rule})" for why, rules in _REFUSED.items() for rule in rules.split()}
+    found = json.loads(_squawk(sql, "--reporter", "json", "--include", ",".join(reasons)))
+    unread = [each for each in found if each["rule_name"] == "syntax-error"]  # then it tells of nothing else
+    yield from ((each["line"] + 1, f"can't be read by squawk: {each['message']}") for each in unread)
+    if "squawk-ignore" in sql:
+        at = sql[: sql.index("squawk-ignore")].count("\n") + 1
+        yield at, "hushes squawk: say '-- contract: since ... nobody uses it' before the statement instead"
+    for statement, following in pairwise([*_statements(sql), _END]):
+        why = [_UNREAD[kind] for kind in statement.kinds if kind in _UNREAD]
+        for each in found:
+            is_of_column = each["message"].startswith(_OF_NEW_COLUMNS)
+            if statement.at <= (each["line"], each["column"]) < following.at and not is_of_column:
+                why += [reasons[each["rule_name"]]] if each["rule_name"] in reasons else []
         said = _CONTRACT.search(statement.comments)
-        if why is None or (said is not None and Version.parse(said[1]) <= released):
-            continue
-        late = f"; {said[1]} is not released" if said is not None else ""
-        yield statement.line, f"{statement.sql[:60]!r} {why}{late}"
+        if why and (said is None or number(said[1]) > number(released)):
+            late = f"; {said[1]} is not released" if said else ""
+            yield statement.at[0] + 1, f"{' '.join(statement.text.rstrip(';').split())[:60]!r} {why[0]}{late}"
 
 
-def _why(statement: Statement, made: set[str]) -> str | None:
-    for begin, why in _OF_STATEMENTS.items():
-        if re.match(begin, statement.sql, re.IGNORECASE):
-            return why
-    for pattern, why in ((_UNIQUE, "may refuse what the version before writes"), (_DELETE, "takes away rows")):
-        found = pattern.match(statement.sql)
-        if found and found["name"] not in made:
-            return why
-    alter = _ALTER.match(statement.sql)
-    if alter is None or alter["name"] in made:
-        return None
-    for action in actions(alter["actions"]):
-        for begin, why in _OF_ACTIONS.items():
-            if re.match(begin, action, re.IGNORECASE):
-                return why
-    return None
+def _statements(sql: str) -> Iterator[_Statement]:
+    """The statements of a file, by the tree that squawk reads: a node a line, with its bytes from and to."""
+    text, begin = sql.encode(), 0
+    nodes = [_NODE.match(line) for line in _squawk(sql, "--debug", "parse").splitlines()]
+    read = [(len(node[1]), node[2], int(node[3]), int(node[4])) for node in nodes if node]
+    tops = [at for at, (depth, kind, *_) in enumerate(read) if depth == 2 and kind not in {"COMMENT", "WHITESPACE"}]
+    for at, following in zip(tops, [*tops[1:], len(read)], strict=False):
+        _, _, start, end = read[at]
+        before = text[:start].decode()
+        said = [text[a:b].decode() for _, kind, a, b in read if kind == "COMMENT" and begin <= a < end]
+        where = (before.count("\n"), len(before) - before.rfind("\n") - 1)
+        kinds = tuple(kind for _, kind, *_ in read[at:following])
+        yield _Statement(where, text[start:end].decode(), "\n".join(said), kinds)
+        begin = end
 
 
-def _of_released(
-    service: str, before: Mapping[str, str], present: Sequence[Migration], version: Version, sources: Sources
-) -> Iterator[Finding]:
-    checksums = {migration.name: migration.checksum for migration in present}
-    for name, checksum in before.items():
-        if checksums.get(name) != checksum:
-            what = "was changed" if name in checksums else "is gone"
-            words = f"{what} after {version} was released with it: a database that has it does not start again"
-            yield Finding(sources.migration(service, name), words, service)
-
-
-def _of_numbers(service: str, present: Sequence[Migration], sources: Sources) -> Iterator[Finding]:
-    """0001, 0002, ... without a hole: new ones come after all that is released."""
-    for number, migration in enumerate(present, 1):
-        if not re.match(rf"{number:04}_\w+\.sql$", migration.name):
-            where = sources.migration(service, migration.name)
-            yield Finding(where, f"is number {number} of its folder, and not named {number:04}_...sql", service)
-            return
+def _squawk(sql: str, *options: str) -> str:
+    command = [str(Path(sys.executable).with_name("squawk")), *_OPTIONS, *options]
+    return subprocess.run(command, input=sql, capture_output=True, text=True, check=False).stdout  # noqa: S603 - ours

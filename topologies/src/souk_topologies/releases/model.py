@@ -1,39 +1,22 @@
-"""A release as its files have it: what each service offered, called, said, heard and owned, and in which form.
+"""A release as its file has it: what each service offered, called, said, heard and owned, and in which form.
 
-It is a folder of `contracts/releases`, such as `contracts/releases/0.1.0`: JSON, written once and never changed.
+`contracts/releases/0.1.0.json` is written once. `SHA256SUMS` beside it, in the form of `sha256sum`, says what was
+written: what was deployed can't be written anew, by a rule or by mistake, so that a break seems to fit.
 """
 
+import hashlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import msgspec
 
 from souk_topologies.releases.forms import Form
 
-T = TypeVar("T")
+SEALS = "SHA256SUMS"
 
 
-class Version(NamedTuple):
-    """A release's number, such as 0.1.0."""
-
-    major: int
-    minor: int
-    patch: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Version":
-        """Read `0.1.0`. Raises ValueError for any other form."""
-        if not re.fullmatch(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", text):
-            raise ValueError(f"{text!r} is no version such as 0.1.0")
-        return cls(*map(int, text.split(".")))
-
-    def __str__(self) -> str:
-        return ".".join(map(str, self))
-
-
-class ReleasedOperation(msgspec.Struct, frozen=True, kw_only=True):
+class ReleasedOperation(msgspec.Struct, frozen=True):
     """An operation, who calls it by their manifests, and the forms of its request and response."""
 
     name: str
@@ -52,87 +35,84 @@ class ReleasedOperation(msgspec.Struct, frozen=True, kw_only=True):
     response: Form
 
 
-class ReleasedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A type of event, who publishes it, who hears it in which queue, and the form of its data."""
+class ReleasedEvent(msgspec.Struct, frozen=True):
+    """A type of event, who publishes it, who hears it in which queue (by service), and the form of its data."""
 
     type: str
-    topic: str
-    published_by: list[str]
-    heard_by: dict[str, str]
-    """By service, the queue."""
-    data: Form
+    topic: str = ""
+    published_by: list[str] = []
+    heard_by: dict[str, str] = {}
+    data: Form = {}
 
 
-class ReleasedService(msgspec.Struct, frozen=True, kw_only=True):
-    """What a service owned: databases, tables by name with their keys, and migrations by name with their SHA-256."""
+class ReleasedTable(msgspec.Struct, frozen=True):
+    """A table of DynamoDB."""
+
+    keys: list[str]
+    indexes: dict[str, list[str]]
+    streams: bool
+
+
+class ReleasedService(msgspec.Struct, frozen=True):
+    """What a service owned: databases, tables, migrations by name with their SHA-256, records by name with their shape
+    (`souk_chassis.record_shape`)."""
 
     name: str
     label: str
     databases: list[str]
-    tables: dict[str, dict[str, Any]]
-    queues: list[str]
-    topics: list[str]
+    tables: dict[str, ReleasedTable]
     migrations: dict[str, str]
+    records: dict[str, dict[str, Any]] = {}
 
 
-class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """A release, or the tree as it is."""
+class Release(msgspec.Struct, frozen=True):
+    """A release, or the tree as it is. `protocol` is what the chassis itself writes and reads around the rest, `routes`
+    what the gateway answers by itself."""
 
-    version: Version
+    version: str
     operations: dict[str, ReleasedOperation]
     events: dict[str, ReleasedEvent]
     services: dict[str, ReleasedService]
     protocol: dict[str, Form]
-    """What the chassis itself writes and reads around all of these, by name."""
-    document: dict[str, Any]
-    """The OpenAPI document of the public routes."""
+    routes: list[str]
+    examples: dict[str, dict[str, Any]]
+    """`requests` and `responses` by operation, `events` by type (whole CloudEvents): JSON as it is really written."""
 
 
-def released_versions(folder: Path) -> list[Version]:
-    """The releases that are kept, the last one last. Raises ValueError where a folder is named otherwise."""
-    return sorted(Version.parse(entry.name) for entry in folder.iterdir() if entry.is_dir())
+def number(version: str) -> tuple[int, ...]:
+    """A version such as 0.1.0 as numbers, which can be compared. Raises ValueError for any other form."""
+    if not re.fullmatch(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", version):
+        raise ValueError(f"{version!r} is no version such as 0.1.0")
+    return tuple(map(int, version.split(".")))
 
 
-def load(folder: Path, version: Version) -> Release:
-    """Read a release. Raises OSError, or msgspec's errors with the file named."""
-    base = folder / str(version)
-    return Release(
-        version=version,
-        operations={each.name: each for each in _read_all(base / "operations", ReleasedOperation)},
-        events={each.type: each for each in _read_all(base / "events", ReleasedEvent)},
-        services={each.name: each for each in _read_all(base / "services", ReleasedService)},
-        protocol=_read(base / "protocol.json", dict[str, Form]),
-        document=_read(base / "openapi.json", dict[str, Any]),
-    )
+def last_version(folder: Path) -> str | None:
+    """The last release that is kept. Raises ValueError where a file is named otherwise."""
+    return max((path.stem for path in folder.glob("*.json")), key=number, default=None)
 
 
-def store(release: Release, folder: Path) -> None:
-    """Write a release into a folder of its version. Raises FileExistsError where there is one."""
-    base = folder / str(release.version)
-    base.mkdir(parents=True)
-    for operation in release.operations.values():
-        write_json(base / "operations" / f"{operation.name}.json", operation)
-    for event in release.events.values():
-        write_json(base / "events" / f"{event.type}.json", event)
-    for service in release.services.values():
-        write_json(base / "services" / f"{service.name}.json", service)
-    write_json(base / "protocol.json", release.protocol)
-    write_json(base / "openapi.json", release.document)
+def load(folder: Path, version: str) -> Release:
+    """Read a release. Raises OSError, msgspec.MsgspecError."""
+    return msgspec.json.decode((folder / f"{version}.json").read_bytes(), type=Release)
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write a value so that people can read it, and compare two of them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+def store(release: Release, folder: Path) -> Path:
+    """Write a release, and seal it. Raises FileExistsError where there is one."""
+    path = folder / f"{release.version}.json"
+    with path.open("xb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(release), indent=1) + b"\n")
+    with (folder / SEALS).open("a", encoding="utf-8") as seals:
+        seals.write(f"{_checksum(path)}  {path.name}\n")
+    return path
 
 
-def _read_all(folder: Path, kind: type[T]) -> Iterator[T]:
-    for path in sorted(folder.glob("*.json")):
-        yield _read(path, kind)
+def differing(folder: Path) -> list[str]:
+    """The releases' files that are not as they were written: changed, gone or more."""
+    lines = (folder / SEALS).read_text("utf-8").splitlines() if (folder / SEALS).is_file() else []
+    sealed = {name: checksum for checksum, _, name in (line.partition("  ") for line in lines)}
+    present = {path.name: _checksum(path) for path in folder.glob("*.json")}
+    return sorted(name for name in sealed.keys() | present.keys() if sealed.get(name) != present.get(name))
 
 
-def _read(path: Path, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except msgspec.MsgspecError as error:
-        raise msgspec.ValidationError(f"{path}: {error}") from None
+def _checksum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
