@@ -151,6 +151,8 @@ def limit_faults(text: str) -> list[str]:
 # --- errors.md
 
 FACTORIES = {kind.value for kind in ErrorKind}
+INSIDE = {"answered_5xx", "condition_failed", "transaction_cancelled"}
+"""Codes that are caught where they are raised."""
 
 
 def codes(node: ast.expr, module: str) -> list[str]:
@@ -184,9 +186,11 @@ def errors_in_code() -> dict[str, set[str]]:
                     and kind.value.id == "ErrorKind"
                 ):
                     kinds = {ErrorKind[kind.attr].value}
+            elif name == "__init__" and len(call.args) > 1 and ast.unparse(call.args[0]).startswith("ErrorKind."):
+                code, kinds = call.args[1], {ErrorKind[ast.unparse(call.args[0]).partition(".")[2]].value}
             else:
                 continue
-            for each in codes(code, module):
+            for each in set(codes(code, module)) - INSIDE:
                 found.setdefault(each, set()).update(kinds)
     return found
 

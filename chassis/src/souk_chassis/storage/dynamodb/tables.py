@@ -19,7 +19,7 @@ T = TypeVar("T")
 TRANSACTION_ITEMS = 100
 TRANSACTION_BYTES = 4 * 1024 * 1024
 """The most items of one transaction, and the most that they weigh."""
-WITHIN_BYTES = 10
+_NEVER_TOO_HEAVY = 10
 """So many items never weigh too much: an item has 400 KB at most."""
 BATCH_GET_ITEMS = 100
 BATCH_WRITE_ITEMS = 25
@@ -110,7 +110,7 @@ class Tables:
         """
         if len(writes) > TRANSACTION_ITEMS:
             raise too_wide(f"{len(writes)} items; a transaction of DynamoDB has at most {TRANSACTION_ITEMS}")
-        if len(writes) > WITHIN_BYTES and (size := sum(write.size for write in writes)) > TRANSACTION_BYTES:
+        if len(writes) > _NEVER_TOO_HEAVY and (size := sum(write.size for write in writes)) > TRANSACTION_BYTES:
             raise too_wide(f"{size} bytes; a transaction of DynamoDB has at most {TRANSACTION_BYTES}")
         if writes:
             request = {"TransactItems": [write.action for write in writes], "ClientRequestToken": uuid7()}
