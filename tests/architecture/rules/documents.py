@@ -77,11 +77,11 @@ def _state(node: ast.AST | None) -> str:
 
 
 def _states(tree: Tree, service: Source) -> set[str]:
-    """The members of the enumerations of the service's domain and of the contracts that it imports."""
-    domain = service.modules.get(f"{service.package}.domain")
+    """The members of the enumerations of the service's domain, its records, and the contracts that the domain imports."""
+    domain, records = (service.modules.get(f"{service.package}.{name}") for name in ("domain", "records"))
     imported = {node.module for node in ast.walk(domain) if isinstance(node, ast.ImportFrom)} if domain else set()
     contracts = [f"contracts/src/{module.replace('.', '/')}.py" for module in sorted(filter(None, imported))]
-    modules = [domain, *(parse(tree.files[path]) for path in contracts if path in tree.files)]
+    modules = [domain, records, *(parse(tree.files[path]) for path in contracts if path in tree.files)]
     return {
         entry.targets[0].id
         for module in modules

@@ -43,13 +43,15 @@ def drivers_stay_in_adapters(tree: Tree) -> Iterator[Breach]:
 
 
 def domains_import_values_alone(tree: Tree) -> Iterator[Breach]:
-    """A domain imports the standard library, the contracts and the chassis' errors: no I/O, no clock, no framework."""
+    """A domain imports the standard library, the contracts, its records and the chassis' errors: no I/O, no clock, no
+    framework."""
     banned = {"asyncio", "os", "time", "socket", "subprocess", "threading", "random", "secrets", "pathlib"}
     for service in services(tree):
         body = service.modules.get(f"{service.package}.domain")
         for name, line in () if body is None else imports(body):
             top = name.partition(".")[0]
-            shared = top == "souk_contracts" or f"{name}.".startswith("souk_chassis.errors.")
+            values = (f"{service.package}.records.", "souk_chassis.errors.", "msgspec.structs.")
+            shared = top == "souk_contracts" or f"{name}.".startswith(values)
             if top in banned or not (shared or top in _STDLIB):
                 yield Breach(f"{service.path}/domain.py", f"line {line} imports {name}")
 
