@@ -186,8 +186,13 @@ R = TypeVar("R", bound=Record)
 
 def sample_of(kind: type[R], number: int) -> R:
     """A record of the type with a value in every field, another one for each number."""
-    made: R = _value(inspect.type_info(kind), number)
+    made: R = value_of(kind, number)
     return made
+
+
+def value_of(kind: Any, number: int) -> Any:
+    """A value of a type that `msgspec` knows, with a value in every field, another one for each number."""
+    return _value(inspect.type_info(kind), number)
 
 
 def _value(info: Any, number: int) -> Any:
