@@ -26,6 +26,8 @@ E = TypeVar("E", bound=Exercise)
 EXERCISES: dict[str, list[Exercise]] = {}
 """By the name of the function."""
 _days = count()
+_fresh = count(1_000)
+"""Numbers of events that no function has heard."""
 
 
 def exercise(function: str) -> Callable[[E], E]:
@@ -73,7 +75,7 @@ def exercises_from_types(service: Service) -> None:
 
         @exercise(service.function(Part.EVENTS))
         def hears(stage: Stage, event: type[Event] = event) -> None:
-            assert stage.act(batch(service.queue(event), examples.event(event))) == DONE
+            assert stage.act(batch(service.queue(event), examples.event(event, next(_fresh)))) == DONE
 
 
 def queues_exercises(service: Service) -> None:
