@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from souk_chassis.http.api_gateway import Runtime
+from souk_chassis.manifest import POSTGRES
 from souk_topologies.infrastructure import terraform_inputs
 from souk_topologies.shop import manifests
 
@@ -30,10 +31,9 @@ def functions() -> Iterator[tuple[str, Mapping[str, Any]]]:
     inputs = terraform_inputs(services, {}, SETTINGS)
     groups = [*inputs["services"].values(), inputs["gateway"]]
     found = {each["name"]: each for group in groups for each in group["functions"].values()}
-    contained = terraform_inputs(services, {}, SETTINGS, {service.name: Runtime.ECS for service in services})[
-        "services"
-    ]
-    found |= {f"{each['label']} in containers": each["container"] for each in contained.values()}
+    on_ecs = {service.name: Runtime.ECS for service in services if POSTGRES in service.stores}
+    contained = terraform_inputs(services, {}, SETTINGS, on_ecs)["services"]
+    found |= {f"{contained[name]['label']} in containers": contained[name]["container"] for name in on_ecs}
     yield from sorted(found.items())
 
 

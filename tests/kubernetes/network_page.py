@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from souk_chassis.http.api_gateway import Runtime
+from souk_chassis.manifest import POSTGRES
 from souk_topologies.containers import Place
 from souk_topologies.network import DNS, Edge, edges
 from souk_topologies.shop import manifests
@@ -25,7 +26,7 @@ def tables() -> Iterator[str]:
     services = list(manifests().values())
     yield from _table("In a cluster of one's own", edges(services, Place.CLUSTER))
     yield ""
-    all_of_them = {service.name: Runtime.EKS for service in services}
+    all_of_them = {service.name: Runtime.EKS for service in services if POSTGRES in service.stores}
     yield from _table("On AWS, every service on EKS", edges(services, Place.AWS, all_of_them))
 
 

@@ -1,19 +1,23 @@
 """The exercises of functions, by the function's name: each makes it do something that it may do."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from souk_chassis.auth.keys import SigningKey
 from souk_chassis.aws.batches import Attributed
 from souk_chassis.aws.client import AwsClient
 from souk_chassis.aws.queues import DEAD_LETTERS
 from souk_chassis.aws.sqs import Queues
+from souk_chassis.events.event import Event
 from souk_chassis.manifest import Part, Service
+from souk_chassis.operation import AnyOperation
+from souk_chassis.queues import is_of_queues
 from souk_chassis.runtimes.lambda_ import ANSWER_RESERVE_S
 from souk_chassis.runtimes.lambda_events import RESERVE_S
 from souk_chassis.storage.dynamodb.client import DynamoClient
-from tests.permissions.events import DONE, NO_EVENT, answer, http, messages, outbox
+from tests import examples
+from tests.permissions.events import DONE, NO_EVENT, answer, batch, http, messages, outbox
 from tests.permissions.stage import Stage
 
 Exercise = Callable[[Stage], None]
@@ -22,6 +26,8 @@ E = TypeVar("E", bound=Exercise)
 EXERCISES: dict[str, list[Exercise]] = {}
 """By the name of the function."""
 _days = count()
+_fresh = count(1_000)
+"""Numbers of events that no function has heard."""
 
 
 def exercise(function: str) -> Callable[[E], E]:
@@ -42,6 +48,34 @@ def days() -> Iterator[int]:
 def key_of(stage: Stage, service: str) -> SigningKey:
     """The key of a service."""
     return stage.place.keys[service]
+
+
+def exercises_from_types(service: Service) -> None:
+    """Exercises of a service that has none of its own: every route once, as an administrator, and every event."""
+    queues_exercises(service)
+    operations = [each for each in examples.in_order(service.implements) if not is_of_queues(each)]
+    makes = [each for each in operations if each.status == 201 and each.route and not each.route.parameters]
+
+    def asked(operation: AnyOperation, known: Mapping[str, str]) -> dict[str, Any]:
+        route = operation.route
+        assert route is not None
+        path = {name: known[name] for name in route.parameters}
+        return http(f"{route.method} {route.path}", examples.body(operation), **path)
+
+    for operation in operations:
+
+        @exercise(service.function(Part.HTTP))
+        def is_asked(stage: Stage, operation: AnyOperation = operation) -> None:
+            known: dict[str, str] = {}
+            for each in makes if operation not in makes else ():
+                known |= answer(stage.prepare(stage.function, asked(each, known)), 201)
+            assert stage.act(asked(operation, known))["statusCode"] in {200, 201}
+
+    for event in service.consumes:
+
+        @exercise(service.function(Part.EVENTS))
+        def hears(stage: Stage, event: type[Event] = event) -> None:
+            assert stage.act(batch(service.queue(event), examples.event(event, next(_fresh)))) == DONE
 
 
 def queues_exercises(service: Service) -> None:

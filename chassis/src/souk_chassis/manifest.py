@@ -18,6 +18,10 @@ from souk_chassis.storage.dynamodb.schema import Table, events_table
 
 Implementation = Callable[..., Any]
 
+POSTGRES, DYNAMODB = "postgres", "dynamodb"
+STORES = (POSTGRES, DYNAMODB)
+"""The engines that a service can be deployed on: PostgreSQL in containers, DynamoDB as functions on AWS."""
+
 
 class Consumer(msgspec.Struct, frozen=True):
     """How a service hears an event.
@@ -101,6 +105,8 @@ class Service(msgspec.Struct, frozen=True):
     implements: Mapping[AnyOperation, Implementation] = {}
     keeps: Sequence[type[Record]] = ()
     """The records that it keeps. Their tables follow from them."""
+    stores: Sequence[str] = STORES
+    """The engines that it is deployed on."""
     publishes: Sequence[type[Event]] = ()
     consumes: Mapping[type[Event], Consumer] = {}
     parts: Mapping[Part, Uses] = {}
@@ -233,6 +239,7 @@ def _check_kinds(service: Service) -> None:
     listed: Sequence[tuple[str, Iterable[object], str, Callable[[Any], bool]]] = (
         ("owns", service.owns, "table", lambda thing: isinstance(thing, Table)),
         ("keeps", service.keeps, "record", _is_record),
+        ("stores", service.stores, f"engine: {', '.join(STORES)}", lambda thing: thing in STORES),
         ("implements", service.implements, "operation", _is_operation),
         ("publishes", service.publishes, "event", _is_event),
         ("consumes", service.consumes, "event", _is_event),

@@ -11,6 +11,11 @@ from tests.architecture.rules.folders import (
 _USERS = "services/users/src/souk_users"
 
 PLANTED = [
+    Planted(
+        services_have_the_same_files,
+        lambda t: t.remove("services/users/tests/test_domain.py"),
+        "every service has this file",
+    ),
     Planted(services_have_the_same_files, lambda t: t.remove(f"{_USERS}/records.py"), "every service has this file"),
     Planted(
         services_have_the_same_files,

@@ -15,16 +15,15 @@ FILES = (
     "requirements.lock",
     "Dockerfile",
     "src/{package}/__init__.py",
-    "src/{package}/py.typed",
     "src/{package}/manifest.py",
-    "src/{package}/domain.py",
     "src/{package}/operations.py",
     "src/{package}/bootstrap.py",
-    "tests/test_domain.py",
     "tests/test_operations.py",
 )
 CONSUMING = ("src/{package}/consumers.py", "tests/test_consumers.py")
-KEEPING = ("src/{package}/records.py", "tests/test_records.py")
+KEEPING = ("src/{package}/records.py",)
+RULES = ("src/{package}/domain.py", "tests/test_domain.py")
+"""Who has rules beyond those of one use case has both."""
 BY_HAND = (
     "src/{package}/ports.py",
     "src/{package}/tables.py",
@@ -93,6 +92,8 @@ def services_have_the_same_files(tree: Tree) -> Iterator[Breach]:
             names |= _names(CONSUMING, service)
         if read_manifest(service).keeps:
             names |= _names(KEEPING, service)
+        if (rules := _names(RULES, service)) & tree.files.keys():
+            names |= rules
         if tree.paths(f"{service.path}/storage/*"):
             names |= _names(BY_HAND, service)
         for name in sorted(names - tree.files.keys()):

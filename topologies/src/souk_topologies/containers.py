@@ -11,7 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from souk_chassis.http.api_gateway import Runtime
-from souk_chassis.manifest import Part, Service, allowed_callers, subscriptions
+from souk_chassis.manifest import DYNAMODB, POSTGRES, Part, Service, allowed_callers, subscriptions
 from souk_chassis.operation import AnyOperation
 
 PORT = 8080
@@ -75,6 +75,41 @@ def runtime_of(name: str, place: Place, runtimes: Mapping[str, Runtime] | None) 
     if place is Place.CLUSTER:
         return Runtime.EKS
     return (runtimes or {}).get(name, Runtime.LAMBDA)
+
+
+def settled(
+    services: Iterable[Service], said: Mapping[str, Runtime] | None, container: Runtime = Runtime.ECS
+) -> dict[str, Runtime]:
+    """What services run on, on AWS: as `said`. Where nothing is said, one that has no store on DynamoDB is in a
+    `container`; other services that are not named are functions.
+
+    Raises:
+        ValueError: a service is to run where it has no store.
+    """
+    runtimes = dict(said or {})
+    for service in services:
+        if DYNAMODB not in service.stores and runtimes.setdefault(service.name, container) is Runtime.LAMBDA:
+            raise ValueError(f"{service.name} can't run on lambda: its store is PostgreSQL alone. Name ecs or eks")
+        if POSTGRES not in service.stores and runtimes.setdefault(service.name, Runtime.LAMBDA) is not Runtime.LAMBDA:
+            where = runtimes[service.name]
+            raise ValueError(f"{service.name} can't run on {where}: its store is DynamoDB alone. Name lambda")
+    return runtimes
+
+
+def clustered(services: Iterable[Service]) -> list[Service]:
+    """The services of a cluster of one's own: those that have a store on PostgreSQL.
+
+    Raises:
+        ValueError: one of them calls a service that has none.
+    """
+    there = [service for service in services if POSTGRES in service.stores]
+    names = {service.name for service in there}
+    for service in there:
+        for operation in service.calls:
+            if operation.service not in names:
+                why = f"{service.name} calls {operation.service}, whose store is DynamoDB alone"
+                raise ValueError(f"{why}: it can't run in a cluster")
+    return there
 
 
 class Ways(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ import msgspec
 
 from souk_chassis.http.api_gateway import Runtime
 from souk_chassis.manifest import Outside, Service
-from souk_topologies.containers import GATEWAY_LABEL, PORT, Place, runtime_of, subscribers
+from souk_topologies.containers import GATEWAY_LABEL, PORT, Place, clustered, runtime_of, subscribers
 
 DNS_PORT = 53
 POSTGRES_PORT = 5432
@@ -61,7 +61,9 @@ def database_of(service: str) -> str:
 
 def edges(services: Sequence[Service], place: Place, runtimes: Mapping[str, Runtime] | None = None) -> tuple[Edge, ...]:
     """Every edge of the shop's containers. `runtimes` says what each service runs on, on AWS: functions have no edges
-    of their own here, and containers meet behind the load balancer alone, whichever runtime they have."""
+    of their own here, and containers meet behind the load balancer alone, whichever runtime they have. Raises
+    ValueError as `clustered` does."""
+    services = clustered(services) if place is Place.CLUSTER else services
     here = [each for each in services if runtime_of(each.name, place, runtimes) is not Runtime.LAMBDA]
     of_place = _in_cluster(services) if place is Place.CLUSTER else _on_aws(here, runtimes or {})
     outside = (edge for each in here for edge in _outside(each.label, each.reaches))

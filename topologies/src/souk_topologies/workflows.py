@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from souk_chassis.manifest import Part, Service
+from souk_chassis.manifest import DYNAMODB, Part, Service
 from souk_topologies.infrastructure.inputs import AUTHORIZER
 from souk_topologies.packages.build import EDGE
 from souk_topologies.packages.needs import Member, needs_of, read_members
@@ -85,7 +85,7 @@ def workflows(root: Path, services: Sequence[Service]) -> Mapping[str, str]:
 def of_service(service: Service, root: Path, members: Mapping[str, Member]) -> Delivered:
     """How a service is delivered. Its functions for calls change before those for events, which may call them."""
     member = f"souk-{service.name}"
-    others = [Part.CALLS] if service.is_called else []
+    others, functions = [Part.CALLS] if service.is_called else [], DYNAMODB in service.stores
     return Delivered(
         label=service.label,
         folder=_within(root, members[member].folder),
@@ -95,9 +95,9 @@ def of_service(service: Service, root: Path, members: Mapping[str, Member]) -> D
             *PACKAGERS,
             f"{OBJECTS}/services/{service.label}.yaml",
         ],
-        aliased=[service.function(Part.HTTP)],
-        plain=[service.function(part) for part in (*others, Part.EVENTS)],
-        runtime=f"${{{{ vars.SOUK_RUNTIME_{service.name.upper()} || 'lambda' }}}}",
+        aliased=[service.function(Part.HTTP)] if functions else [],
+        plain=[service.function(part) for part in (*others, Part.EVENTS)] if functions else [],
+        runtime=f"${{{{ vars.SOUK_RUNTIME_{service.name.upper()} || '{'lambda' if functions else 'ecs'}' }}}}",
     )
 
 
@@ -128,7 +128,7 @@ def workflow(delivered: Delivered) -> str:
         runtime=delivered.runtime,
         paths="\n".join(f"      - {path}" for path in (*paths, '"!**/*.md"')),
         called=CALLED,
-        aliased=" ".join(delivered.aliased),
+        aliased=" ".join(delivered.aliased) or '""',
         plain=" ".join(delivered.plain) or '""',
         more=delivered.more,
     )

@@ -42,8 +42,9 @@ class MigrationChangedError(RuntimeError):
 
 
 def read_migrations(component: str, folder: Traversable) -> list[Migration]:
-    """The `*.sql` files of a folder, by name."""
-    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
+    """The `*.sql` files of a folder, by name. A service that keeps records alone has no such folder."""
+    entries = folder.iterdir() if folder.is_dir() else ()
+    files = sorted((entry for entry in entries if entry.name.endswith(".sql")), key=lambda entry: entry.name)
     return [Migration(component, file.name, file.read_text("utf-8")) for file in files]
 
 

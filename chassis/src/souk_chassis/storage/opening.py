@@ -90,7 +90,6 @@ async def open_records(
 
 async def prepare(url: str, package: str, service: str, keeps: Sequence[type[Record]] = ()) -> None:
     """Bring a database to what this version of the chassis and of the service needs."""
-    folder = files(package).joinpath("migrations")
-    own = read_migrations(service, folder) if folder.is_dir() else []
+    own = read_migrations(service, files(package).joinpath("migrations"))
     chassis = read_migrations("chassis", files("souk_chassis.storage").joinpath("schema"))
     await migrate(url, [*chassis, *own], keeps)

@@ -30,6 +30,8 @@ from souk_chassis.testing.dynamodb_model import DynamoModel, Limits
 
 T = TypeVar("T")
 
+MOST_ITEMS = 4
+"""The most items of a list in a sample."""
 ENGINES = ("memory", "postgres", "dynamodb")
 NewDatabase = Callable[[], Awaitable[str]]
 
@@ -186,11 +188,18 @@ R = TypeVar("R", bound=Record)
 
 def sample_of(kind: type[R], number: int) -> R:
     """A record of the type with a value in every field, another one for each number."""
-    made: R = _value(inspect.type_info(kind), number)
+    made: R = value_of(kind, number)
     return made
 
 
+def value_of(kind: Any, number: int) -> Any:
+    """A value of a type that `msgspec` knows, with a value in every field, another one for each number."""
+    return _value(inspect.type_info(kind), number)
+
+
 def _value(info: Any, number: int) -> Any:
+    if isinstance(info, inspect.Metadata):
+        return _value(info.type, number)
     if isinstance(info, inspect.UnionType):
         return _value(next(each for each in info.types if not isinstance(each, inspect.NoneType)), number)
     if isinstance(info, inspect.StrType):
@@ -206,10 +215,10 @@ def _value(info: Any, number: int) -> Any:
     if isinstance(info, inspect.LiteralType):
         return info.values[number % len(info.values)]
     if isinstance(info, inspect.VarTupleType | inspect.ListType):
-        made: Iterable[Any] = (_value(info.item_type, each) for each in range(number))
+        made: Iterable[Any] = (_value(info.item_type, each) for each in range(min(number, MOST_ITEMS)))
         return tuple(made) if isinstance(info, inspect.VarTupleType) else list(made)
     if isinstance(info, inspect.DictType):
-        return {f"text-{each}": _value(info.value_type, each) for each in range(number)}
+        return {f"text-{each}": _value(info.value_type, each) for each in range(min(number, MOST_ITEMS))}
     if isinstance(info, inspect.StructType | inspect.DataclassType):
         return info.cls(**{field.name: _value(field.type, number) for field in info.fields})
     raise TypeError(f"{info} has no sample")

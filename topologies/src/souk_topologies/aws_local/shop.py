@@ -12,7 +12,9 @@ from typing import Any
 from souk_chassis.auth.keys import SigningKey, jwks, load_or_create_keys
 from souk_chassis.aws.client import AwsClient, open_aws
 from souk_chassis.aws.services import SECRETS_MANAGER, SES
+from souk_chassis.config import ConfigError
 from souk_chassis.http.routing import in_json
+from souk_chassis.manifest import DYNAMODB
 from souk_chassis.runtimes.listening import listen
 from souk_chassis.runtimes.process import stop_event
 from souk_topologies.api import api_document
@@ -78,6 +80,8 @@ def bring_up(
     inputs, packages = folder / "inputs", folder / "packages"
     inputs.mkdir(parents=True, exist_ok=True)
     services = list(manifests().values())
+    if others := [service.name for service in services if DYNAMODB not in service.stores]:
+        raise ConfigError(f"{', '.join(others)}: the store is PostgreSQL alone, and the emulator runs functions")
     keys = load_or_create_keys(DataDir(data_dir).keys, ISSUERS)
     (inputs / "inputs.json").write_bytes(in_json(terraform_inputs(services, jwks(keys.values()), MAIL_SETTINGS)))
     (inputs / "openapi.json").write_bytes(in_json(api_document(services)))

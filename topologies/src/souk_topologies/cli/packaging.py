@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from souk_chassis.manifest import DYNAMODB
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError
 from souk_topologies.edge import edge_files
 from souk_topologies.packages import DEFAULT_PLATFORM, DEFAULT_PYTHON, PACKAGES, PackageError, Target, build_packages
@@ -46,9 +47,13 @@ def _platform(_: click.Context, __: click.Parameter, value: str) -> str:
 def package(out: Path, python: str, platform: str, only: tuple[str, ...]) -> None:
     """Write the packages of the functions: a zip for each service, and one for the edge."""
     target = Target(python, platform)
-    files = edge_files(list(manifests().values()), CHECKOUT / "web")
+    services = manifests()
+    files = edge_files(list(services.values()), CHECKOUT / "web")
+    functions = [name for name in PACKAGES if name not in services or DYNAMODB in services[name].stores]
+    if others := [name for name in only if name not in functions]:
+        raise UsedWronglyError(f"{', '.join(others)}: the store is PostgreSQL alone, so there are no functions")
     try:
-        for built in build_packages(CHECKOUT, out, files, target, only or PACKAGES):
+        for built in build_packages(CHECKOUT, out, files, target, only or functions):
             click.echo(f"{built.path}  {built.size:,} bytes  sha256 {built.sha256}")
     except PackageError as error:
         raise FoundWrongError(str(error)) from None

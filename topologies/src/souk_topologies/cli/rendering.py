@@ -14,6 +14,7 @@ from souk_chassis.manifest import Service
 from souk_topologies.api import api_document, place_of
 from souk_topologies.cli.options import UsedWronglyError, data_dir_option
 from souk_topologies.cli.packaging import CHECKOUT
+from souk_topologies.containers import clustered, settled
 from souk_topologies.infrastructure import terraform_inputs
 from souk_topologies.infrastructure.secrets import database_secrets, read_servers
 from souk_topologies.kubernetes import files, passwords_needed, secret_files
@@ -97,12 +98,12 @@ def render(
         raise UsedWronglyError("--secrets writes secrets and nothing else: leave out --out")
     if bool(hosts) != (secrets is not None and what == "terraform"):
         raise UsedWronglyError("--database-host goes with --secrets for terraform, and that with it")
+    services = list(manifests().values())
     try:
-        places = place_of(runtime, SERVICES)
+        places = settled(services, place_of(runtime, SERVICES), Runtime.EKS if what == "kubernetes" else Runtime.ECS)
         variables = read_settings(settings)
     except ValueError as error:
         raise UsedWronglyError(str(error)) from None
-    services = list(manifests().values())
     if what == "workflows":
         _write(workflows(CHECKOUT, services), out)
         return
@@ -138,13 +139,17 @@ def render_kubernetes(
 ) -> None:
     """Print Kubernetes' files, write them below `out`, or write a cluster's secrets below `secrets` alone. Raises
     UsedWronglyError."""
+    try:
+        there = clustered(services)
+    except ValueError as error:
+        raise UsedWronglyError(str(error)) from None
     if secrets is not None:
         data_dir.create()
         keys = load_or_create_keys(data_dir.keys, ISSUERS)
-        passwords = load_or_create_secrets(data_dir.secrets, passwords_needed(services))
+        passwords = load_or_create_secrets(data_dir.secrets, passwords_needed(there))
         pems = {issuer: key.pem.decode() for issuer, key in keys.items()}
         public = json.dumps(jwks(keys.values()))
-        for name, value in secret_files(services, pems, public, passwords).items():
+        for name, value in secret_files(there, pems, public, passwords).items():
             path = secrets / name
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_private(path, value)

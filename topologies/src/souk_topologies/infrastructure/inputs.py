@@ -10,7 +10,7 @@ from souk_chassis.http.api_gateway import Runtime
 from souk_chassis.http.throttle import DEFAULT
 from souk_chassis.manifest import Consumer, Part, Service, allowed_callers
 from souk_chassis.storage.dynamodb.schema import Table
-from souk_topologies.containers import Place, ways
+from souk_topologies.containers import Place, settled, ways
 from souk_topologies.infrastructure.containers import Runtimes, container, functions_of, ports_outside, provision
 from souk_topologies.infrastructure.permissions import of_function, permission
 from souk_topologies.shop import GATEWAY
@@ -40,8 +40,9 @@ def terraform_inputs(
     runtimes: Runtimes | None = None,
 ) -> dict[str, Any]:
     """The inputs of `infra/terraform`. `settings` are variables by service, beside those that follow from manifests;
-    `runtimes` says by service where each runs: `lambda`, unless it says `ecs` or `eks`."""
-    places = runtimes or {}
+    `runtimes` says by service where each runs: `lambda`, unless it says `ecs` or `eks`. Raises ValueError where one
+    has no store there."""
+    places = settled(services, runtimes)
     contained = [each for each in services if _runtime(each, places) is not Runtime.LAMBDA]
     return {
         "project": PROJECT,

@@ -9,11 +9,13 @@ from souk_topologies.containers import (
     PROVISION_SECRETS,
     Place,
     added_names,
+    clustered,
     environment,
     gateway_environment,
     image_of,
     provision_environment,
     secret_names,
+    settled,
     size_of,
 )
 from souk_topologies.kubernetes import aws
@@ -26,14 +28,17 @@ from souk_topologies.network import PROVISION, Edge, edges
 
 def files(services: Sequence[Service], runtimes: Mapping[str, Runtime] | None = None) -> dict[str, str]:
     """Every generated file, by its path below infra/kubernetes. Base is the shop in a cluster of one's own, and
-    `components/aws` makes it the one on EKS: `runtimes` says which services run elsewhere there."""
-    places = {service.name: (runtimes or {}).get(service.name, Runtime.EKS) for service in services}
+    `components/aws` makes it the one on EKS: `runtimes` says which services run elsewhere there. A service without a
+    store on PostgreSQL is in neither. Raises ValueError where it would be missed, or is to be there."""
+    places = settled(services, runtimes, Runtime.EKS)
+    places = {service.name: places.get(service.name, Runtime.EKS) for service in services}
+    whole, services = services, clustered(services)
     ways = edges(services, Place.CLUSTER)
     made = {
         **_in_folder("base/services", {f"{each.label}.yaml": _service(each, services, ways) for each in services}),
         **_in_folder("base/gateway", {"gateway.yaml": _gateway(services, ways)}),
         **_in_folder("base/provision", {"provision.yaml": _provision(services, ways)}),
-        **_under("components/aws", aws.component(services, places, edges(services, Place.AWS, places))),
+        **_under("components/aws", aws.component(whole, places, edges(whole, Place.AWS, places))),
         **_under("overlays/kind/secrets", {"kustomization.yaml": [generator(services)]}),
     }
     return {name: in_yaml(documents) for name, documents in made.items()}

@@ -1,7 +1,7 @@
 """What a new service adds to files that people edit, beside the lists: a place that is not found, it refuses."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from souk_topologies.scaffold.faults import ScaffoldError
 from souk_topologies.scaffold.words import Words
@@ -44,17 +44,29 @@ def add_errors(text: str, words: Words) -> str:
     return before + words.write(ERRORS) + found + after
 
 
+def add_hearer(text: str, words: Words, events: Iterable[str]) -> str:
+    """docs/reference/events.md with the service among those who hear these events. Raises ScaffoldError."""
+    for event in events:
+        row = re.compile(rf"^(\| `{event}` \| `[^`]+` \| \w+ \| )([^|]+) \|", re.MULTILINE)
+        hearers = _after_last(row, text, f"docs/reference/events.md: {event}")[2]
+        heard_by = words.plural if hearers == "nobody" else f"{hearers}, {words.plural}"
+        text = row.sub(rf"\g<1>{heard_by} |", text)
+    return text
+
+
 def add_image(text: str, words: Words) -> str:
     """An overlay of Kubernetes with the service's image, named as the last one's is. Raises ScaffoldError."""
     last = _after_last(_IMAGES, text, "infra/kubernetes/overlays: the images of services")
     return text[: last.end()] + last[0].replace(last[1], words.label) + text[last.end() :]
 
 
+EVENTS = "docs/reference/events.md"
+IMAGES = ("infra/kubernetes/overlays/kind/kustomization.yaml", "infra/kubernetes/overlays/eks/kustomization.yaml")
+"""Where the images of a cluster's services are named."""
 ADDITIONS: Mapping[str, Callable[[str, Words], str]] = {
-    "docs/reference/events.md": add_event,
+    EVENTS: add_event,
     "docs/reference/which-event-to-hear.md": add_need,
     "docs/reference/errors.md": add_errors,
-    "infra/kubernetes/overlays/kind/kustomization.yaml": add_image,
-    "infra/kubernetes/overlays/eks/kustomization.yaml": add_image,
+    **dict.fromkeys(IMAGES, add_image),
 }
 """What changes each file. A shop that has done away with one of them goes without."""

@@ -74,12 +74,6 @@ LISTINGS = (
     Listing(".importlinter", "the layer of services", r"^    (souk_\w+(?: \| souk_\w+)+)$", "souk_{}", " | "),
     Listing(".importlinter", "the list of containers", r"^containers =\n((?:    souk_\w+\n)+)", "    souk_{}\n"),
     Listing(
-        ".importlinter",
-        "the list of storage adapters",
-        r"^forbidden_modules =\n((?:    souk_\w+\.storage\n)+)",
-        "    souk_{}.storage\n",
-    ),
-    Listing(
         "docs/README.md",
         "the list of READMEs",
         r"((?:\[\w+\]\(\.\./services/\w+/README\.md\)(?:,\s)?)+)",

@@ -2,13 +2,14 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from souk_topologies.places import DataDir
-from souk_topologies.scaffold.additions import ADDITIONS
+from souk_topologies.scaffold.additions import ADDITIONS, EVENTS, IMAGES, add_hearer
+from souk_topologies.scaffold.choices import Choices, choices_of
 from souk_topologies.scaffold.faults import ScaffoldError
 from souk_topologies.scaffold.generators import regenerate, tidy
 from souk_topologies.scaffold.image import write_image
@@ -40,13 +41,18 @@ def find_checkout(start: Path) -> Path:
     raise ScaffoldError("services are made in a checkout of the sources, and this is none")
 
 
-def new_service(root: Path, name: str, singular: str | None) -> Made:
+def new_service(
+    root: Path, name: str, singular: str | None, hears: Sequence[str] = (), stores: Sequence[str] = ()
+) -> Made:
     """Make a service in this checkout: its folder, its contracts, and its place in every list.
+
+    `hears` names the events of other services that it hears, `stores` its engines where it has not every one.
 
     Raises ScaffoldError, and leaves everything as it was, where it can't be made.
     """
     words = words_of(name, singular)
-    templates = dict(read_templates())
+    choices = choices_of(root, hears, stores)
+    templates = {path: choices.write(text) for path, text in read_templates() if choices.has(path)}
     _check_place(root, words, templates)
     check_names(root, words, templates)
     with tempfile.TemporaryDirectory(prefix="souk-new-") as folder:
@@ -55,7 +61,7 @@ def new_service(root: Path, name: str, singular: str | None) -> Made:
             _copy(root, staged)
             copied = _files(staged)
             _check_generated(copied, words)
-            _make(staged, words, templates)
+            _make(staged, words, templates, choices)
         except OSError as error:
             raise ScaffoldError(f"it can't be made in a copy: {error}") from None
         return _move(copied, _files(staged), root, words)
@@ -83,25 +89,28 @@ def _check_generated(copied: Mapping[str, bytes], words: Words) -> None:
             raise ScaffoldError(f"{path} is in the way")
 
 
-def _make(staged: Path, words: Words, templates: Mapping[str, str]) -> None:
+def _make(staged: Path, words: Words, templates: Mapping[str, str], choices: Choices) -> None:
     new = {words.write(path): words.write(text) for path, text in templates.items()}
     for path, text in new.items():
         (staged / path).parent.mkdir(parents=True, exist_ok=True)
         (staged / path).write_text(text, "utf-8")
     write_image(staged, words)
-    _add_to_lists(staged, words)
+    _add_to_lists(staged, words, choices)
     tidy(staged, [path for path in (*new, *(listing.path for listing in LISTINGS)) if path.endswith(".py")])
     regenerate(staged)
 
 
-def _add_to_lists(staged: Path, words: Words) -> None:
+def _add_to_lists(staged: Path, words: Words, choices: Choices) -> None:
     for listing in LISTINGS:
         path = staged / listing.path
         path.write_text(listing.add(path.read_text("utf-8"), words.plural), "utf-8")
     for name, change in ADDITIONS.items():
         path = staged / name
-        if path.exists():
+        if path.exists() and (choices.on_postgres or name not in IMAGES):
             path.write_text(change(path.read_text("utf-8"), words), "utf-8")
+    events = staged / EVENTS
+    if events.exists():
+        events.write_text(add_hearer(events.read_text("utf-8"), words, choices.hears), "utf-8")
 
 
 def _copy(root: Path, to: Path) -> None:

@@ -7,12 +7,16 @@ from pathlib import Path
 from souk_topologies.scaffold.faults import ScaffoldError
 from souk_topologies.scaffold.words import Words, meanings
 
-WHERE = ("contracts/src/souk_contracts/*.py", "services/*/src/*/tables.py", "services/*/src/*/manifest.py")
+WHERE = (
+    "contracts/src/souk_contracts/*.py",
+    *(f"services/*/src/*/{name}.py" for name in ("tables", "records", "manifest")),
+)
 KINDS: Mapping[str, str] = {
     "{} in the contracts": r"^(?:class )?([A-Z]\w+)(?:\(| = (?:Operation|ErrorType)\()",
     "the operation {}": r'\bOperation\(\s*"(\w+)"',
     "the route /{}": r'\b(?:GET|POST|PUT|PATCH|DELETE)\("/([\w-]+)',
-    "the table {}": r'\b(?:Table|events_table)\(\s*"(\w+)"',
+    "the table {}": r'\bTable\(\s*"(\w+)"',
+    "the record {}": r"^class (\w+)\(Record\b",
     "the label {}": r'^    "([a-z-]+-service)",$',
 }
 """Kinds of names, and how each is written."""
