@@ -18,7 +18,7 @@ _MONEY = re.compile(r"minor|price|amount|total|refund|money|fee", re.IGNORECASE)
 _STDLIB = sys.stdlib_module_names
 
 _STORES = r"souk_chassis\.runtimes|souk_(?!topologies\b)\w+\.(storage|bootstrap)"
-_EDGE = r"souk_chassis\.(http|runtimes)|souk_topologies"
+_EDGE = r"souk_chassis\.(http|edge|runtimes)|souk_topologies"
 
 DRIVERS = {
     "asyncpg": rf"{_STORES}|souk_topologies\.postgres",
@@ -26,7 +26,7 @@ DRIVERS = {
     "botocore": r"souk_chassis\.aws\.credentials",
     "starlette": _EDGE,
     "uvicorn": _EDGE,
-    "aiohttp": r"souk_chassis\.(http|observability\.otlp)|souk_payments\.providers|souk_topologies",
+    "aiohttp": r"souk_chassis\.(http|edge|observability\.otlp)|souk_payments\.providers|souk_topologies",
     "aiosmtplib": r"souk_notifications\.transports",
 }
 """Which modules may import a package that speaks to the outside. Imports inside functions count."""
