@@ -18,7 +18,7 @@ import pytest
 from souk_chassis.runtimes.lambda_events import CALLS_S, SCHEDULE_S, SWEPT_AFTER, SWEPT_ITEMS
 from souk_chassis.testing.dynamodb_model.limits import Charge, Meter
 from souk_topologies.cost.data import read_assumptions
-from souk_topologies.cost.quantities import RELAY, of_step
+from souk_topologies.cost.estimate import RELAY, of_step
 from tests.functions.server import FunctionsServer, running_functions
 from tests.functions.shop import CLOCK, FunctionsShop
 from tests.functions.tables import WatchedTables

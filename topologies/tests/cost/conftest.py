@@ -8,8 +8,7 @@ import msgspec
 import pytest
 
 from souk_topologies.cost.data import Assumption, PriceList, read_assumptions, read_prices
-from souk_topologies.cost.estimate import Estimate, Part, estimate
-from souk_topologies.cost.quantities import Heard, Load, Shop
+from souk_topologies.cost.estimate import Estimate, Load, Part, Shop, Subscription, estimate
 
 Parts = Mapping[str, Part]
 SERVICES = ("users", "products", "orders", "payments", "notifications")
@@ -43,8 +42,8 @@ def queue(event: str, by: str) -> str:
 SHOP = Shop(
     services=SERVICES,
     publishers=dict.fromkeys([*HEARD, "PaymentRefunded"], "orders") | PUBLISHERS,
-    heard=tuple(
-        Heard(event, by.rstrip("!"), queue(event, by.rstrip("!")), by.endswith("!"))
+    subscriptions=tuple(
+        Subscription(event, by.rstrip("!"), queue(event, by.rstrip("!")), by.endswith("!"))
         for event, hearers in HEARD.items()
         for by in hearers
     ),
@@ -74,6 +73,6 @@ def prices() -> PriceList:
 def bill(prices: PriceList) -> Callable[..., tuple[Estimate, Parts]]:
     def make(topology: str, load: Load = MILLION, **assumed: Any) -> tuple[Estimate, Parts]:
         made = estimate(topology, load, SHOP, prices.regions["us-east-1"], assume(**assumed))
-        return made, {part.name: part for part in made.parts}
+        return made, {part.part: part for part in made.parts}
 
     return make

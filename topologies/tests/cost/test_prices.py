@@ -40,7 +40,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 def test_every_price_is_used_and_every_price_used_is_there(prices: PriceList) -> None:
     variants = [{}, {"api": "rest"}, {"events_on_sns": True}, {"nat_gateways": 0, "interface_endpoints": 1}]
     used = {
-        part.price_name
+        part.price
         for changed in variants
         for topology in TOPOLOGIES
         for part in estimate(topology, MILLION, SHOP, prices.regions["us-east-1"], assume(**changed)).parts
@@ -54,8 +54,9 @@ def test_every_source_is_used_and_none_is_from_after_the_file(prices: PriceList)
     assert {price.source for price in prices.regions["us-east-1"].values()} == prices.sources.keys()
     assert oldest_source(prices) < prices.as_of.isoformat()
     for name, source in prices.sources.items():
-        assert source.page.startswith("https://aws.amazon.com/"), name
-        assert source.dated == "undated" or date.fromisoformat(source.dated) <= prices.as_of, name
+        assert source["page"].startswith("https://aws.amazon.com/"), name
+        assert source["read"].startswith("https://"), name
+        assert source["dated"] == "undated" or date.fromisoformat(source["dated"]) <= prices.as_of, name
 
 
 def test_a_file_of_ones_own(write: Callable[..., Path]) -> None:

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from souk_topologies.cost.data import read_prices
-from souk_topologies.cost.estimate import TOPOLOGIES, Estimate, estimate, names_of
-from souk_topologies.cost.quantities import Load
+from souk_topologies.cost.estimate import TOPOLOGIES, Estimate, Load, estimate, names_of
 from topologies.tests.cost.conftest import SHOP, assume
 
 # Most steps of the bill are below a hundred million orders.
@@ -70,5 +69,5 @@ def test_the_chosen_instances_carry_the_load(load: Load) -> None:
 @given(ORDERS, ORDERS)
 def test_tiers_are_sums_of_their_pieces(first: Decimal, second: Decimal) -> None:
     for price in PRICES.values():
-        dearest = max(tier.usd for tier in price.steps)
+        dearest = max(tier.usd for tier in price.tiers)
         assert 0 <= price.cost(first + second) - price.cost(first) <= second * dearest / price.per

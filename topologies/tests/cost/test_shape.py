@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from souk_topologies.containers import GATEWAY_LABEL as GATEWAY
 from souk_topologies.containers import size_of
 from souk_topologies.cost.data import read_assumptions
-from souk_topologies.cost.quantities import AUTHORIZER, GATEWAY, read_shop
+from souk_topologies.cost.estimate import AUTHORIZER, read_shop
 from souk_topologies.infrastructure import terraform_inputs
 from souk_topologies.infrastructure.containers import fargate_size
 from souk_topologies.shop import manifests
@@ -67,11 +68,11 @@ def test_the_shop_is_counted() -> None:
     shop, inputs = read_shop(services), terraform_inputs(services, {})
     assert shop.services == tuple(inputs["services"])
     queues = [queue for each in inputs["services"].values() for queue in each["queues"]]
-    assert sorted(heard.queue for heard in shop.heard) == sorted(queues)
+    assert sorted(heard.queue for heard in shop.subscriptions) == sorted(queues)
     assert sorted(shop.publishers) == sorted(event.__name__ for service in services for event in service.publishes)
     assert {GATEWAY, AUTHORIZER} == inputs["gateway"]["functions"].keys()
     assert shop.functions > shop.published > 2
-    asked = {(each.by, each.event) for each in shop.heard if each.asks}
+    asked = {(each.by, each.event) for each in shop.subscriptions if each.asks}
     assert {("payments", "StockReserved"), ("notifications", "OrderConfirmed")} <= asked
 
 

@@ -2,30 +2,26 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from decimal import ROUND_HALF_UP, Decimal, DecimalException
+from decimal import Decimal, DecimalException
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from souk_chassis import wire
 from souk_chassis.clock import SystemClock
 from souk_contracts.shop import MAX_LINES
 from souk_topologies.cli.options import F, UsedWronglyError
 from souk_topologies.cost.data import Assumption, CostError, PriceList, read_assumptions, read_prices
-from souk_topologies.cost.estimate import TOPOLOGIES, Estimate, Part, estimate
-from souk_topologies.cost.quantities import SECONDS, Load, read_shop
+from souk_topologies.cost.estimate import SECONDS, TOPOLOGIES, Estimate, Load, Part, estimate, plain, read_shop
 from souk_topologies.shop import manifests
 
-DEFAULT_ORDERS = 1_000_000
-"""Orders a month where no load is given."""
-MAX_ORDERS = 100_000_000_000
-"""The most orders a month: some 38,000 a second."""
-MAX_READS = 10_000
-"""The most reads an order."""
-MAX_PEAK = 1_000
-"""The most that the busiest hours may have over the average."""
+DEFAULT_ORDERS, MAX_ORDERS = 1_000_000, 100_000_000_000
+"""Orders a month where no load is given, and at most: some 38,000 a second."""
+MAX_READS, MAX_PEAK = 10_000, 1_000
+"""The most reads an order, and the most that the busiest hours may have over the average."""
 OLD_AFTER = timedelta(days=365)
 """AWS changes its prices: a file that is older gets a warning."""
 
@@ -98,41 +94,16 @@ def _as_object(
     estimates: Sequence[Estimate], load: Load, prices: PriceList, assumed: Mapping[str, Assumption]
 ) -> dict[str, Any]:
     """Everything that an estimate says and stands on. Numbers are strings, so that they stay exact."""
-    told_load = load._asdict() | {"orders_per_second": load.orders / SECONDS}
+    rates = {"orders_per_month": plain(load.orders), "orders_per_second": plain(load.orders / SECONDS)}
+    told = [{"name": n, "value": each.value, "unit": each.unit, "reason": each.why} for n, each in assumed.items()]
     return {
         "currency": prices.currency,
         "prices_as_of": prices.as_of,
         "oldest_source": oldest_source(prices),
-        "load": {"orders_per_month" if name == "orders" else name: _plain(each) for name, each in told_load.items()},
-        "estimates": [
-            {
-                "topology": each.topology,
-                "parts": [_part(part) for part in each.parts],
-                "usd": cents(each.usd),
-                "per_thousand_orders_usd": _per_thousand(each, load),
-                "idle_usd": cents(each.idle_usd),
-                "notes": each.notes,
-            }
-            for each in estimates
-        ],
-        "assumptions": [
-            {"name": name, "value": _plain(each.value), "unit": each.unit, "reason": each.why}
-            for name, each in assumed.items()
-        ],
+        "load": _exact({"lines": load.lines, "reads_per_order": load.reads_per_order, "peak": load.peak} | rates),
+        "estimates": _exact(msgspec.to_builtins(estimates, builtin_types=[Decimal])),
+        "assumptions": _exact(told),
         "sources": prices.sources,
-    }
-
-
-def _part(part: Part) -> Mapping[str, Any]:
-    return {
-        "part": part.name,
-        "quantity": _plain(part.quantity),
-        "unit": part.price.unit,
-        "price": part.price_name,
-        "per": part.price.per,
-        "tiers": [{"usd": f"{tier.usd:f}", "up_to": _plain(tier.up_to)} for tier in part.price.steps],
-        "source": part.price.source,
-        "usd": cents(part.usd),
     }
 
 
@@ -140,8 +111,8 @@ def _as_text(estimates: Sequence[Estimate], load: Load, region: str, prices: Pri
     """A table for each topology."""
     rate = load.orders / SECONDS
     yield (
-        f"{load.orders:,.0f} orders a month ({rate:,.{2 if rate < 100 else 0}f}/s, {_plain(load.peak)} times that at "
-        f"the peak), {load.lines} lines and {_plain(load.reads_per_order)} reads an order"
+        f"{load.orders:,.0f} orders a month ({rate:,.{2 if rate < 100 else 0}f}/s, {load.peak:f} times that at "
+        f"the peak), {load.lines} lines and {load.reads_per_order:f} reads an order"
     )
     yield (
         f"AWS list prices of {region} as of {prices.as_of}, the oldest source of {oldest_source(prices)}; "
@@ -151,49 +122,42 @@ def _as_text(estimates: Sequence[Estimate], load: Load, region: str, prices: Pri
         yield f"\n{each.topology:<38} {'quantity':>16} {'unit':<24} {'unit price':>24} {'a month':>12}"
         for part in each.parts:
             places = 0 if part.quantity == int(part.quantity) or part.quantity >= 1000 else 2
-            row = f"{part.name:<36} {part.quantity:>16,.{places}f} {part.price.unit:<24} {unit_price(part):>24}"
-            yield f"  {row} {cents(part.usd):>12,}"
-        yield f"  {'total':<103} {cents(each.usd):>12,}"
-        if load.orders:
-            yield f"  {'per 1,000 orders':<103} {_per_thousand(each, load):>12}"
-        yield f"  {'an idle shop, 0 orders':<103} {cents(each.idle_usd):>12,}"
+            row = f"{part.part:<36} {part.quantity:>16,.{places}f} {part.unit:<24} {unit_price(part):>24}"
+            yield f"  {row} {part.usd:>12,}"
+        yield f"  {'total':<103} {each.usd:>12,}"
+        if each.per_thousand_orders_usd is not None:
+            yield f"  {'per 1,000 orders':<103} {each.per_thousand_orders_usd:>12}"
+        yield f"  {'an idle shop, 0 orders':<103} {each.idle_usd:>12,}"
         yield from (f"  note: {note}" for note in each.notes)
     yield "\nWhat is assumed: souk cost --assumptions. What a price is based on: souk cost --json."
 
 
 def unit_price(part: Part) -> str:
     """A price as `0.20 per million`, or as `1.00..0.90 per million` where the quantity reaches a lower one."""
-    steps = part.price.steps
+    steps = part.tiers
     reached = [step.usd for before, step in pairwise(steps) if before.up_to and part.quantity > before.up_to]
     money = f"{steps[0].usd:f}" + (f"..{reached[-1]:f}" if reached else "")
-    return money + {1: "", 1_000_000: " per million"}.get(part.price.per, f" per {part.price.per:,}")
+    return money + {1: "", 1_000_000: " per million"}.get(part.per, f" per {part.per:,}")
 
 
 def oldest_source(prices: PriceList) -> str:
     """The earliest date of a source, as ISO 8601; empty where none has one."""
-    return min((source.dated for source in prices.sources.values() if source.dated[:1].isdigit()), default="")
+    return min((each["dated"] for each in prices.sources.values() if each["dated"] != "undated"), default="")
 
 
-def cents(usd: Decimal) -> Decimal:
-    """Rounded to a cent, a half upwards."""
-    return usd.quantize(Decimal("0.01"), ROUND_HALF_UP)
-
-
-def _per_thousand(of: Estimate, load: Load) -> Decimal | None:
-    return (of.usd / load.orders * 1000).quantize(Decimal("0.0001")) if load.orders else None
-
-
-def _plain(value: Any) -> Any:
-    """Numbers without an exponent, and without zeros at the end; six places at most."""
+def _exact(value: Any) -> Any:
+    """Numbers as text without an exponent, wherever they are."""
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    return f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, Decimal) else value
+        return {key: _exact(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_exact(each) for each in value]
+    return f"{value:f}" if isinstance(value, Decimal) else value
 
 
 def as_toml(assumed: Mapping[str, Assumption]) -> Iterator[str]:
     """Each assumption on a line of its own, in the form of a TOML file that changes it."""
     for name, each in assumed.items():
-        plain = _plain(each.value)
+        plain = _exact(each.value)
         if isinstance(plain, dict):
             plain = "{ " + ", ".join(f"{key} = {number}" for key, number in plain.items()) + " }"
         elif not isinstance(each.value, Decimal):
