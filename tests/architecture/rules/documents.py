@@ -77,7 +77,7 @@ def _state(node: ast.AST | None) -> str:
 
 
 def _states(tree: Tree, service: Source) -> set[str]:
-    """The members of the enumerations of the service's domain, its records, and the contracts that the domain imports."""
+    """The members of the enumerations of a service's domain and records, and of the contracts that it imports."""
     domain, records = (service.modules.get(f"{service.package}.{name}") for name in ("domain", "records"))
     imported = {node.module for node in ast.walk(domain) if isinstance(node, ast.ImportFrom)} if domain else set()
     contracts = [f"contracts/src/{module.replace('.', '/')}.py" for module in sorted(filter(None, imported))]
