@@ -18,9 +18,11 @@ from souk_topologies.cost.data import Assumption, CostError, PriceList, read_ass
 from souk_topologies.cost.estimate import SECONDS, TOPOLOGIES, Estimate, Load, Part, estimate, plain, read_shop
 from souk_topologies.shop import manifests
 
-DEFAULT_ORDERS, MAX_ORDERS = 1_000_000, 100_000_000_000
+DEFAULT_ORDERS = 1_000_000
+MAX_ORDERS = 100_000_000_000
 """Orders a month where no load is given, and at most: some 38,000 a second."""
-MAX_READS, MAX_PEAK = 10_000, 1_000
+MAX_READS = 10_000
+MAX_PEAK = 1_000
 """The most reads an order, and the most that the busiest hours may have over the average."""
 OLD_AFTER = timedelta(days=365)
 """AWS changes its prices: a file that is older gets a warning."""

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, TypedDict, TypeVar
 import msgspec
 
 HERE = Path(__file__).parent
-MAX_FILE_BYTES, MAX_FIGURE = 1_048_576, 10**12
+MAX_FILE_BYTES = 1_048_576
+MAX_FIGURE = 1_000_000_000_000
 """The most that a file of prices or assumptions may hold, and a figure in it may be."""
 T = TypeVar("T")
 Text = Annotated[str, msgspec.Meta(min_length=1)]
