@@ -31,7 +31,7 @@ from souk_chassis.runtimes.process import CLOCK
 from souk_chassis.runtimes.server import HttpServer
 from souk_chassis.testing.logs import RecordedLines
 from souk_topologies.takeover import deployed_document
-from tests.edge.things import OPERATIONS, things
+from tests.edge.things import THINGS, things
 from tests.functions.api_gateway import ApiGateway
 
 LOG = RecordedLines().log("gateway")
@@ -66,7 +66,7 @@ class Site:
 
     async def serve_service(self) -> str:
         """Serve the service by itself."""
-        routes = operation_routes(OPERATIONS, things(), self.verifier, CLOCK, LOG)
+        routes = operation_routes(THINGS.implements, things(), self.verifier, CLOCK, LOG)
         return await self.serve(app(routes, {"things-database": self.check}))
 
 
@@ -77,7 +77,7 @@ async def before_operations(site: Site) -> str:
     fallback = await open_fallback(takeover, LOG, site.stack)
     checks: dict[str, Check] = {"things": site.check}
     edge = Edge(document, pages, site.public, checks, LOG, takeover, beside=fallback.checks)
-    answering = dispatching(edge, OPERATIONS, things(), site.verifier, CLOCK, LOG)
+    answering = dispatching(edge, THINGS.implements, things(), site.verifier, CLOCK, LOG)
     return await site.serve(edge_app(edge, answering, fallback, CLOCK))
 
 
@@ -110,7 +110,7 @@ async def beside_api_gateway(site: Site) -> str:
     checks = {"things": function_check(_Functions(site), "thing-service", LOG)}  # type: ignore[arg-type] # as `Functions`
     beside = {"legacy": legacy.check} if legacy else {}
     gateway = GatewayFunction(Edge(document, pages, site.public, checks, LOG, takeover, beside=beside), legacy)
-    functions: dict[str, Any] = {"gateway": gateway, "thing-service": HttpFunction(OPERATIONS, things(), LOG)}
+    functions: dict[str, Any] = {"gateway": gateway, "thing-service": HttpFunction(THINGS.implements, things(), LOG)}
 
     async def invoke(name: str, event: dict[str, Any]) -> dict[str, Any]:
         event["requestContext"]["http"]["sourceIp"] = "192.0.2.1"
