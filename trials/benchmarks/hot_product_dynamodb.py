@@ -65,12 +65,12 @@ CASES = (
     Case(1, 10, 4, seconds=3),
     Case(4, 10, 8, seconds=3),
     Case(16, 10, 32, seconds=3),
-    Case(1, 90, 4, seconds=3),
-    Case(4, 90, 8, seconds=3),
-    Case(16, 90, 16),
-    Case(16, 90, 16, stock=OFFERED * 2, seconds=3),
+    Case(1, 48, 4, seconds=3),
+    Case(4, 48, 8, seconds=3),
+    Case(16, 48, 16),
+    Case(16, 48, 16, stock=OFFERED * 2, seconds=3),
 )
-GOAL = Case(16, 90, 16)
+GOAL = Case(16, 48, 16)
 
 
 @dataclass

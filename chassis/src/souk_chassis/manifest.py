@@ -46,8 +46,9 @@ class Consumer(msgspec.Struct, frozen=True):
     """How many batches are asked for at once by one process or one invocation, so that one slow answer does not hold up
     the rest."""
     writes: int = 1
-    """Items that the handling of one event writes, at most. Where a unit of work has a limit (DynamoDB: 100 items), the
-    handler gets as many events at a time as fit, with the notes that they were had and the outbox."""
+    """Items that the handling of one event writes. Where a unit of work has a limit (DynamoDB: 100 items), the handler
+    gets as many events at a time as fit, with the notes that they were had and the outbox; and half of them where they
+    write more all the same."""
 
     def is_full(self, events: int) -> bool:
         """Whether a batch of so many events may have left a message behind for want of room."""

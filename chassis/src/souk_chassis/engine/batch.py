@@ -21,7 +21,7 @@ from souk_chassis.observability.logs import Log
 from souk_chassis.observability.spans import recorder
 from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.messages import count_events
-from souk_chassis.storage.ports import Waiting
+from souk_chassis.storage.ports import TOO_WIDE, Waiting
 
 T = TypeVar("T")
 
@@ -166,7 +166,8 @@ class BatchHandler:
         return answered
 
     async def _record(self, items: Sequence[_Item]) -> None:
-        """Apply and acknowledge in one unit of work; one by one where that fails, with the same answers."""
+        """Apply and acknowledge in one unit of work; where that fails one by one, with the same answers. What is too
+        much for a unit is halved: its events differ in what they write."""
         try:
             await retry_on_conflict(lambda: self._in_one_unit(items))
         except Exception as error:
@@ -174,9 +175,12 @@ class BatchHandler:
                 raise
             if len(items) == 1:
                 await self._failed(items[0].message, error)
-                return
-            for item in await self._apart(items):
-                await self._record([item])
+            elif isinstance(error, SoukError) and error.code == TOO_WIDE:
+                await self._record(items[: len(items) // 2])
+                await self._record(items[len(items) // 2 :])
+            else:
+                for item in await self._apart(items):
+                    await self._record([item])
 
     async def _in_one_unit(self, items: Sequence[_Item]) -> None:
         async with self.source.unit() as unit:

@@ -16,6 +16,9 @@ import msgspec
 from souk_chassis.errors import SoukError
 from souk_chassis.events.event import Event, Stored
 
+TOO_WIDE = "unit_too_wide"
+"""The code of `invalid` for a unit of work that is more than its store can keep as a whole: half of it may not be."""
+
 MAX_REASON = 2_000
 """The most characters of a dead letter's reason that are kept."""
 

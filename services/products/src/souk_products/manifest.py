@@ -25,10 +25,6 @@ from souk_products.operations import (
 )
 from souk_products.tables import PRODUCTS, RESERVATIONS
 
-ORDER_WRITES = 4
-"""Items of DynamoDB for one order: its reservation, and the stock of three products. Where the orders of a batch have
-more, so that a transaction has no room for them, they are handled one by one."""
-
 service = Service(
     "products",
     "product-service",
@@ -44,10 +40,10 @@ service = Service(
     },
     publishes=[StockReserved, StockRejected],
     consumes={
-        OrderCreated: Consumer(apply=on_order_created, writes=ORDER_WRITES),
-        OrderCancelled: Consumer(apply=on_order_cancelled, writes=ORDER_WRITES),
-        OrderReturned: Consumer(apply=on_order_returned, writes=ORDER_WRITES),
-        OrderOverdue: Consumer(apply=on_order_overdue, writes=ORDER_WRITES),
+        OrderCreated: Consumer(apply=on_order_created),
+        OrderCancelled: Consumer(apply=on_order_cancelled),
+        OrderReturned: Consumer(apply=on_order_returned),
+        OrderOverdue: Consumer(apply=on_order_overdue),
     },
     parts={
         Part.HTTP: Uses(reads=[RESERVATIONS], writes=[PRODUCTS]),

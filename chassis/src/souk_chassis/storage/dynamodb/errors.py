@@ -10,6 +10,7 @@ from typing import Any
 from souk_chassis.aws.errors import RequestRefusedError as RequestRefusedError  # the stores know it from here
 from souk_chassis.errors import ErrorKind, SoukError, invalid, timeout_unknown, unavailable
 from souk_chassis.storage.collisions import CollisionError
+from souk_chassis.storage.ports import TOO_WIDE
 
 THROTTLED = "database_throttled"
 """The code of `unavailable` where a table, a partition or the account has used up its capacity for the moment."""
@@ -57,7 +58,7 @@ def throttled() -> SoukError:
 
 def too_wide(why: str) -> SoukError:
     """A unit of work does not fit one transaction. It is never split: part of it would be kept without the rest."""
-    return invalid("unit_too_wide", f"This is too much to be kept as a whole: {why}.")
+    return invalid(TOO_WIDE, f"This is too much to be kept as a whole: {why}.")
 
 
 def answer_lost() -> SoukError:
