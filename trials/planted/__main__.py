@@ -102,7 +102,9 @@ def run_control(bugs: Sequence[Bug], jobs: int) -> str:
     others = [test for test in tests if test not in pages]
     with scratch_copy() as tree:
         for part in filter(None, (others, pages)):
-            status, output = run_tests(tree, part, "-n", str(jobs), *GROUPED, timeout_s=CONTROL_TIMEOUT_S)
+            status, output = run_tests(
+                tree, part, "-n", str(jobs if jobs > 1 else 0), *GROUPED, timeout_s=CONTROL_TIMEOUT_S
+            )
             if status != PASSED:
                 return output[-4000:]
     return ""
