@@ -64,6 +64,8 @@ def copy() -> Iterator[Path]:
             if name and (ROOT / name).is_file():
                 (copied / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, copied / name)
+        if (ROOT / ".mypy_cache").is_dir():  # types are checked anew where files differ
+            shutil.copytree(ROOT / ".mypy_cache", copied / ".mypy_cache")
         done(copied, "git", "init", "--quiet")
         done(copied, sys.executable, "-m", "venv", "--without-pip", ".venv")
         shutil.copy2(HERE / "uv", copied / ".venv/bin/uv")
