@@ -1,6 +1,9 @@
 """What a new service adds to files that people edit."""
 
-from souk_topologies.scaffold.additions import ADDITIONS, add_image
+import pytest
+
+from souk_topologies.scaffold import ScaffoldError
+from souk_topologies.scaffold.additions import ADDITIONS, add_hearer, add_image
 from souk_topologies.scaffold.words import Words
 
 REVIEWS = Words("reviews", "review")
@@ -42,3 +45,11 @@ def test_the_pages_have_its_events_and_errors() -> None:
     errors = ADDITIONS["docs/reference/errors.md"]("# Errors\n\n## Queues\n", REVIEWS)
     assert errors.index("## Reviews\n") < errors.index("## Queues\n")
     assert "| `review_not_found` | `not_found` | 404 |" in errors
+
+
+def test_the_page_of_events_names_who_hears_them() -> None:
+    text = "| `A` | `souk.A.v1` | a | nobody | `id` |\n| `B` | `souk.B.v1` | a | mails | `id` |\n"
+    heard = "| `A` | `souk.A.v1` | a | reviews | `id` |\n| `B` | `souk.B.v1` | a | mails, reviews | `id` |\n"
+    assert add_hearer(text, REVIEWS, ["A", "B"]) == heard
+    with pytest.raises(ScaffoldError, match="C can't be found"):
+        add_hearer(text, REVIEWS, ["C"])

@@ -1,7 +1,7 @@
 """What names a shop has given: a new service must not bring one that is there already."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from souk_topologies.scaffold.faults import ScaffoldError
@@ -11,21 +11,22 @@ WHERE = (
     "contracts/src/souk_contracts/*.py",
     *(f"services/*/src/*/{name}.py" for name in ("tables", "records", "manifest")),
 )
-KINDS: Mapping[str, str] = {
-    "{} in the contracts": r"^(?:class )?([A-Z]\w+)(?:\(| = (?:Operation|ErrorType)\()",
-    "the operation {}": r'\bOperation\(\s*"(\w+)"',
-    "the route /{}": r'\b(?:GET|POST|PUT|PATCH|DELETE)\("/([\w-]+)',
-    "the table {}": r'\bTable\(\s*"(\w+)"',
-    "the record {}": r"^class (\w+)\(Record\b",
-    "the label {}": r'^    "([a-z-]+-service)",$',
-}
+KINDS: Sequence[tuple[str, str]] = (
+    ("{} in the contracts", r"^(?:class )?([A-Z]\w+)(?:\(| = (?:Operation|ErrorType)\()"),
+    ("the operation {}", r'\bOperation\(\s*"(\w+)"'),
+    ("the route /{}", r'\b(?:GET|POST|PUT|PATCH|DELETE)\("/([\w-]+)'),
+    ("the table {}", r'\bTable\(\s*"(\w+)"'),
+    ("the table {}", r'^class \w+\(Record, .*\bplural="(\w+)"'),
+    ("the table {}s", r"^class (\w+)\(Record, (?!.*\bplural=)"),
+    ("the label {}", r'^    "([a-z-]+-service)",$'),
+)
 """Kinds of names, and how each is written."""
 
 
 def names_in(texts: Iterable[str]) -> Iterator[str]:
     """All names of these kinds that stand in these files."""
     for text in texts:
-        for kind, pattern in KINDS.items():
+        for kind, pattern in KINDS:
             yield from (kind.format(name) for name in re.findall(pattern, text, re.MULTILINE))
 
 
