@@ -29,7 +29,7 @@ LEFT_OUT: Mapping[str, str] = {
     "souk_chassis/runtimes/asgi.py": "the containers' runtime",
     "souk_chassis/engine/worker.py": "the containers' runtime",
     "*.sql": "schemas of PostgreSQL",
-    "*/storage/memory.py": "stores in memory, for tests and trials",
+    "*/storage/*memory.py": "stores in memory, for tests and trials",
 }
 """Patterns of paths that no package holds, with the reason. What imports, as it is itself imported, something that the
 package does not hold, is left out besides, and needs no line here: the adapters of PostgreSQL, the HTTP server."""
