@@ -28,7 +28,7 @@ def test_packages_are_the_same_byte_for_byte(packages: Mapping[str, Path], tmp_p
         name: sha256(packages[name]) for name in ("users", "edge")
     }
     told = {line.split()[0]: line.split()[-1] for line in done.stdout.splitlines()}
-    assert told == {f"again/{name}.zip": sha256(path) for name, path in packages.items()}
+    assert told == {f"again/{name}.zip": sha256(path) for name, path in again.items()}
 
 
 @pytest.mark.parametrize("name", [*SERVICES, "edge"])
