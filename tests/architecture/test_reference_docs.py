@@ -25,6 +25,7 @@ from tests.architecture.doc_tables import DOCS, ROOT, differing, page, rows, wor
 SOURCES = ("chassis/src", "contracts/src", "topologies/src", *(f"services/{name}/src" for name in SERVICES))
 
 NO_LIMITS = {
+    "souk_chassis.hosts.server.MISUSED": "an exit status",
     "souk_chassis.storage.migrations.LOCK_KEY": "the number of a lock",
     "souk_topologies.data.making.SMALL_QUANTITY_BELOW": "how the shipped catalogue was made",
     "souk_topologies.kubernetes.workloads.RUN_AS": "the number of a user",
@@ -351,7 +352,7 @@ def test_a_page_says_what_the_code_says(name: str) -> None:
             "| 8 | `souk_notifications.transports.sending.LANES`",
             "| 8 | `souk_orders.backlog.LOOK_EVERY_S`",
         ),
-        ("limits.md", "| 75 | `souk_chassis.runtimes.server", "| 76 | `souk_chassis.runtimes.server"),
+        ("limits.md", "| 75 | `souk_chassis.hosts.http_server", "| 76 | `souk_chassis.hosts.http_server"),
         ("limits.md", "| 254 | `souk_chassis.text.Email:max_length`", "| 1 | `souk_chassis.manifest.Consumer.loops`"),
         ("errors.md", "| `too_late` | `conflict` | 409 |", "| `too_early` | `conflict` | 409 |"),
         ("errors.md", "| `too_late` | `conflict` | 409 |", "| `too_late` | `invalid` | 422 |"),

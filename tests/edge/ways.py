@@ -22,13 +22,13 @@ from souk_chassis.edge.legacy_function import LegacyFunction
 from souk_chassis.edge.proxying import build_gateway
 from souk_chassis.edge.takeover import read_takeover
 from souk_chassis.errors import unavailable
+from souk_chassis.hosts.http_server import HttpServer
+from souk_chassis.hosts.listening import listen
+from souk_chassis.hosts.process import CLOCK
 from souk_chassis.http.health import Check
 from souk_chassis.resilience import Deadline
 from souk_chassis.runtimes.asgi import app, operation_routes
 from souk_chassis.runtimes.lambda_http import HttpFunction
-from souk_chassis.runtimes.listening import listen
-from souk_chassis.runtimes.process import CLOCK
-from souk_chassis.runtimes.server import HttpServer
 from souk_chassis.testing.logs import RecordedLines
 from souk_topologies.takeover import deployed_document
 from tests.edge.things import THINGS, things

@@ -27,7 +27,8 @@ PASSING = {429, 503, 504}
 def wide_shop() -> Iterator[Shop]:
     """Two processes each of orders and of the gateway; payments serves in one and works in another."""
     replicas = ("--replicas", "orders=2", "--replicas", "gateway=2")
-    with running_shop("processes", *replicas, "--workers", "payments=1") as shop:
+    environment = {"FOREIGN_VARIABLE": "foreign", "SOUK_STRIPE_URL": "http://127.0.0.1:1"}
+    with running_shop("processes", *replicas, "--workers", "payments=1", environment=environment) as shop:
         yield shop
 
 
@@ -122,6 +123,18 @@ async def test_processes_that_share_the_work(wide_shop: Shop, wide: Client) -> N
     # A connection goes to either with the same chance: that one of the two gets none of so many is no chance at all.
     for name in ("orders-1", "orders-2", "gateway-1", "gateway-2"):
         assert callers(pids(wide_shop)[name]), name
+
+
+def test_a_process_has_the_variables_and_the_key_that_it_uses(wide_shop: Shop) -> None:
+    keys = {file.stem: file.read_text() for file in DataDir(wide_shop.folder).keys.glob("*.pem")}
+    for label, pid in pids(wide_shop).items():
+        given, part = psutil.Process(pid).environ(), label.partition("-")[0]
+        assert "FOREIGN_VARIABLE" not in given, label
+        assert ("SOUK_STRIPE_URL" in given) == (part == "payments"), label
+        assert {name for name, key in keys.items() if key in given.values()} <= {part}, label
+        assert {"SOUK_KEY", "DATABASE_URL"} & given.keys() <= (
+            {"SOUK_KEY", "DATABASE_URL"} if part in SERVICES else set()
+        )
 
 
 async def test_one_of_two_is_killed_while_orders_go_on(wide_shop: Shop, wide: Client) -> None:

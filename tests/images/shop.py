@@ -4,7 +4,6 @@
 import asyncio
 import json
 import secrets
-import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,21 +16,16 @@ import aiohttp
 from souk_chassis.auth.identity import Identity, Role
 from souk_chassis.auth.keys import SigningKey, jwks, new_key
 from souk_chassis.auth.tokens import sign_public
+from souk_chassis.hosts.listening import free_port
 from souk_chassis.http.api_gateway import Runtime
 from souk_chassis.storage.provision import bus_dsn, service_dsn
 from souk_chassis.storage.provision import secret_names as role_names
 from souk_topologies.containers import Place, environment, gateway_environment, provision_environment, subscribers
 from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, manifests
 
-RUN = ("-I", "-m", "souk_chassis.runtimes.container")
+RUN = ("-I", "-m", "souk_chassis.hosts.server")
 READY_S = 60.0
 STOP_S = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

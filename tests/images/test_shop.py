@@ -125,13 +125,13 @@ async def test_a_stop_while_the_database_is_awaited(containers: Containers, tmp_
 
 
 async def test_the_health_check_of_an_image(containers: Containers, srv: dict[str, Path]) -> None:
-    command = [srv["orders"] / "souk/bin/python", "-I", "-m", "souk_chassis.runtimes.container_health"]
+    command = [srv["orders"] / "souk/bin/python", "-I", "-m", "souk_chassis.hosts.health"]
     for port, status in ((containers.ports["orders"], 0), (1, 1)):
         assert subprocess.run(command, env={"PORT": str(port)}, check=False).returncode == status
 
 
 def test_the_gateway_image_makes_databases_and_has_pages(srv: dict[str, Path]) -> None:
-    command = [srv["gateway"] / "souk/bin/python", "-I", "-m", "souk_chassis.runtimes.container"]
+    command = [srv["gateway"] / "souk/bin/python", "-I", "-m", "souk_chassis.hosts.server"]
     told = {"SOUK_PART": "provision", "SOUK_ADMIN_URL": "postgresql://a@127.0.0.1:1/b", "SOUK_PASSWORDS": "{}"}
     done = subprocess.run(command, env=told, capture_output=True, text=True, check=False)
     assert (done.returncode, "SOUK_ADMIN_URL" in done.stderr) == (1, True)

@@ -21,6 +21,7 @@ import pytest
 from souk_chassis.aws.client import AwsClient
 from souk_chassis.aws.credentials import Credentials, FixedCredentials
 from souk_chassis.aws.transport import HttpTransport
+from souk_chassis.hosts.listening import free_port
 from souk_chassis.storage.dynamodb.client import DynamoClient, RetryingClient
 from souk_chassis.storage.dynamodb.http_client import HttpDynamoClient
 from souk_chassis.storage.dynamodb.schema import Table
@@ -56,12 +57,6 @@ def contract(service: str, name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

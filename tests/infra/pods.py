@@ -74,7 +74,7 @@ class Pods:
     def start(self, name: str, **besides: str) -> subprocess.Popen[bytes]:
         """Start a pod's container. `besides` are variables that its image sets, or in place of rendered ones."""
         environment = environment_of(name, self._objects) | besides
-        container = [sys.executable, "-I", "-m", "souk_chassis.runtimes.container"]
+        container = [sys.executable, "-I", "-m", "souk_chassis.hosts.server"]
         with (self._logs / f"{name}.log").open("wb") as log:
             process = self._namespaces[name].run(
                 lambda: subprocess.Popen(

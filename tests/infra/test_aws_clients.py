@@ -30,10 +30,11 @@ from souk_chassis.aws.sns import Topics
 from souk_chassis.aws.sqs import Queues
 from souk_chassis.aws.xml import members
 from souk_chassis.events.event import Event, Stored, bundle, events_of, pack
+from souk_chassis.hosts.listening import free_port
 from souk_chassis.storage.dynamodb.http_client import HttpDynamoClient
 from souk_chassis.storage.ports import PublishDeferredError
 from souk_chassis.testing.waiting import until
-from tests.infra.conftest import answers, free_port
+from tests.infra.conftest import answers
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT = "000000000000"

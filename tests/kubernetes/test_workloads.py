@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from souk_chassis.engine import intake, worker
+from souk_chassis.hosts import http_server
 from souk_chassis.http import health
-from souk_chassis.runtimes import server
 from souk_chassis.storage import migrations, opening, postgres
 from souk_topologies.kubernetes.workloads import (
     ANSWERS_IN_S,
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_a_pod_has_time_for_all_that_a_stop_does() -> None:
     """Draining; then requests, the worker's batches and those that came by SQS, one after the other."""
-    needed = DRAIN_S + server.STOP_GRACE_S + worker.STOP_GRACE_S + intake.STOP_GRACE_S + postgres.CLOSE_TIMEOUT_S
+    needed = DRAIN_S + http_server.STOP_GRACE_S + worker.STOP_GRACE_S + intake.STOP_GRACE_S + postgres.CLOSE_TIMEOUT_S
     assert needed < TERMINATION_GRACE_S
 
 

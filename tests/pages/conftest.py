@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,8 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
+
+from souk_chassis.hosts.listening import free_port
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_FLAGS = (
@@ -59,9 +60,7 @@ def shop_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def shop_url(shop_folder: Path) -> Iterator[str]:
     """A shop that runs as long as the tests do."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     data = ("--data-dir", str(shop_folder / "data"))
     _souk("up", "--detach", "--empty", "--port", str(port), *data)
     yield f"http://localhost:{port}"

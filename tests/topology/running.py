@@ -25,6 +25,8 @@ from tests.topology.client import CONNECTIONS, SETTLE_S, Customer
 SOUK = Path(sys.executable).with_name("souk")
 """The console script beside the interpreter."""
 COMMAND_TIMEOUT_S = 120.0
+_TELLING = ("DATABASE_URL", "SOUK_DATABASE_URLS", "SOUK_READY_FILE")
+"""Variables by which the processes of a data directory are known: the database's socket is in it."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _working_on(folder: Path) -> Iterator[psutil.Process]:
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             if process.pid == os.getpid():
                 continue
-            settings = process.environ().get("SOUK_PROCESS", "")
+            settings = " ".join(value for name, value in process.environ().items() if name in _TELLING)
             if sign in " ".join(process.cmdline()) or process.cwd().startswith(sign) or sign in settings:
                 yield process
 

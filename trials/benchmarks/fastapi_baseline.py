@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 
+from souk_chassis.hosts.listening import free_port
 from trials.benchmarks.bare_sql import create_database
 from trials.benchmarks.generator import ROOT
 from trials.benchmarks.trial_shop import TrialShop
@@ -32,9 +32,7 @@ async def create_tables(shop: TrialShop) -> None:
 @asynccontextmanager
 async def fastapi_shop(shop: TrialShop, workers: int, pool: int = POOL) -> AsyncIterator[str]:
     """The address of the service, which has its tables. It ends with the block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = shop.server.dsn(DATABASE).replace("postgresql://", "postgresql+asyncpg://")
     environment = dict(os.environ) | {
         "SHOP_DATABASE_URL": url,

@@ -19,13 +19,13 @@ import uvloop
 from souk_chassis.clock import SystemClock
 from souk_chassis.context import Context, internal_call
 from souk_chassis.engine.dispatch import LocalDispatcher, ResilientDispatcher
+from souk_chassis.hosts.http_server import settle_memory
 from souk_chassis.manifest import Part, Service, Uses
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.trace import new_traceparent
 from souk_chassis.operation import Access, AnyOperation, Nothing, Operation
 from souk_chassis.resilience import Pipeline
 from souk_chassis.runtimes.instance import Instance
-from souk_chassis.runtimes.server import settle_memory
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
 
 CALLS = 500

@@ -13,7 +13,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from souk_chassis.hosts.listening import free_port
 from souk_topologies.data import sample_month_path
 from souk_topologies.places import DataDir
 
@@ -98,14 +98,6 @@ class Shop:
                 time.sleep(0.2)
             else:
                 return
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def crash(shop: Shop, files: list[Path], kills: int, seed: int, pause_s: float) -> dict[str, object]:

@@ -5,7 +5,18 @@ from typing import Any, TypeVar
 
 import msgspec
 
-C = TypeVar("C", bound=msgspec.Struct)
+
+class Config(msgspec.Struct, frozen=True):
+    """Settings of one part of the program. Each field is a variable, `smtp_url` for `SOUK_SMTP_URL`: what a process is
+    given of its parent's environment is listed from these."""
+
+    @classmethod
+    def variables(cls, prefix: str = "SOUK_") -> list[str]:
+        """The names of its variables."""
+        return [prefix + name.upper() for name in cls.__struct_fields__]
+
+
+C = TypeVar("C", bound=Config)
 
 
 class ConfigError(ValueError):

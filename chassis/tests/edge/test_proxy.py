@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -20,6 +19,7 @@ from souk_chassis.edge import upload
 from souk_chassis.edge.proxy import POLICY, Proxy
 from souk_chassis.edge.takeover import LEGACY_FAULTS
 from souk_chassis.errors import SoukError
+from souk_chassis.hosts.listening import free_port
 from souk_chassis.resilience import Policy
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
@@ -312,8 +312,7 @@ async def test_a_callers_mistake_opens_nothing(url: str, client: aiohttp.ClientS
 
 
 async def test_a_server_that_is_away_is_told_of(make_proxy: Any, client: aiohttp.ClientSession) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     url = await make_proxy(f"http://127.0.0.1:{port}")
     async with client.post(url + "/orders", data=b"x") as got:
         assert (got.status, (await got.json())["code"]) == (503, "legacy_unavailable")
@@ -393,8 +392,7 @@ async def test_headers_over_the_limit_are_refused(url: str, client: aiohttp.Clie
 async def test_whether_it_is_there_can_be_asked(serve: Serve, behind: Behind, lines: RecordedLines) -> None:
     there = Proxy("legacy", await serve(behind.app), LEGACY_FAULTS, lines.log("gateway"))
     await there.check()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     away = Proxy("legacy", f"http://127.0.0.1:{port}", LEGACY_FAULTS, lines.log("gateway"))
     with pytest.raises(SoukError, match="can't be reached"):
         await away.check()

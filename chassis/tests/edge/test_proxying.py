@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,6 +16,7 @@ from starlette.routing import Route
 
 from souk_chassis.config import ConfigError
 from souk_chassis.edge.proxying import build_gateway
+from souk_chassis.hosts.listening import free_port
 
 Serve = Callable[..., Awaitable[str]]
 Open = Callable[..., Awaitable[str]]
@@ -96,8 +96,7 @@ async def test_each_operation_goes_to_its_service(gateway: Open, client: aiohttp
 
 
 async def test_it_is_as_ready_as_its_services(gateway: Open, serve: Serve, client: aiohttp.ClientSession) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        away = f"http://127.0.0.1:{free.getsockname()[1]}"
+    away = f"http://127.0.0.1:{free_port()}"
     unready = answering("users", {"status": "unready", "missing": {"users-database": "away"}})
     url = await gateway({"orders": away, "users": await serve(unready)}, SOUK_LEGACY_URL=away)
     async with client.get(url + "/ready") as got:
@@ -130,8 +129,7 @@ async def test_events_stream_through(gateway: Open, client: aiohttp.ClientSessio
 async def test_a_service_that_is_away_harms_no_other(
     gateway: Open, serve: Serve, client: aiohttp.ClientSession
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        away = f"http://127.0.0.1:{free.getsockname()[1]}"
+    away = f"http://127.0.0.1:{free_port()}"
     url = await gateway({"orders": away, "users": await serve(answering("users"))})
     for _ in range(12):
         async with client.get(url + "/orders") as got:

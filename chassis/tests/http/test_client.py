@@ -1,7 +1,6 @@
 """Calls between processes, over a real server on a loopback port: what crosses, and what each failure becomes."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -24,13 +23,14 @@ from souk_chassis.errors import (
     too_many,
     unavailable,
 )
+from souk_chassis.hosts.http_server import KEEP_ALIVE_S
+from souk_chassis.hosts.listening import free_port
 from souk_chassis.http.client import KEPT_IDLE_S, HttpDispatcher
 from souk_chassis.money import Money
 from souk_chassis.operation import GET, POST, Access, AnyOperation, Created, Operation
 from souk_chassis.resilience import Deadline
 from souk_chassis.runtimes.asgi import app, internal_route
 from souk_chassis.runtimes.instance import Instance
-from souk_chassis.runtimes.server import KEEP_ALIVE_S
 from souk_chassis.testing.contexts import ADMIN, TRACEPARENT, customer, guest
 from souk_chassis.testing.logs import RecordedLines
 from souk_chassis.wire import Lenient, Message
@@ -235,9 +235,7 @@ async def test_no_answer_in_time_is_unknown(url: str, connect: Callable[..., Htt
 
 
 async def test_a_refused_connection_means_that_nothing_happened(connect: Callable[..., HttpDispatcher]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    dispatcher = connect(f"http://127.0.0.1:{port}")
+    dispatcher = connect(f"http://127.0.0.1:{free_port()}")
     assert (await failure_of(dispatcher.dispatch(Echo, NOTE, call()))).kind is ErrorKind.UNAVAILABLE
     assert (await failure_of(anext(dispatcher.stream(Watch, NOTE, call())))).kind is ErrorKind.UNAVAILABLE
 

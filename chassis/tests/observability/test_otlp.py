@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import TestServer
 
+from souk_chassis.hosts.listening import free_port
 from souk_chassis.observability import otlp
 from souk_chassis.observability.otlp import OtlpExporter, request_body
 from souk_chassis.observability.spans import Recorder, Span, SpanKind
@@ -198,7 +199,7 @@ async def test_a_full_queue_drops_and_counts(
     exporting: Any, lines: RecordedLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(otlp, "QUEUED_SPANS", 3)
-    exporter = await exporting(f"http://127.0.0.1:{unused_port()}")
+    exporter = await exporting(f"http://127.0.0.1:{free_port()}")
     for _ in range(10):
         exporter.offer(span())
     await exporter.close()

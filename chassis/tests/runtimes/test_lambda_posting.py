@@ -15,13 +15,13 @@ from souk_chassis.clock import SystemClock
 from souk_chassis.context import Call, Context
 from souk_chassis.engine.dispatch import CalleeDispatcher, LocalDispatcher
 from souk_chassis.errors import ErrorKind, SoukError, conflict
+from souk_chassis.hosts.http_server import HttpServer
+from souk_chassis.hosts.listening import listen
 from souk_chassis.operation import Access, Created, Operation
 from souk_chassis.resilience import Deadline
 from souk_chassis.runtimes.asgi import app, internal_route
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.runtimes.lambda_posting import PostingDispatcher, http_transport
-from souk_chassis.runtimes.listening import listen
-from souk_chassis.runtimes.server import HttpServer
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.dispatch import FakeDispatcher
 from souk_chassis.testing.logs import RecordedLines

@@ -18,7 +18,7 @@ _MONEY = re.compile(r"minor|price|amount|total|refund|money|fee", re.IGNORECASE)
 _STDLIB = sys.stdlib_module_names
 
 _STORES = r"souk_chassis\.runtimes|souk_(?!topologies\b)\w+\.(storage|bootstrap)"
-_EDGE = r"souk_chassis\.(http|edge|runtimes)|souk_topologies"
+_EDGE = r"souk_chassis\.(edge|hosts|http|runtimes)|souk_topologies"
 
 DRIVERS = {
     "asyncpg": rf"{_STORES}|souk_topologies\.postgres",

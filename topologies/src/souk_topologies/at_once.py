@@ -1,4 +1,4 @@
-"""Doing the same for many things, some at a time."""
+"""Tasks: doing the same for many things, some at a time, and ending what goes on until it is cancelled."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -18,3 +18,9 @@ async def at_once(work: Callable[[T], Awaitable[None]], items: Iterable[T], widt
     async with asyncio.TaskGroup() as group:
         for _ in range(width):
             group.create_task(worker())
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task, and wait for its end."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -14,9 +14,9 @@ from souk_chassis.context import Dispatcher
 from souk_chassis.edge.app import dispatching, edge_app
 from souk_chassis.edge.edge import Edge
 from souk_chassis.edge.fallback import open_fallback
+from souk_chassis.hosts.process import CLOCK
 from souk_chassis.http.health import Check
 from souk_chassis.observability.logs import Log
-from souk_chassis.runtimes.process import CLOCK
 from souk_topologies.api import api_document
 from souk_topologies.edge import pages
 from souk_topologies.shop import GATEWAY, manifests
@@ -30,17 +30,15 @@ async def open_gateway(
     jwks: Mapping[str, Any],
     web: Path,
     stack: AsyncExitStack,
-    urls: Mapping[str, str] | None = None,
 ) -> ASGIApp:
     """The gateway, to be served; what it opens is closed with the stack.
 
-    `jwks` are the public keys of all issuers, `web` is the folder of the pages, `urls` as in `open_fallback`. Raises
-    ConfigError.
+    `jwks` are the public keys of all issuers, `web` is the folder of the pages. Raises ConfigError.
     """
     services, log = list(manifests().values()), Log(GATEWAY)
     document = api_document(services)
     takeover = read_settled(environment, document)
-    fallback = await open_fallback(takeover, log, stack, urls)
+    fallback = await open_fallback(takeover, log, stack)
     edge = Edge(document, pages(web), wire.encode(dict(jwks)), checks, log, takeover, beside=fallback.checks)
     operations = [operation for service in services for operation in service.implements]
     verifier = TokenVerifier(PublicKeys.from_jwks(dict(jwks)))

@@ -49,7 +49,13 @@ class DataDir:
         return self.path / "shop.log"
 
     @property
-    def _state(self) -> Path:
+    def edge(self) -> Path:
+        """What the gateway's process serves besides operations: the document and the pages."""
+        return self.path / "edge"
+
+    @property
+    def state(self) -> Path:
+        """The address of the running shop: written last, once it takes orders."""
         return self.path / "shop.json"
 
     def create(self) -> None:
@@ -83,9 +89,9 @@ class DataDir:
 
     def write_state(self, state: ShopState) -> None:
         """Say where the shop is."""
-        fresh = self._state.with_suffix(".new")
+        fresh = self.state.with_suffix(".new")
         fresh.write_bytes(msgspec.json.encode(state))
-        fresh.replace(self._state)
+        fresh.replace(self.state)
 
     def write_processes(self, pids: Mapping[str, int]) -> None:
         """Say which process runs what, where there is more than one."""
@@ -99,13 +105,13 @@ class DataDir:
 
     def remove_state(self) -> None:
         """Say that the shop is gone."""
-        self._state.unlink(missing_ok=True)
+        self.state.unlink(missing_ok=True)
         (self.path / "processes.json").unlink(missing_ok=True)
 
     def read_state(self) -> ShopState | None:
         """Where the shop is, if one runs."""
         with suppress(FileNotFoundError, msgspec.MsgspecError):
-            state = msgspec.json.decode(self._state.read_bytes(), type=ShopState)
+            state = msgspec.json.decode(self.state.read_bytes(), type=ShopState)
             if not has_ended(state.pid):
                 return state
         return None

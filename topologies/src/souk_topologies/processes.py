@@ -12,24 +12,25 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-
-import msgspec
+from dataclasses import dataclass
 
 from souk_chassis.auth.keys import load_or_create_keys
 from souk_chassis.config import ConfigError
+from souk_chassis.hosts.listening import listen, reserve, share
+from souk_chassis.hosts.server import MISUSED
 from souk_chassis.observability.logs import Log
-from souk_chassis.runtimes.listening import listen, reserve, share
-from souk_chassis.runtimes.process import stop_event
-from souk_topologies.client import ShopAwayError, ShopClient
+from souk_topologies.at_once import ended
+from souk_topologies.edge import write_edge
+from souk_topologies.environments import Premises
 from souk_topologies.places import DataDir
 from souk_topologies.server import DatabaseUrls
 from souk_topologies.settings import Settings
-from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, SHOP, Wiring, wiring
+from souk_topologies.shop import GATEWAY, ISSUERS, SERVICES, SHOP
 
-WIRING_VARIABLE = "SOUK_PROCESS"
+Watch = Callable[["asyncio.Task[None]"], None]
+
 LOCALHOST = "127.0.0.1"
 LOOK_EVERY_S = 0.1
 STOP_TIMEOUT_S = 15.0
@@ -37,23 +38,8 @@ RESTART_PAUSE_S = 0.5
 """How long a process that died at once is left alone."""
 _SERVES_ONLY = {"SOUK_SERVE": "on", "SOUK_WORK": "off"}
 _WORKS_ONLY = {"SOUK_SERVE": "off", "SOUK_WORK": "on"}
-
-
-class ProcessConfig(msgspec.Struct, frozen=True):
-    """What a process is told, in the variable `SOUK_PROCESS`. Each is told no more than it uses."""
-
-    name: str
-    """A service, the gateway, the whole shop, or an application as `module:attribute`."""
-    keeper: int
-    keys: str
-    web: str
-    wiring: Wiring
-    urls: dict[str, str]
-    database_urls: dict[str, str] = {}
-    bus_urls: dict[str, str] = {}
-    shares_address: bool = False
-    workers: dict[str, str] = {}
-    """Where the gateway, or a shop that serves, asks after the processes that only work, by name."""
+_TAIL_BYTES = 4_096
+"""How much is kept of what a process wrote to stderr last."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +48,10 @@ class _Group:
 
     label: str
     part: str
-    """A service, the gateway, or the whole shop."""
+    """A service, the gateway, an application, or the whole shop."""
     size: int
     address: socket.socket
-    environment: Mapping[str, str]
+    switches: Mapping[str, str]
 
     @property
     def labels(self) -> list[str]:
@@ -83,47 +69,97 @@ class _Group:
         return f"http://{LOCALHOST}:{self.address.getsockname()[1]}"
 
 
-@dataclass
-class _Child:
-    label: str
-    config: ProcessConfig
-    group: _Group
-    process: subprocess.Popen[bytes] | None = None
-    started_at: float = field(default=0.0)
-    report: int | None = None
-    """A pipe by which it says which setting can't be."""
+class Child:
+    """One process, which may be started again and again."""
+
+    def __init__(self, label: str, group: _Group, environment: Mapping[str, str]) -> None:
+        self.label = label
+        self.environment = environment
+        self.process: subprocess.Popen[bytes] | None = None
+        self._group = group
+        self._started_at = 0.0
+        self._errors = b""
+
+    def start(self) -> None:
+        """Start it, with its socket. Raises OSError."""
+        listener = self._group.address if self._group.size == 1 else share(self._group.address)
+        fd = listener.fileno()
+        module = "souk_topologies.one_process" if self._group.part == SHOP else "souk_chassis.hosts.server"
+        self.close()
+        self._started_at, self._errors = time.monotonic(), b""
+        try:
+            self.process = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-m", module],
+                env={**self.environment, "SOUK_LISTENER": str(fd), "SOUK_PARENT": str(os.getpid())},
+                pass_fds=[fd],
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+        finally:
+            if listener is not self._group.address:
+                listener.close()
+        assert self.process.stderr is not None  # noqa: S101 - it is a pipe
+        os.set_blocking(self.process.stderr.fileno(), False)
+
+    def pass_errors_on(self) -> None:
+        """Write what the process has written to stderr to the keeper's own, and keep the end of it."""
+        stream = self.process.stderr if self.process is not None else None
+        while stream is not None and not stream.closed and (said := stream.read()):
+            self._errors = (self._errors + said)[-_TAIL_BYTES:]
+            sys.stderr.write(said.decode(errors="replace"))
+            sys.stderr.flush()
+
+    def has_ended(self) -> bool:
+        """Whether it has ended and has been left alone for a moment. Raises ConfigError where a start is of no use."""
+        if self.process is None or self.process.poll() is None:
+            return False
+        self.pass_errors_on()
+        if self.process.returncode == MISUSED:
+            raise ConfigError(self._errors.decode(errors="replace").strip().rpartition("\n")[2])
+        return time.monotonic() - self._started_at >= RESTART_PAUSE_S
+
+    def close(self) -> None:
+        """Release what is left of a process that has ended."""
+        self.pass_errors_on()
+        if self.process is not None and self.process.stderr is not None:
+            self.process.stderr.close()
 
 
-async def serve(settings: Settings, urls: DatabaseUrls, ready: "asyncio.Future[str]") -> None:
-    """Run the shop until SIGINT or SIGTERM. `ready` gets the address once it takes orders. Raises ConfigError."""
-    stopping = stop_event()
-    log = Log("shop")
-    async with AsyncExitStack() as stack:
-        data = DataDir(settings.data_dir)
-        load_or_create_keys(data.keys, ISSUERS)
-        groups = _groups(settings, stack)
-        children = _children(settings, urls, groups, data)
-        stack.push_async_callback(_stop_all, children)
-        for child in children:
-            _start(child, settings)
-        url = f"http://{settings.host}:{groups[-1].address.getsockname()[1]}"
-        keeper = asyncio.create_task(_keep(children, settings, log), name="process-keeper")
-        stack.callback(keeper.cancel)
-        if await _until_ready(url, stopping, keeper):
-            _write_processes(children, data)
-            ready.set_result(url)
-        await _until_stopped(stopping, keeper)
+async def open_processes(settings: Settings, databases: DatabaseUrls, stack: AsyncExitStack, watch: Watch) -> str:
+    """Start the shop's processes, which end with the stack. Returns the shop's address. `watch` gets the task that
+    starts again what dies: it fails with ConfigError where a process refuses its settings. Raises ListenError."""
+    data = DataDir(settings.data_dir)
+    keys = load_or_create_keys(data.keys, ISSUERS)
+    if GATEWAY in settings.parts:
+        write_edge(settings.web, data.edge)
+    groups = _groups(settings, stack)
+    named = {group.label: group.url for group in groups if group.label in (*SERVICES, *settings.applications)}
+    workers = {group.label: group.url for group in groups if group.only_works}
+    premises = Premises(settings, keys, databases, named, workers)
+    children: list[Child] = []
+    for group in groups:
+        told = {**premises.environment(group.part, fronts=group is groups[-1]), **group.switches}
+        children += [Child(label, group, told) for label in group.labels]
+    stack.push_async_callback(_stop_all, children)
+    for child in children:
+        child.start()
+    keeper = asyncio.create_task(_keep(children, data), name="process-keeper")
+    watch(keeper)
+    stack.push_async_callback(ended, keeper)
+    return f"http://{settings.host}:{groups[-1].address.getsockname()[1]}"
 
 
 def _groups(settings: Settings, stack: AsyncExitStack) -> list[_Group]:
     """What is to run; last, what has the shop's address."""
     groups = []
 
-    def add(label: str, part: str, size: int, environment: Mapping[str, str]) -> None:
+    def add(label: str, part: str, size: int, switches: Mapping[str, str]) -> None:
         host, port = (settings.host, settings.port) if label == settings.parts[-1] else (LOCALHOST, 0)
         address = listen(host, port) if size == 1 else reserve(host, port)
         stack.callback(address.close)
-        groups.append(_Group(label, part, size, address, environment))
+        groups.append(_Group(label, part, size, address, switches))
 
     for part in settings.parts:
         workers = settings.workers.get(part, 0)
@@ -133,120 +169,35 @@ def _groups(settings: Settings, stack: AsyncExitStack) -> list[_Group]:
     return groups
 
 
-def _children(settings: Settings, urls: DatabaseUrls, groups: list[_Group], data: DataDir) -> list[_Child]:
-    wired = wiring()
-    addresses = {group.label: group.url for group in groups if group.label in (*SERVICES, *settings.applications)}
-    workers = {group.label: group.url for group in groups if group.only_works}
-    subscribers = {service for pairs in wired.subscriptions.values() for service, _ in pairs}
-    children = []
-    for group in groups:
-        holds = SERVICES if group.part == SHOP else tuple(name for name in SERVICES if name == group.part)
-        config = ProcessConfig(
-            group.part,
-            os.getpid(),
-            str(data.keys),
-            str(settings.web),
-            wired,
-            addresses,
-            {service: urls.service[service] for service in holds},
-            {service: urls.bus[service] for service in subscribers} if holds else {},
-            group.size > 1,
-            workers if group.part in (GATEWAY, SHOP) and not group.only_works else {},
-        )
-        children += [_Child(label, config, group) for label in group.labels]
-    return children
-
-
-def _start(child: _Child, settings: Settings) -> None:
-    group = child.group
-    listener = group.address if group.size == 1 else share(group.address)
-    fd = listener.fileno()
-    told = {WIRING_VARIABLE: msgspec.json.encode(child.config).decode()}
-    child.started_at = time.monotonic()
-    _close_report(child)
-    child.report, report = os.pipe()
-    try:
-        child.process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "souk_topologies.serve", str(fd), str(report)],
-            env={**settings.environment, **group.environment, **told},
-            pass_fds=[fd, report],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    finally:
-        os.close(report)
-        if listener is not group.address:
-            listener.close()
-
-
-def _close_report(child: _Child) -> None:
-    if child.report is not None:
-        os.close(child.report)
-        child.report = None
-
-
-def _refusal(child: _Child) -> str:
-    """What a process that has ended said of its settings."""
-    return "" if child.report is None else os.read(child.report, 4_096).decode()
-
-
-async def _keep(children: list[_Child], settings: Settings, log: Log) -> None:
+async def _keep(children: Sequence[Child], data: DataDir) -> None:
     """Start again what dies. Raises ConfigError where that is of no use."""
+    log = Log(SHOP)
     while True:
-        await asyncio.sleep(LOOK_EVERY_S)
-        for child in children:
-            if child.process is None or child.process.poll() is None:
-                continue
-            if time.monotonic() - child.started_at < RESTART_PAUSE_S:
-                continue
-            if refusal := _refusal(child):
-                raise ConfigError(refusal)
-            log.warning("process died: it is started again", process=child.label, status=child.process.returncode)
+        data.write_processes({child.label: child.process.pid for child in children if child.process})
+        while not (dead := [child for child in children if child.has_ended()]):
+            for child in children:
+                child.pass_errors_on()
+            await asyncio.sleep(LOOK_EVERY_S)
+        for child in dead:
+            status = child.process.returncode if child.process else None
+            log.warning("process died: it is started again", process=child.label, status=status)
             try:
-                _start(child, settings)
-                _write_processes(children, DataDir(settings.data_dir))
+                child.start()
             except OSError as error:  # no memory, no room: that may pass, and the others go on meanwhile
                 log.error("process can't be started", process=child.label, error=error)
 
 
-def _write_processes(children: list[_Child], data: DataDir) -> None:
-    data.write_processes({child.label: child.process.pid for child in children if child.process})
-
-
-async def _until_ready(url: str, stopping: asyncio.Event, keeper: "asyncio.Task[None]") -> bool:
-    async with ShopClient(url, None) as client:
-        while not stopping.is_set():
-            if keeper.done():
-                keeper.result()
-            try:
-                if (await client.readiness()).status == "ready":
-                    return True
-            except ShopAwayError:
-                pass  # it is still starting; a process that can't start says why in the log
-            await asyncio.sleep(0.05)
-    return False
-
-
-async def _until_stopped(stopping: asyncio.Event, keeper: "asyncio.Task[None]") -> None:
-    """Return when the shop is to stop. Raises what ends the keeper: without it nothing would be started again."""
-    stopped = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait({stopped, keeper}, return_when=asyncio.FIRST_COMPLETED)
-        if keeper.done():
-            keeper.result()
-    finally:
-        stopped.cancel()
-
-
-async def _stop_all(children: list[_Child]) -> None:
+async def _stop_all(children: Sequence[Child]) -> None:
     """What has the shop's address first, so that no request loses its service."""
-    for child in reversed(children):
-        if child.process is not None and child.process.poll() is None:
-            child.process.terminate()
+    running = [child.process for child in reversed(children) if child.process and child.process.poll() is None]
+    for process in running:
+        process.terminate()
     deadline = time.monotonic() + STOP_TIMEOUT_S
+    while any(process.poll() is None for process in running):
+        if time.monotonic() > deadline:
+            for process in running:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+        await asyncio.sleep(0.02)
     for child in children:
-        while child.process is not None and child.process.poll() is None:
-            if time.monotonic() > deadline:
-                os.killpg(child.process.pid, signal.SIGKILL)
-            await asyncio.sleep(0.02)
-        _close_report(child)
+        child.close()

@@ -16,6 +16,9 @@ MAX_REPLICAS = 8
 """Processes of one service, or of the whole shop, that serve, and that work on its queues, on one machine."""
 
 
+SERIALISE = "SOUK_SERIALISE"
+
+
 class Topology(StrEnum):
     """How the shop is spread over processes."""
 
@@ -27,7 +30,7 @@ class Topology(StrEnum):
 
 def is_serialised(environment: Mapping[str, str]) -> bool:
     """`SOUK_SERIALISE=1`: calls in one process go through JSON, and every event is handled twice."""
-    return environment.get("SOUK_SERIALISE") == "1"
+    return environment.get(SERIALISE) == "1"
 
 
 def read_counts(given: Iterable[str], names: Collection[str]) -> dict[str, int]:

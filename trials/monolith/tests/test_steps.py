@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from souk_chassis.hosts.listening import free_port
 from tests.topology.client import ANONYMOUS, Client
 from tests.topology.running import Shop, running_shop
 
@@ -96,8 +97,7 @@ async def test_step_1_everything_goes_through_the_gateway(monolith: Monolith, se
 async def test_step_2_it_is_mounted_and_accounts_are_taken_over(
     database: Path, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     monkeypatch.setenv("CORNER_SOUK_URL", f"http://127.0.0.1:{port}")
     settings = {"SOUK_APPS": f"/={APP}", "SOUK_TAKEN_OVER": "/users,/sessions"}
     with running_shop("process", "--port", str(port), environment=settings) as shop:
@@ -119,8 +119,7 @@ async def test_step_3_products_and_orders_move_and_reports_ask_for_them(
 
     monkeypatch.setitem(TEA, "email", "grace@example.org")
     assert [place(TEA).status_code for _ in range(3)] == [201] * 3
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     settings = {"SOUK_APPS": f"/={APP}", "SOUK_TAKEN_OVER": "/users,/sessions,/products,/orders,/mails"}
     options = ("--port", str(port), "--topology", "processes")
     with running_shop("processes", *options, environment=settings) as shop:

@@ -53,32 +53,19 @@ class _Fronted:
         await self._app({**scope, "headers": given}, receive, send)
 
 
-async def open_fallback(
-    takeover: Takeover, log: Log, stack: AsyncExitStack, urls: Mapping[str, str] | None = None
-) -> Fallback:
-    """Open all applications, which are closed with the stack. `urls` has the addresses of those with processes of their
-    own, by `module:attribute`; the rest is mounted in this process. Raises ConfigError."""
+async def open_fallback(takeover: Takeover, log: Log, stack: AsyncExitStack) -> Fallback:
+    """Open all applications, which are closed with the stack: those at an address, and those that are mounted in this
+    process. Raises ConfigError."""
+    targets = {**takeover.apps, **({} if takeover.legacy_url is None else {"/": takeover.legacy_url})}
     apps: dict[str, ASGIApp] = {}
     checks: dict[str, Check] = {}
     mounted: dict[str, _Fronted] = {}
-
-    def passes_on(name: str, url: str) -> Proxy:
-        proxy = Proxy(name, url, LEGACY_FAULTS, log, hops=takeover.trusted_hops)
-        stack.push_async_callback(proxy.close)
-        return proxy
-
-    addresses = {path: target for path, target in takeover.apps.items() if "://" in target}
-    if takeover.legacy_url is not None:
-        addresses["/"] = takeover.legacy_url
-    for path, url in addresses.items():
-        name = LEGACY if path == "/" else path
-        apps[path] = proxy = passes_on(name, url)
-        checks[name] = proxy.check
-    for path, target in takeover.apps.items():
-        if path in addresses:
-            continue
-        if urls is not None and target in urls:  # a part of the shop, which is asked as every part is
-            apps[path] = passes_on(path, urls[target])
+    for path, target in targets.items():
+        if "://" in target:
+            name = LEGACY if path == "/" else path
+            apps[path] = proxy = Proxy(name, target, LEGACY_FAULTS, log, hops=takeover.trusted_hops)
+            stack.push_async_callback(proxy.close)
+            checks[name] = proxy.check
             continue
         if target not in mounted:
             mounted[target] = _Fronted(await open_app(target, Log(target), stack), takeover.trusted_hops)

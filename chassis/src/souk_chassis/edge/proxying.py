@@ -7,13 +7,13 @@ document, and by the addresses that it is given.
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import MappingProxyType
 
-import msgspec
 from starlette.types import ASGIApp
 
 from souk_chassis import wire
 from souk_chassis.clock import SystemClock
-from souk_chassis.config import ConfigError, read_config
+from souk_chassis.config import Config, ConfigError, read_config
 from souk_chassis.edge.app import edge_app
 from souk_chassis.edge.edge import GATEWAY, Edge, read_edge
 from souk_chassis.edge.fallback import open_fallback
@@ -28,7 +28,7 @@ from souk_chassis.http.routing import Entry
 from souk_chassis.observability.logs import Log
 
 
-class GatewayConfig(msgspec.Struct, frozen=True):
+class GatewayConfig(Config, frozen=True):
     """Settings of the gateway's container."""
 
     urls: str
@@ -38,8 +38,11 @@ class GatewayConfig(msgspec.Struct, frozen=True):
     jwks: str = '{"keys":[]}'
 
 
-async def build_gateway(environment: Mapping[str, str], stack: AsyncExitStack) -> ASGIApp:
-    """The gateway, to be served. What it opens is closed with the stack. Raises ConfigError."""
+async def build_gateway(
+    environment: Mapping[str, str], stack: AsyncExitStack, besides: Mapping[str, Check] = MappingProxyType({})
+) -> ASGIApp:
+    """The gateway, to be served. What it opens is closed with the stack; `besides` are checks of its readiness besides
+    those of its services. Raises ConfigError."""
     config, takeover, log = read_config(GatewayConfig, environment), read_takeover(environment), Log(GATEWAY)
     if modules := [target for target in takeover.apps.values() if "://" not in target]:
         raise ConfigError(f"SOUK_APPS: {modules[0]} must be an address here: an application has a container of its own")
@@ -50,7 +53,7 @@ async def build_gateway(environment: Mapping[str, str], stack: AsyncExitStack) -
         raise ConfigError(f"SOUK_EDGE_DIR: {config.edge_dir} has no document and pages: {error}") from None
     fallback = await open_fallback(takeover, log, stack)
     proxies = {name: _proxy(name, url, log, stack) for name, url in urls.items()}
-    checks = {name: _check(proxy) for name, proxy in proxies.items()}
+    checks = {name: ready_check(proxy) for name, proxy in proxies.items()} | dict(besides)
     edge = Edge(document, pages, config.jwks.encode(), checks, log, takeover, beside=fallback.checks)
 
     def answering(entry: Entry) -> ASGIApp:
@@ -73,7 +76,9 @@ def _proxy(service: str, url: str, log: Log, stack: AsyncExitStack) -> Proxy:
     return proxy
 
 
-def _check(proxy: Proxy) -> Check:
+def ready_check(proxy: Proxy) -> Check:
+    """Asks the process behind the proxy whether it is ready."""
+
     async def check() -> None:
         check_readiness(proxy.name, await proxy.ask("/ready", CHECK_TIMEOUT_S))
 

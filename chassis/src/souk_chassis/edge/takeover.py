@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from souk_chassis.config import ConfigError, read_config
+from souk_chassis.config import Config, ConfigError, read_config
 from souk_chassis.edge.forwarding import Faults
 from souk_chassis.errors import ErrorKind, ErrorType
 
@@ -31,7 +31,7 @@ LEGACY_FAULTS = Faults(
 )
 
 
-class TakeoverConfig(msgspec.Struct, frozen=True):
+class TakeoverConfig(Config, frozen=True):
     """Settings of a shop beside another application. See docs/reference/configuration.md."""
 
     legacy_url: str = ""

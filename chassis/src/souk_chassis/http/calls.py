@@ -14,12 +14,12 @@ DEADLINE_HEADER = "souk-deadline-ms"
 """How many milliseconds are left of the caller's deadline."""
 
 
-def read_urls(text: str) -> dict[str, str]:
-    """`SOUK_URLS`: where services are, a name to its base URL, without a slash at the end. Raises ConfigError."""
-    urls: dict[str, str] = read_json("SOUK_URLS", text, dict[str, str])
+def read_urls(text: str, variable: str = "SOUK_URLS") -> dict[str, str]:
+    """Base URLs by the service's name, without a slash at the end. Raises ConfigError that names the variable."""
+    urls: dict[str, str] = read_json(variable, text, dict[str, str])
     for name, url in urls.items():
         if not url.startswith(("http://", "https://")):
-            raise ConfigError(f"SOUK_URLS: {url!r}, where {name} is, is no address")
+            raise ConfigError(f"{variable}: {url!r}, where {name} is, is no address")
     return {name: url.rstrip("/") for name, url in urls.items()}
 
 

@@ -61,10 +61,11 @@ async def ready_answer(
 
 
 def check_readiness(name: str, answer: bytes) -> None:
-    """Raise SoukError `unavailable` where a service's answer to `/ready` misses something, or can't be read."""
+    """Raise SoukError `unavailable` where a service's answer to `/ready` names something that is away, or can't be
+    read: the whole needs also what the service itself can do without."""
     try:
-        missing = wire.decode(answer, Readiness).missing
+        found = wire.decode(answer, Readiness)
     except wire.UNREADABLE:
         raise unavailable("service_unavailable", f"{name} answered what can't be read") from None
-    if missing:
-        raise unavailable("service_unavailable", f"{name} misses {', '.join(sorted(missing))}")
+    if away := sorted({*found.missing, *found.degraded}):
+        raise unavailable("service_unavailable", f"{name} misses {', '.join(away)}")

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from souk_chassis.config import ConfigError, read_config
+from souk_chassis.config import Config, ConfigError, read_config
 from souk_chassis.observability.logs import Log
 from souk_chassis.observability.otlp import OtlpExporter
 from souk_chassis.observability.spans import recorder
@@ -20,7 +20,7 @@ TRACES_PER_S = 100
 """The most traces that a process begins and samples in a second, unless it is told otherwise."""
 
 
-class TraceConfig(msgspec.Struct, frozen=True):
+class TraceConfig(Config, frozen=True):
     """Settings of tracing. See docs/reference/configuration.md."""
 
     trace_ratio: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0

@@ -38,13 +38,19 @@ def internal_route(
     return "/operations/{name}", "POST", endpoint
 
 
-def app(routes: Iterable[Route], checks: Mapping[str, Check], otherwise: ASGIApp | None = None) -> App:
-    """An app of these routes, with `/health` and `/ready`. Unmatched requests go to `otherwise`, or get 404."""
+def app(
+    routes: Iterable[Route],
+    checks: Mapping[str, Check],
+    otherwise: ASGIApp | None = None,
+    beside: Mapping[str, Check] | None = None,
+) -> App:
+    """An app of these routes, with `/health` and `/ready`, as `ready_answer` has it. Unmatched requests go to
+    `otherwise`, or get 404."""
 
     async def health(_scope: Scope, _receive: Receive, send: Send) -> None:
         await respond(send, *HEALTHY)
 
     async def ready(_scope: Scope, _receive: Receive, send: Send) -> None:
-        await respond(send, *await ready_answer(checks))
+        await respond(send, *await ready_answer(checks, beside))
 
     return App([("/health", "GET", health), ("/ready", "GET", ready), *routes], otherwise)

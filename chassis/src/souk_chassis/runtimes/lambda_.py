@@ -13,7 +13,7 @@ import msgspec
 
 from souk_chassis.auth.keys import SigningKey
 from souk_chassis.clock import SystemClock
-from souk_chassis.config import read_config
+from souk_chassis.config import Config, read_config
 from souk_chassis.errors import SoukError, unavailable
 from souk_chassis.observability.logs import Log, writer
 from souk_chassis.observability.trace import new_traceparent
@@ -41,7 +41,7 @@ class LambdaContext(Protocol):
         """How long this invocation may still take."""
 
 
-class LambdaConfig(msgspec.Struct, frozen=True):
+class LambdaConfig(Config, frozen=True):
     """Settings of a function, as Terraform sets them. JSON in a string where they are tables."""
 
     part: Literal["http", "calls", "events", "gateway", "authorizer"]

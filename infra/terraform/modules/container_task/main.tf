@@ -26,7 +26,7 @@ locals {
   health = var.task.port == null ? {} : {
     healthCheck = {
       # As the images have it, which ECS does not read.
-      command     = ["CMD", "/srv/souk/bin/python", "-I", "-m", "souk_chassis.runtimes.container_health"]
+      command     = ["CMD", "/srv/souk/bin/python", "-I", "-m", "souk_chassis.hosts.health"]
       interval    = 10
       timeout     = 5
       retries     = 3

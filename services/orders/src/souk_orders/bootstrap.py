@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from souk_chassis.config import read_config
+from souk_chassis.config import Config, read_config
 from souk_chassis.observability.logs import Log
 from souk_chassis.runtimes.instance import Foundation, Instance, Round
 from souk_chassis.storage.group_commit import MAX_BATCH, GroupCommit
@@ -19,7 +19,7 @@ from souk_orders.ports import OrderStore
 from souk_orders.pricing import Pricing
 
 
-class OrdersConfig(msgspec.Struct, frozen=True):
+class OrdersConfig(Config, frozen=True):
     """Settings: `SOUK_CURRENCY`, and `SOUK_MAX_OPEN_ORDERS`, the orders that may be on their way at once.
 
     0 is no bound: where queues are SQS's they take any backlog, and functions have no time to count."""

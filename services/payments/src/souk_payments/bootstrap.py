@@ -2,9 +2,7 @@
 
 from typing import Literal
 
-import msgspec
-
-from souk_chassis.config import ConfigError, read_config
+from souk_chassis.config import Config, ConfigError, read_config
 from souk_chassis.observability.logs import Log
 from souk_chassis.resilience import Pipeline, Policy
 from souk_chassis.runtimes.instance import Foundation, Instance, Round
@@ -23,7 +21,7 @@ POLICIES = {
 """Whole batches of charges are under way at once; batches of refunds may stand in line behind. Banks take seconds."""
 
 
-class PaymentsConfig(msgspec.Struct, frozen=True):
+class PaymentsConfig(Config, frozen=True):
     """Settings, from SOUK_PAYMENT_PROVIDER and so on. The key is needed for Stripe alone."""
 
     payment_provider: Literal["sandbox", "stripe"] = "sandbox"

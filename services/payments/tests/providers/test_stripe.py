@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from souk_chassis.errors import ErrorKind, SoukError
+from souk_chassis.hosts.listening import free_port
 from souk_payments.domain import Captured, Charge, Declined
 from souk_payments.providers.stripe import Stripe
 from souk_payments.records import Refund
@@ -186,8 +187,8 @@ async def test_a_charge_that_stripe_still_works_on_is_unknown(stripe: Stripe, fa
     assert (await refused(stripe.charge(charge()))).kind is ErrorKind.TIMEOUT_UNKNOWN
 
 
-async def test_a_stripe_that_is_not_there_is_unavailable(unused_tcp_port: int) -> None:
-    provider = Stripe(SECRET, f"http://127.0.0.1:{unused_tcp_port}")
+async def test_a_stripe_that_is_not_there_is_unavailable() -> None:
+    provider = Stripe(SECRET, f"http://127.0.0.1:{free_port()}")
     assert (await refused(provider.charge(charge()))).kind is ErrorKind.UNAVAILABLE
     await provider.close()
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from souk_chassis.config import read_config
+from souk_chassis.config import Config, read_config
 from souk_chassis.observability.logs import Log
 from souk_chassis.runtimes.instance import Foundation, Instance, Round
 from souk_chassis.storage.ports import QueueBooks
@@ -14,7 +14,7 @@ from souk_products.ports import ProductsStore
 from souk_products.reconciler import ROUND_S, reconcile
 
 
-class ProductsConfig(msgspec.Struct, frozen=True):
+class ProductsConfig(Config, frozen=True):
     """Settings: `SOUK_CURRENCY`, the ISO 4217 code of the shop's one currency."""
 
     currency: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")] = "GBP"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from souk_chassis.hosts.listening import free_port
 from souk_topologies.aws_local.tools import find_emulator
 
 REGION = "eu-west-1"
@@ -31,9 +32,7 @@ def emulator(folder: Path, **settings: str) -> Iterator[str]:
     work = folder / "emulator"
     shutil.rmtree(work, ignore_errors=True)  # what one that was killed has left
     work.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(work),

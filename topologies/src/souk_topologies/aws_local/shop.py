@@ -13,10 +13,10 @@ from souk_chassis.auth.keys import SigningKey, jwks, load_or_create_keys
 from souk_chassis.aws.client import AwsClient, open_aws
 from souk_chassis.aws.services import SECRETS_MANAGER, SES
 from souk_chassis.config import ConfigError
+from souk_chassis.hosts.listening import listen
+from souk_chassis.hosts.process import in_thread
 from souk_chassis.http.routing import in_json
 from souk_chassis.manifest import DYNAMODB
-from souk_chassis.runtimes.listening import listen
-from souk_chassis.runtimes.process import stop_event
 from souk_topologies.api import api_document
 from souk_topologies.aws_local.emulator import REGION, emulator
 from souk_topologies.aws_local.front import Front
@@ -50,27 +50,20 @@ class Emulated:
     outputs: Mapping[str, Any]
 
 
-async def serve(settings: Settings, ready: "asyncio.Future[str]", say: Say) -> None:
-    """Run the shop until SIGINT or SIGTERM. `ready` gets the address once it takes orders. It keeps no data.
+async def open_emulated(settings: Settings, stack: AsyncExitStack, say: Say) -> str:
+    """Open a shop that ends with the stack and keeps no data. Returns its address once it takes orders.
 
-    Raises ConfigError, EmulatorError, TerraformError, PackageError.
+    Raises ConfigError, EmulatorError, TerraformError, PackageError, ListenError.
     """
-    stopping = stop_event()
     find_emulator(), find_terraform()  # said at once, and not after the packages
-    async with AsyncExitStack() as stack:
-        listener = listen(settings.host, settings.port)
-        stack.callback(listener.close)
-        folder = DataDir(settings.data_dir).path / "aws-local"
-        bringing = asyncio.create_task(asyncio.to_thread(bring_up, folder, settings.data_dir, stack, say))
-        ended = asyncio.create_task(stopping.wait())
-        await asyncio.wait({bringing, ended}, return_when=asyncio.FIRST_COMPLETED)
-        made = await bringing
-        front = Front(made.api)
-        await front.start(listener)
-        stack.push_async_callback(front.stop)
-        if not stopping.is_set():
-            ready.set_result(f"http://{settings.host}:{listener.getsockname()[1]}")
-        await stopping.wait()
+    listener = listen(settings.host, settings.port)
+    stack.callback(listener.close)
+    folder = DataDir(settings.data_dir).path / "aws-local"
+    made = await in_thread(bring_up, folder, settings.data_dir, stack, say)
+    front = Front(made.api)
+    stack.push_async_callback(front.stop)
+    await front.start(listener)
+    return f"http://{settings.host}:{listener.getsockname()[1]}"
 
 
 def bring_up(

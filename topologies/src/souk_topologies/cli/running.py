@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from souk_chassis.config import ConfigError
-from souk_chassis.runtimes.switches import read_switches
+from souk_chassis.hosts.switches import read_switches
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError, data_dir_option, process_counts
 from souk_topologies.places import DataDir, has_ended
 from souk_topologies.settings import DEFAULT_PORT, Settings, Topology, read_counts

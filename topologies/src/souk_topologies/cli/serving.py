@@ -3,30 +3,32 @@
 import asyncio
 import os
 import time
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from souk_chassis.config import ConfigError
+from souk_chassis.hosts.listening import ListenError
+from souk_chassis.hosts.process import Stopping, run
+from souk_chassis.hosts.readiness import OPENING
 from souk_chassis.observability.logs import Log
-from souk_chassis.runtimes.listening import ListenError
-from souk_chassis.runtimes.process import run
 from souk_chassis.storage.migrations import MigrationChangedError
 from souk_topologies import one_process, processes
+from souk_topologies.at_once import ended
 from souk_topologies.aws_local.emulator import EmulatorError
 from souk_topologies.aws_local.terraform import TerraformError
 from souk_topologies.cli.options import FoundWrongError, UsedWronglyError
 from souk_topologies.cli.tokens import OPERATOR_ADMIN, make_token
-from souk_topologies.client import ShopAwayError, ShopError
+from souk_topologies.client import ShopAwayError, ShopClient, ShopError
 from souk_topologies.packages import PackageError
 from souk_topologies.places import AlreadyRunningError, DataDir, ShopState
 from souk_topologies.postgres import EmbeddedPostgresError, ProvisionError
 from souk_topologies.sample import load_catalogue
 from souk_topologies.server import ShopServer
 from souk_topologies.settings import Settings, Topology
+from souk_topologies.shop import SHOP
 
 _USED_WRONGLY = (
     AlreadyRunningError,
@@ -37,13 +39,15 @@ _USED_WRONGLY = (
     ProvisionError,
 )
 """What the caller can mend: each says in one line what is wrong."""
+LOOK_EVERY_S = 0.05
+"""How often a shop that starts is asked whether it is ready."""
 
 
 def serve(settings: Settings, data: DataDir) -> None:
     """Run the shop in this process until SIGINT or SIGTERM. Raises FoundWrongError or UsedWronglyError."""
     try:
         with data.lock():
-            run(_up(settings, data), "shop")
+            run(partial(_up, settings, data), SHOP)
     except _USED_WRONGLY as error:
         raise UsedWronglyError(str(error)) from None
     except (EmulatorError, PackageError, TerraformError) as error:
@@ -52,41 +56,45 @@ def serve(settings: Settings, data: DataDir) -> None:
         raise FoundWrongError(f"the sample catalogue could not be loaded: {error}") from None
 
 
-async def _up(settings: Settings, data: DataDir) -> None:
+async def _up(settings: Settings, data: DataDir, stopping: Stopping) -> None:
     began = time.monotonic()
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     async with AsyncExitStack() as stack:
-        shop = asyncio.create_task(await _topology(settings, ready, stack))
+        data.remove_state()  # a shop that was killed has left it: it would make this one ready too early
         stack.callback(data.remove_state)
-        waited: set[asyncio.Future[Any]] = {shop, ready}
-        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        if ready.done():
-            if settings.has_sample:
-                await load_catalogue(ready.result(), make_token(data.path, OPERATOR_ADMIN), data.path)
-            data.write_state(ShopState(ready.result(), os.getpid(), settings.topology.value))
-            _greet(ready.result(), settings, time.monotonic() - began)
-        await shop
+        url = await _open(settings, stack, stopping)
+        if settings.has_sample:
+            await load_catalogue(url, make_token(data.path, OPERATOR_ADMIN), data.path)
+        data.write_state(ShopState(url, os.getpid(), settings.topology.value))
+        _greet(url, settings, time.monotonic() - began)
+        await stopping.wait()
 
 
-async def _topology(
-    settings: Settings, ready: "asyncio.Future[str]", stack: AsyncExitStack
-) -> Coroutine[Any, Any, None]:
-    """What runs the shop, with the PostgreSQL that it needs running until the stack ends."""
+async def _open(settings: Settings, stack: AsyncExitStack, stopping: Stopping) -> str:
+    """The shop's address, once it lacks nothing but what `souk up` does last; all of it ends with the stack."""
     if settings.topology is Topology.AWS_LOCAL:
-        from souk_topologies.aws_local import shop as aws_local
+        from souk_topologies.aws_local.shop import open_emulated
 
-        return aws_local.serve(settings, ready, lambda step: click.echo(f"souk: {step}", err=True))
-    server = ShopServer(settings, Log("shop"))
-    urls = await server.start()
-    stack.push_async_callback(server.stop)
+        return await open_emulated(settings, stack, lambda step: click.echo(f"souk: {step}", err=True))
+    server = ShopServer(settings, Log(SHOP))
+    stack.push_async_callback(server.stop)  # before its start, which may be stopped
+    databases = await server.start()
     keeper = asyncio.create_task(server.keep(), name="postgres-keeper")
-    stack.push_async_callback(_end, keeper)
-    return (processes.serve if settings.is_kept else one_process.serve)(settings, urls, ready)
+    stack.push_async_callback(ended, keeper)
+    if settings.is_kept:
+        url = await processes.open_processes(settings, databases, stack, stopping.watch)
+    else:
+        url = await one_process.open_shop(settings, databases, stack)
+    async with ShopClient(url, None) as client:
+        while not await _is_open(client):  # noqa: ASYNC110 - what is awaited is another process
+            await asyncio.sleep(LOOK_EVERY_S)
+    return url
 
 
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+async def _is_open(client: ShopClient) -> bool:
+    try:
+        return (await client.readiness()).missing.keys() <= {OPENING}
+    except ShopAwayError:
+        return False  # it is still starting; a process that can't start says why in the log
 
 
 def _greet(url: str, settings: Settings, took_s: float) -> None:

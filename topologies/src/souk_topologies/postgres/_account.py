@@ -3,7 +3,6 @@
 PostgreSQL refuses to run as root. A container is root more often than not, so the server then runs as another user.
 """
 
-import asyncio
 import os
 import pwd
 import subprocess
@@ -12,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from souk_chassis.hosts.process import in_thread
 
 ACCOUNTS = ("postgres", "pgserver", "nobody")
 """Users to run as when we are root, best first: Debian's and Alpine's own, the wheel's own, and the one that every
@@ -128,18 +129,8 @@ def run(
 async def run_aside(
     account: ServerAccount, command: Sequence[str], *, cwd: Path, timeout_s: float, keep_open: Sequence[int] = ()
 ) -> Finished:
-    """`run` in a thread: uvloop's own subprocesses cannot change user.
-
-    Waits for the program even when cancelled, so that nothing goes on behind the back of who holds the start lock.
-    """
-    work = asyncio.ensure_future(
-        asyncio.to_thread(run, account, command, cwd=cwd, timeout_s=timeout_s, keep_open=keep_open)
-    )
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        await asyncio.wait([work])
-        raise
+    """`run` in a thread, as uvloop's own subprocesses cannot change user. Waits for the program even when cancelled."""
+    return await in_thread(run, account, command, cwd=cwd, timeout_s=timeout_s, keep_open=keep_open)
 
 
 def _entry(user: int | str) -> pwd.struct_passwd | None:

@@ -39,7 +39,7 @@ run "a_container_has_no_rights_that_it_does_not_need" {
     error_message = "Secrets are named, and their values are not in the definition."
   }
   assert {
-    condition     = contains(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].healthCheck.command, "souk_chassis.runtimes.container_health")
+    condition     = contains(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].healthCheck.command, "souk_chassis.hosts.health")
     error_message = "ECS asks it for its health."
   }
   assert {

@@ -7,9 +7,7 @@ from email.utils import parseaddr
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-import msgspec
-
-from souk_chassis.config import ConfigError
+from souk_chassis.config import Config, ConfigError
 from souk_notifications.transports.message import is_plain_address
 
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -20,7 +18,7 @@ Way = Literal["mailbox", "smtp", "ses"]
 """How mails leave the shop; by `mailbox` they do not."""
 
 
-class MailConfig(msgspec.Struct, frozen=True):
+class MailConfig(Config, frozen=True):
     """`SOUK_MAIL_TRANSPORT`, `SOUK_SMTP_URL` and `SOUK_MAIL_FROM`."""
 
     mail_transport: Way | None = None

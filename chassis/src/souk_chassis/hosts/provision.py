@@ -1,10 +1,8 @@
-"""The container that makes databases and roles, once before the services, and ends."""
+"""Makes databases and roles, once before the services are started."""
 
 from collections.abc import Mapping
 
-import msgspec
-
-from souk_chassis.config import ConfigError, read_config, read_json
+from souk_chassis.config import Config, ConfigError, read_config, read_json
 from souk_chassis.observability.logs import Log
 from souk_chassis.storage.opening import check_url
 from souk_chassis.storage.provision import BUS_ROLE, Further, provision
@@ -12,7 +10,7 @@ from souk_chassis.storage.provision import BUS_ROLE, Further, provision
 ROLE_PREFIX = "souk_"
 
 
-class ProvisionConfig(msgspec.Struct, frozen=True):
+class ProvisionConfig(Config, frozen=True):
     """Settings: `SOUK_ADMIN_URL`, `SOUK_PASSWORDS`, `SOUK_PROCESSES`."""
 
     admin_url: str

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from souk_chassis.config import ConfigError
-from souk_chassis.runtimes.switches import read_switches
+from souk_chassis.hosts.switches import read_switches
 
 
 @pytest.mark.parametrize(

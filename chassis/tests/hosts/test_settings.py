@@ -8,7 +8,7 @@ import pytest
 
 from souk_chassis.auth.keys import jwks, new_key
 from souk_chassis.config import ConfigError
-from souk_chassis.runtimes.container_config import read_port, read_told
+from souk_chassis.hosts.settings import read_service_settings
 
 BOOTSTRAP = """
 from souk_chassis.events.event import Event
@@ -52,7 +52,7 @@ def told() -> dict[str, str]:
 
 
 def test_in_a_cluster(told: Mapping[str, str]) -> None:
-    read = read_told(told)
+    read = read_service_settings(told)
     assert (read.service.name, read.key.pem, read.topics) == ("readers", KEY.pem, "")
     assert read.urls == {"lenders": "http://lender-service"}
     assert read.subscriptions == {"souk.BookRead.v1": [("ears", "ears-book-read")]}
@@ -60,16 +60,10 @@ def test_in_a_cluster(told: Mapping[str, str]) -> None:
 
 def test_on_aws(told: dict[str, str]) -> None:
     del told["SOUK_BUS_URLS"], told["SOUK_SUBSCRIPTIONS"], told["SOUK_URLS"]
-    read = read_told(told | {"SOUK_TOPICS": TOPICS, "SOUK_FUNCTIONS": '{"lenders": "lender-service-calls"}'})
+    read = read_service_settings(
+        told | {"SOUK_TOPICS": TOPICS, "SOUK_FUNCTIONS": '{"lenders": "lender-service-calls"}'}
+    )
     assert (read.topics, read.bus_urls, read.functions) == (TOPICS, {}, {"lenders": "lender-service-calls"})
-
-
-def test_the_port() -> None:
-    assert read_port({}) == 8080
-    assert read_port({"PORT": "80"}) == 80
-    for wrong in ("-1", "65536", "http"):
-        with pytest.raises(ConfigError, match=r"^PORT: "):
-            read_port({"PORT": wrong})
 
 
 @pytest.mark.parametrize(
@@ -96,7 +90,7 @@ def test_the_port() -> None:
         ("DATABASE_URL", f"postgresql://souk:{SECRET}@db/souk?{SECRET}", "no URL of a database"),
         ("SOUK_CALLERS", "[]", "Expected `object`"),
         ("SOUK_CALLERS", '{"lend": "orders"}', "Expected `array`"),
-        ("SOUK_URLS", None, "names no address of lenders"),
+        ("SOUK_URLS", None, "No URL for lenders in SOUK_URLS or SOUK_FUNCTIONS; readers calls it"),
         ("SOUK_URLS", "{lenders}", "malformed"),
         ("SOUK_URLS", '{"lenders": "lender-service"}', "'lender-service', where lenders is, is no address"),
         ("SOUK_FUNCTIONS", '{"lenders": "lender-service-calls"}', "both name lenders"),
@@ -119,7 +113,7 @@ def test_what_can_not_be_is_named(told: dict[str, str], name: str, value: str | 
     if value is not None:
         told[name] = value
     with pytest.raises(ConfigError, match=why) as error:
-        read_told(told)
+        read_service_settings(told)
     text = str(error.value)
     assert name in text
     assert len(text.splitlines()) == 1

@@ -20,7 +20,7 @@ STOP_GRACE_S = 10
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the process's signals alone: `stop_event` has them."""
+        """Leave the process's signals alone: `hosts.process` handles them."""
         yield
 
 
@@ -66,8 +66,8 @@ async def serve_app(app: ASGIApp, listener: socket.socket, stack: AsyncExitStack
     """Return when the app is served; it is served until the stack unwinds. The last step of a process' start."""
     settle_memory()
     server = HttpServer(app, listener)
-    await server.start()
     stack.push_async_callback(server.stop)
+    await server.start()
 
 
 def settle_memory() -> None:

@@ -10,12 +10,13 @@ from threading import Thread
 
 import pytest
 
-from souk_chassis.config import ConfigError
-from souk_chassis.runtimes.container_health import is_healthy
+from souk_chassis.config import ConfigError, read_config
+from souk_chassis.hosts.health import is_healthy
+from souk_chassis.hosts.server import PortConfig
 from souk_chassis.storage.opening import DatabaseAwayError, await_database
 from souk_chassis.testing.logs import RecordedLines
 
-RUN = [sys.executable, "-I", "-m", "souk_chassis.runtimes.container"]
+RUN = [sys.executable, "-I", "-m", "souk_chassis.hosts.server"]
 AWAY = "postgresql://a:secret@127.0.0.1:1/b"
 
 
@@ -65,6 +66,14 @@ def test_a_signal_ends_what_does_not_serve() -> None:
             finally:
                 asked.close()
                 running.kill()
+
+
+def test_the_port() -> None:
+    assert read_config(PortConfig, {}, prefix="").port == 8080
+    assert read_config(PortConfig, {"PORT": "80"}, prefix="").port == 80
+    for wrong in ("-1", "65536", "http"):
+        with pytest.raises(ConfigError, match=r"^PORT: "):
+            read_config(PortConfig, {"PORT": wrong}, prefix="")
 
 
 async def test_a_database_that_is_there(new_database: Callable[[], Awaitable[str]]) -> None:

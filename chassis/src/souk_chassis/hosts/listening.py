@@ -1,6 +1,8 @@
 """Addresses that processes listen on: one process alone, or several that share the connections to it."""
 
+import random
 import socket
+from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -8,6 +10,12 @@ BACKLOG = 1_024
 """Connections that wait to be accepted."""
 TURNOVER = 61
 """Responses of a process that shares its address until it closes one connection. A prime: requests come in patterns."""
+
+
+_PORTS = range(10_000, 65_536)
+"""Where `free_port` looks: below are the ports that programs are known by."""
+_OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
+"""Which ports the kernel gives to outgoing connections, on Linux."""
 
 
 class ListenError(RuntimeError):
@@ -39,6 +47,39 @@ def share(reserved: socket.socket) -> socket.socket:
     only one to hold it: when it ends, however it ends, connections go to the others at once."""
     host, port = reserved.getsockname()[:2]
     return _bound(host, port, shared=True)
+
+
+def adopt(descriptor: int) -> socket.socket:
+    """The socket that another process has bound, and perhaps listens on, and has handed to this one.
+
+    Raises ListenError.
+    """
+    try:
+        return socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise ListenError(f"SOUK_LISTENER: {descriptor} is no socket: {error.strerror or error}") from None
+
+
+def is_shared(listener: socket.socket) -> bool:
+    """Whether other processes listen on the same address."""
+    return bool(listener.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT))
+
+
+def free_port() -> int:
+    """A port on the loopback interface for a program that can only be given a number, to be bound in a moment.
+
+    The kernel gives it to no outgoing connection meanwhile, as it may with one that `bind` to port 0 returned. Where a
+    program can take a socket, hand it one instead.
+    """
+    low, high = map(int, _OUTGOING.read_text().split()) if _OUTGOING.exists() else (0, 0)
+    ports = [port for port in _PORTS if not low <= port <= high]
+    while ports:
+        try:
+            with _bound("127.0.0.1", random.choice(ports)) as probe:  # noqa: S311 - no secret
+                return int(probe.getsockname()[1])
+        except ListenError:
+            continue
+    raise ListenError(f"all ports are given to outgoing connections: {_OUTGOING}")
 
 
 def _bound(host: str, port: int, *, shared: bool = False) -> socket.socket:

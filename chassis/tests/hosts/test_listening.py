@@ -3,14 +3,16 @@
 import asyncio
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import aiohttp
 import pytest
 
-from souk_chassis.runtimes.listening import ListenError, Turnover, listen, reserve, share
-from souk_chassis.runtimes.server import HttpServer
+from souk_chassis.hosts.http_server import HttpServer
+from souk_chassis.hosts.listening import ListenError, Turnover, adopt, free_port, is_shared, listen, reserve, share
 
 HOST = "127.0.0.1"
 
@@ -86,3 +88,26 @@ async def test_one_connection_in_so_many_responses_is_closed(stack: ExitStack) -
     finally:
         await asyncio.wait_for(server.stop(), 10)
     assert closes == [False, False, True, False, False, True, False]
+
+
+def test_a_free_port_is_no_port_of_outgoing_connections() -> None:
+    found = [free_port() for _ in range(20)]
+    for port in found:
+        listen(HOST, port).close()
+    range_file = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    if range_file.exists():
+        low, high = map(int, range_file.read_text().split())
+        assert not [port for port in found if low <= port <= high]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_socket_is_handed_on_by_its_descriptor(stack: ExitStack, shared: bool) -> None:
+    bound = share(reserved(stack)) if shared else listen(HOST, 0)
+    port, descriptor = port_of(bound), bound.detach()
+    adopted = stack.enter_context(adopt(descriptor))
+    assert (port_of(adopted), is_shared(adopted)) == (port, shared)
+
+
+def test_a_descriptor_that_is_no_socket_is_refused() -> None:
+    with tempfile.TemporaryFile() as file, pytest.raises(ListenError, match=r"^SOUK_LISTENER: "):
+        adopt(file.fileno())

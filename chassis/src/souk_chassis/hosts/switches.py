@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from typing import Literal
 
-import msgspec
-
-from souk_chassis.config import ConfigError, read_config
+from souk_chassis.config import Config, ConfigError, read_config
 
 
-class Switches(msgspec.Struct, frozen=True):
+class Switches(Config, frozen=True):
     """Settings: `SOUK_SERVE`, `SOUK_WORK`: whether a process answers operations, and whether it works on its queues."""
 
     serve: Literal["on", "off"] = "on"

@@ -1,37 +1,30 @@
-"""What a service's container is told by its environment. A value that can't be is named in one sentence."""
+"""A service's settings, read from its environment. An invalid one is named in one sentence."""
 
 import re
 from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from souk_chassis.auth.keys import PublicKeys, SigningKey
-from souk_chassis.config import ConfigError, read_config, read_json
+from souk_chassis.config import Config, ConfigError, read_config, read_json
 from souk_chassis.http.calls import read_urls
 from souk_chassis.manifest import Service
 from souk_chassis.storage.opening import check_url
 
-_DEFAULT_PORT = 8080
 _TOPICS = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:")
 
 
-class Address(msgspec.Struct, frozen=True):
-    """Settings: `PORT`, which every container that serves listens on."""
-
-    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = _DEFAULT_PORT
-
-
-class Store(msgspec.Struct, frozen=True):
+class StoreConfig(Config, frozen=True):
     """Settings: `DATABASE_URL`, the service's own database."""
 
     database_url: str
 
 
-class ServiceConfig(msgspec.Struct, frozen=True):
-    """Settings of a service's container. JSON in a string where they are tables."""
+class ServiceConfig(Config, frozen=True):
+    """Settings of a service's process. JSON in a string where they are tables."""
 
     bootstrap: str
     """The module that builds the service, such as `souk_orders.bootstrap`."""
@@ -48,13 +41,13 @@ class ServiceConfig(msgspec.Struct, frozen=True):
     topics: str = ""
     """What the ARN of every topic begins with, where the bus is SNS and SQS."""
     bus_urls: str = ""
-    """The databases of the services that hear this one, as the bus, where the bus is PostgreSQL."""
+    """Subscribers' database URLs, connected as the bus role, where the bus is PostgreSQL."""
     subscriptions: str = "{}"
     """Who hears its events there: type to pairs of service and queue."""
 
 
-class Told(msgspec.Struct, frozen=True):
-    """A service's settings, read and checked against its manifest."""
+class ServiceSettings(msgspec.Struct, frozen=True):
+    """Settings of a service, checked against its manifest."""
 
     module: ModuleType
     service: Service
@@ -69,17 +62,12 @@ class Told(msgspec.Struct, frozen=True):
     subscriptions: Mapping[str, list[tuple[str, str]]]
 
 
-def read_port(environment: Mapping[str, str]) -> int:
-    """What a container listens on. Raises ConfigError."""
-    return read_config(Address, environment, prefix="").port
-
-
-def read_told(environment: Mapping[str, str]) -> Told:
-    """The settings of a service's container. Raises ConfigError."""
+def read_service_settings(environment: Mapping[str, str]) -> ServiceSettings:
+    """The settings of a service. Raises ConfigError."""
     config = read_config(ServiceConfig, environment)
     module = _module(config.bootstrap)
     service: Service = module.service
-    told = Told(
+    settings = ServiceSettings(
         module,
         service,
         _key(config, service),
@@ -92,9 +80,9 @@ def read_told(environment: Mapping[str, str]) -> Told:
         read_json("SOUK_BUS_URLS", config.bus_urls or "{}", dict[str, str]),
         read_json("SOUK_SUBSCRIPTIONS", config.subscriptions, dict[str, list[tuple[str, str]]]),
     )
-    _check_ways(told)
-    _check_bus(config, told)
-    return told
+    _check_callees(settings)
+    _check_bus(config, settings)
+    return settings
 
 
 def _module(name: str) -> ModuleType:
@@ -110,7 +98,7 @@ def _module(name: str) -> ModuleType:
 
 
 def _database_url(environment: Mapping[str, str]) -> str:
-    return check_url("DATABASE_URL", read_config(Store, environment, prefix="").database_url)
+    return check_url("DATABASE_URL", read_config(StoreConfig, environment, prefix="").database_url)
 
 
 def _key(config: ServiceConfig, service: Service) -> SigningKey:
@@ -136,30 +124,29 @@ def _keys(config: ServiceConfig) -> PublicKeys:
         raise ConfigError(f"SOUK_JWKS is no set of Ed25519 public keys: {error}") from None
 
 
-def _check_ways(told: Told) -> None:
-    for name in sorted({operation.service for operation in told.service.calls}):
-        known = (name in told.urls) + (name in told.functions)
+def _check_callees(settings: ServiceSettings) -> None:
+    for name in sorted({operation.service for operation in settings.service.calls}):
+        known = (name in settings.urls) + (name in settings.functions)
         if not known:
-            caller = told.service.name
-            raise ConfigError(f"SOUK_URLS names no address of {name}, which {caller} calls, nor has SOUK_FUNCTIONS it")
+            raise ConfigError(f"No URL for {name} in SOUK_URLS or SOUK_FUNCTIONS; {settings.service.name} calls it")
         if known > 1:
             raise ConfigError(f"SOUK_URLS and SOUK_FUNCTIONS both name {name}: it is in a container, or a function")
 
 
-def _check_bus(config: ServiceConfig, told: Told) -> None:
+def _check_bus(config: ServiceConfig, settings: ServiceSettings) -> None:
     if config.topics and not _TOPICS.match(config.topics):
         raise ConfigError("SOUK_TOPICS is not as arn:aws:sns:eu-west-1:123456789012: what topics' ARNs begin with")
     if config.topics and config.bus_urls:
         raise ConfigError("SOUK_TOPICS and SOUK_BUS_URLS are both set: the bus is SNS, or it is PostgreSQL")
-    if not config.topics and not config.bus_urls and (told.service.publishes or told.service.consumes):
+    if not config.topics and not config.bus_urls and (settings.service.publishes or settings.service.consumes):
         raise ConfigError("SOUK_BUS_URLS is not set, nor is SOUK_TOPICS: events need one of the two")
     if config.topics:
         return
-    for url in told.bus_urls.values():
+    for url in settings.bus_urls.values():
         check_url("SOUK_BUS_URLS", url)
-    heard = {name for pairs in told.subscriptions.values() for name, _ in pairs}
-    for name in sorted(heard - told.bus_urls.keys()):
-        raise ConfigError(f"SOUK_BUS_URLS names no database of {name}, which SOUK_SUBSCRIPTIONS has hear events")
-    published = {event.type_name() for event in told.service.publishes}
-    for kind in sorted(told.subscriptions.keys() - published):
-        raise ConfigError(f"SOUK_SUBSCRIPTIONS: {told.service.name} publishes no {kind}")
+    heard = {name for pairs in settings.subscriptions.values() for name, _ in pairs}
+    for name in sorted(heard - settings.bus_urls.keys()):
+        raise ConfigError(f"SOUK_BUS_URLS names no database of {name}, which SOUK_SUBSCRIPTIONS lists as a subscriber")
+    published = {event.type_name() for event in settings.service.publishes}
+    for kind in sorted(settings.subscriptions.keys() - published):
+        raise ConfigError(f"SOUK_SUBSCRIPTIONS: {settings.service.name} publishes no {kind}")
