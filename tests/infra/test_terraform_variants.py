@@ -71,6 +71,15 @@ def test_groups_let_through_what_the_manifests_ask_for_and_nothing_else(
     assert differences(declared_outside(manifests(), VARIANTS[variant]), let_outside(planned(variant))) == []
 
 
+@pytest.mark.parametrize("variant", ["ecs", "eks", "mixed"])
+def test_groups_let_in_other_groups_alone(planned: Callable[[str], Planned], variant: str) -> None:
+    """No rule names an address, but the way out to the internet where the settings ask for it: here none does."""
+    kinds = ("aws_vpc_security_group_ingress_rule", "aws_vpc_security_group_egress_rule")
+    rules = [rule for kind in kinds for rule in of_type(planned(variant), kind).items()]
+    assert rules
+    assert [address for address, rule in rules if rule["cidr_ipv4"] or rule["cidr_ipv6"]] == []
+
+
 def test_a_planted_difference_is_caught(planned: Callable[[str], Planned]) -> None:
     wanted = declared(manifests(), VARIANTS["mixed"])
     planted = [each for each in planned("mixed") if each.get("index") != "load-balancer order-service"]

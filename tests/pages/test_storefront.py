@@ -188,11 +188,11 @@ def test_sums_are_exact_beyond_what_a_float_holds(page: Page) -> None:
     shown = page.evaluate(
         """async () => {
             const { formatMoney, lineTotal, parseMoney, toDecimal } = await import("/static/storefront/money.js");
-            const sum = lineTotal("99999999.99", 1000000) + parseMoney("0.1");
+            const sum = lineTotal("99999999.99", 999999) + parseMoney("0.1");
             const refused = ["1.005", "1e3", "", "x", "1,00"].map((text) => {
                 try { return String(parseMoney(text)); } catch (error) { return error.name; }
             });
             return [toDecimal(sum), formatMoney(9007199254740993n, "GBP"), toDecimal(parseMoney("-0.05")), ...refused];
         }"""
     )
-    assert shown == ["99999999990000.10", "£90,071,992,547,409.93", "-0.05", *["RangeError"] * 5]
+    assert shown == ["99999899990000.11", "£90,071,992,547,409.93", "-0.05", *["RangeError"] * 5]

@@ -63,14 +63,11 @@ def try_bug(bug: Bug) -> Result:
 def run_tests(tree: Path, tests: Sequence[str], *options: str, timeout_s: float = TIMEOUT_S) -> tuple[int | None, str]:
     """Run these tests in the copy. Returns pytest's exit status, None where time ran out, and what it printed.
 
-    Temporary folders are the copy's, so that all that tests have started is found by it, and ended.
+    Temporary folders are beside the copy, so that all that tests have started is found by its path, and ended.
     """
-    temporary = tree / "tmp"
-    temporary.mkdir(exist_ok=True)
-    temporary.chmod(0o755)
     command = [str(tree / ".venv/bin/python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, *tests]
     environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    environment["TMPDIR"] = str(temporary)
+    environment["TMPDIR"] = str(tree.parent / "tmp")
     try:
         done = subprocess.run(
             command, cwd=tree, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -80,16 +77,16 @@ def run_tests(tree: Path, tests: Sequence[str], *options: str, timeout_s: float 
         output = (stopped.stdout or b"").decode(errors="replace")
         return None, f"{output}\nstopped after {timeout_s:.0f} s"
     finally:
-        end_processes(tree)
+        end_processes(tree.parent)
     return done.returncode, done.stdout
 
 
-def end_processes(tree: Path) -> None:
-    """End what still works in the copy: only where tests were stopped, or a bug made them leave something."""
+def end_processes(folder: Path) -> None:
+    """End what still works in the folder: only where tests were stopped, or a bug made them leave something."""
     left = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.pid != os.getpid() and str(tree) in " ".join([process.cwd(), *process.cmdline()]):
+            if process.pid != os.getpid() and str(folder) in " ".join([process.cwd(), *process.cmdline()]):
                 process.kill()
                 left.append(process)
     psutil.wait_procs(left, timeout=10)

@@ -17,11 +17,13 @@ MEMBERS = ("chassis", "contracts", "topologies", "services/*")
 
 @contextmanager
 def scratch_copy() -> Iterator[Path]:
-    """All files that git knows or would add, as they are now; and `build`, where tools for tests are installed."""
+    """All files that git knows or would add, as they are now; and `build`, where tools for tests are installed. Beside
+    the tree is a folder `tmp`, for what its tests leave."""
     with tempfile.TemporaryDirectory(prefix="souk-planted-") as name:
-        tree = Path(name)
-        tree.chmod(0o755)  # PostgreSQL's own user reads it
-        _git(ROOT.parent, "clone", "--quiet", "--shared", "--no-checkout", str(ROOT), name)
+        Path(name).chmod(0o755)  # PostgreSQL's own user reads it
+        tree, temporary = Path(name, "souk"), Path(name, "tmp")
+        temporary.mkdir()
+        _git(ROOT.parent, "clone", "--quiet", "--shared", "--no-checkout", str(ROOT), str(tree))
         _git(tree, "reset", "--quiet")  # some tests ask git what there is
         listed = _git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
         for relative in filter(None, listed.split("\0")):
