@@ -137,7 +137,11 @@ def _wrong_texts(schema: Mapping[str, Any]) -> Sequence[str]:
     if schema.get("type") == "integer":
         outside = (str(schema["minimum"] - 1), str(schema["maximum"] + 1))
         return (*outside, "", "abc", "1.5", "%201", "1_0", "0x1", "9" * 40, "-" + "9" * 40, "NaN", "1e999", "%00", "[]")
-    return ("%00", "x" * 201, "%7F") if "enum" not in schema else ("", "pending", "NONE", "%00")
+    return (
+        ("%00", "x" * (schema.get("maxLength", 200) + 1), "%7F")
+        if "enum" not in schema
+        else ("", "pending", "NONE", "%00")
+    )
 
 
 def _wrong_headers(method: str, path: str, description: Mapping[str, Any], data: bytes | None) -> Iterator[Wrong]:
