@@ -18,17 +18,12 @@ from souk_chassis.storage.ports import Subscriptions
 from souk_contracts.orders import OrderCreated, OrderedItem
 from souk_contracts.products import ProductContent, StockReserved
 from souk_products.bootstrap import build
-from souk_products.manifest import QUEUES, service
 from souk_products.operations import put_product
 
 
 def foundation(url: str | None, **environment: str) -> Foundation:
     """What a topology gives."""
     return Foundation(SystemClock(), new_key("products"), environment, url)
-
-
-def test_the_queues_are_those_of_the_consumed_events() -> None:
-    assert {service.queue(event) for event in service.consumes} == QUEUES
 
 
 async def test_a_currency_that_can_not_be_is_refused() -> None:
