@@ -7,13 +7,13 @@ import pytest
 from souk_chassis.auth.identity import Caller
 from souk_chassis.context import RemoteCallInUnitError, internal_call
 from souk_chassis.errors import ErrorKind, SoukError
-from souk_chassis.observability.spans import SpanKind, recorder
-from souk_chassis.observability.trace import trace_id
+from souk_chassis.observability.spans import SpanKind
 from souk_chassis.operation import Access, Nothing, Operation
 from souk_chassis.storage.memory import MemoryDatabase, MemoryUnit
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT, context_for, customer
 from souk_chassis.testing.dispatch import FakeDispatcher
+from souk_chassis.testing.spans import recorded
 
 Ask = Operation("ask", "others", None, request=Nothing, response=Nothing, access=Access.SERVICE, summary="Ask")
 
@@ -21,11 +21,13 @@ Ask = Operation("ask", "others", None, request=Nothing, response=Nothing, access
 async def test_a_call_carries_identity_trace_and_deadline(clock: ManualClock) -> None:
     others = FakeDispatcher({Ask: Nothing()})
     ctx = context_for("deps", customer("c1"), by_service="gateway", dispatcher=others, clock=clock)
-    assert await ctx.call(Ask, Nothing()) == Nothing()
+    with recorded() as kept:
+        assert await ctx.call(Ask, Nothing()) == Nothing()
     [made] = others.calls
     assert made.call.caller == Caller(customer("c1"), "test")
     assert made.call.deadline is ctx.call_info.deadline
-    [span] = [span for span in recorder.recent(trace_id(ctx.traceparent)) if span.traceparent == made.call.traceparent]
+    [span] = kept.spans
+    assert span.traceparent == made.call.traceparent
     assert (span.name, span.service, span.kind) == ("ask", "test-service", SpanKind.CLIENT)
     assert (span.parent, span.status) == (ctx.traceparent, "ok")
 

@@ -1,7 +1,7 @@
 """Dispatchers: who may call, what crosses a border, how long it may take, and which way a call goes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,13 +13,14 @@ from souk_chassis.engine.dispatch import LocalDispatcher, ResilientDispatcher, R
 from souk_chassis.errors import ErrorKind, SoukError, unavailable
 from souk_chassis.http.calls import read_answer
 from souk_chassis.money import Money
-from souk_chassis.observability.spans import Span, SpanKind, recorder
+from souk_chassis.observability.spans import Span, SpanKind
 from souk_chassis.observability.trace import new_traceparent, trace_id
 from souk_chassis.operation import GET, POST, Access, AnyOperation, Created, Nothing, Operation
 from souk_chassis.resilience import Deadline, Pipeline, Policy
 from souk_chassis.runtimes.instance import Instance
 from souk_chassis.testing.contexts import ADMIN, customer, guest
 from souk_chassis.testing.dispatch import FakeDispatcher
+from souk_chassis.testing.spans import KeptSpans, recorded
 from souk_chassis.wire import Message
 
 
@@ -44,9 +45,15 @@ def call(identity: Identity = ANONYMOUS, service: str | None = None, timeout_s: 
     return Call(Caller(identity, service), new_traceparent(), Deadline.after(timeout_s))
 
 
-def spans_under(given: Call) -> list[Span]:
+@pytest.fixture(autouse=True)
+def kept() -> Iterator[KeptSpans]:
+    with recorded() as spans:
+        yield spans
+
+
+def spans_under(kept: KeptSpans, given: Call) -> list[Span]:
     """The spans that have ended, of which the call is the parent."""
-    return [span for span in recorder.recent(trace_id(given.traceparent)) if span.parent == given.traceparent]
+    return [span for span in kept.of(trace_id(given.traceparent)) if span.parent == given.traceparent]
 
 
 async def echo(_ctx: Context[Any], request: Price) -> Price:
@@ -122,7 +129,9 @@ async def test_the_implementation_gets_its_context(offering: Callable[..., Local
     assert ctx.dispatcher is way_out
 
 
-async def test_an_operation_is_a_span_and_what_it_does_is_part_of_it(offering: Callable[..., LocalDispatcher]) -> None:
+async def test_an_operation_is_a_span_and_what_it_does_is_part_of_it(
+    offering: Callable[..., LocalDispatcher], kept: KeptSpans
+) -> None:
     seen: list[str] = []
 
     async def look(ctx: Context[Any], request: Price) -> Price:
@@ -131,20 +140,20 @@ async def test_an_operation_is_a_span_and_what_it_does_is_part_of_it(offering: C
 
     given = call(customer("c"))
     await offering({Echo: look}).dispatch(Echo, PRICE, given)
-    [span] = spans_under(given)
+    [span] = spans_under(kept, given)
     assert (span.name, span.service, span.kind, span.status) == ("echo", "prices-service", SpanKind.SERVER, "ok")
     assert seen == [span.traceparent]
 
 
-async def test_a_refused_call_is_a_span_too(offering: Callable[..., LocalDispatcher]) -> None:
+async def test_a_refused_call_is_a_span_too(offering: Callable[..., LocalDispatcher], kept: KeptSpans) -> None:
     guarded = operation("guarded", Access.ADMIN)
     given = call(customer("c"))
     with pytest.raises(SoukError):
         await offering({guarded: echo}).dispatch(guarded, PRICE, given)
-    assert [span.status for span in spans_under(given)] == ["not_allowed"]
+    assert [span.status for span in spans_under(kept, given)] == ["not_allowed"]
 
 
-async def test_a_stream_is_one_span(offering: Callable[..., LocalDispatcher]) -> None:
+async def test_a_stream_is_one_span(offering: Callable[..., LocalDispatcher], kept: KeptSpans) -> None:
     async def watch(ctx: Context[Any], _: Nothing) -> AsyncIterator[Price]:
         traceparents.append(ctx.traceparent)
         yield PRICE
@@ -153,8 +162,8 @@ async def test_a_stream_is_one_span(offering: Callable[..., LocalDispatcher]) ->
     traceparents: list[str] = []
     given = call(ADMIN)
     async for _ in offering({Watch: watch}).stream(Watch, Nothing(), given):
-        assert spans_under(given) == []
-    assert [span.traceparent for span in spans_under(given)] == traceparents
+        assert spans_under(kept, given) == []
+    assert [span.traceparent for span in spans_under(kept, given)] == traceparents
 
 
 @pytest.mark.parametrize("made", [False, True])

@@ -97,11 +97,3 @@ async def test_an_orders_service_that_is_away_delays_the_round(shop: Shop, monke
         with pytest.raises(SoukError, match="service_unavailable"):
             await reconcile(shop.context())
     assert await reconcile(shop.context()) == 1
-
-
-async def test_a_round_calls_with_a_deadline_of_its_own(shop: Shop) -> None:
-    await shop.handle(shop.reserved())
-    context = shop.context()
-    shop.clock.advance(OLD_S)
-    assert context.call_info.deadline.expired
-    assert await reconcile(context) == 1

@@ -2,14 +2,13 @@
 
 One is made for every operation, call and handled event, so making one has to cost about a microsecond: a span under
 way is a flat struct, its ids stay inside its `traceparent`, and nothing is written or sent where it ends. The recorder
-keeps the last ones of this process in memory, and hands them to an exporter where there is one.
+hands them to an exporter; where there is none, it makes none, and a trace is passed on as it came.
 
 A span holds names, ids, numbers and error codes: never a request, a response or the text of an error, which may be
 secret.
 """
 
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -30,9 +29,6 @@ from souk_chassis.observability.trace import (
 )
 
 E = TypeVar("E", bound=Event)
-
-KEPT_SPANS = 10_000
-"""The spans that a process keeps in memory, the newest."""
 
 OK = "ok"
 CANCELLED = "cancelled"
@@ -59,7 +55,7 @@ SERVER: Final = SpanKind.SERVER
 CLIENT: Final = SpanKind.CLIENT
 
 
-# Without references in circles, spans need not be looked at by the garbage collector, however many are kept.
+# Without references in circles, spans need not be looked at by the garbage collector, however many wait.
 class Span(msgspec.Struct, frozen=True, gc=False):
     """Something that was done. `parent` is the traceparent of what it was part of, empty where it began the trace.
 
@@ -103,7 +99,7 @@ class Sink(Protocol):
 class OpenSpan(msgspec.Struct, frozen=True):
     """A span under way: a context manager that ends it. What is done within passes `traceparent` on.
 
-    Without a recorder it is not sampled: `traceparent` is then the parent's, and nothing is kept.
+    Without a recorder it is not sampled, or nobody takes spans: `traceparent` is then the parent's.
     """
 
     traceparent: str
@@ -153,25 +149,24 @@ def status_of(error: BaseException) -> str:
 
 
 class Recorder:
-    """Makes the spans of a process, and keeps the last `kept` of them."""
+    """Makes the spans of a process for its sink, if it has one."""
 
-    def __init__(self, kept: int = KEPT_SPANS) -> None:
-        self._spans: deque[Span] = deque(maxlen=kept)
-        self.sink: Sink | None = None
-        """Gets each span, too."""
+    def __init__(self, sink: Sink | None = None) -> None:
+        self.sink = sink
+        """Gets each span that has ended."""
 
     def span(
         self, name: str, service: str, kind: SpanKind, parent: str = "", attributes: Attributes = _NONE
     ) -> OpenSpan:
         """A span that starts now, within `parent`, a traceparent; without one it begins a trace."""
         if len(parent) == TRACEPARENT_LENGTH:
-            sampled = is_sampled(parent)
-            traceparent = child_traceparent(parent) if sampled else parent
+            if self.sink is None or not is_sampled(parent):
+                return OpenSpan(parent)
+            traceparent = child_traceparent(parent)
         else:
             traceparent, parent = new_traceparent(), ""
-            sampled = is_sampled(traceparent)
-        if not sampled:
-            return OpenSpan(traceparent)
+            if self.sink is None or not is_sampled(traceparent):
+                return OpenSpan(traceparent)
         return OpenSpan(
             traceparent, self, name, service, kind, parent, attributes, time.time_ns(), time.perf_counter_ns()
         )
@@ -184,7 +179,7 @@ class Recorder:
         """
         spans, handled = [], []
         for each in deliveries:
-            if each.traceparent and not is_sampled(each.traceparent):
+            if each.traceparent and (self.sink is None or not is_sampled(each.traceparent)):
                 handled.append(each)
                 continue
             facts: Attributes = {"eventId": each.event_id, "attempt": each.attempt, "batch": len(deliveries)}
@@ -202,15 +197,9 @@ class Recorder:
                 span.end(error)
 
     def record(self, span: Span) -> None:
-        """Keep a span that has ended."""
-        self._spans.append(span)
+        """Hand on a span that has ended."""
         if self.sink is not None:
             self.sink.offer(span)
-
-    def recent(self, trace: str) -> list[Span]:
-        """What this process still has of a trace, in the order of their starts. `trace` is the trace id."""
-        found = [span for span in self._spans if span.trace_id == trace]
-        return sorted(found, key=lambda span: span.start_ns)
 
 
 recorder = Recorder()

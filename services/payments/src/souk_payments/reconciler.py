@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-import msgspec
 from msgspec.structs import replace
 
-from souk_chassis.context import Context, internal_call
+from souk_chassis.context import Context
 from souk_chassis.storage.collisions import retry_on_conflict
 from souk_chassis.storage.records import RecordUnit
 from souk_contracts.order_books import OrderStatesQuery
@@ -29,7 +28,6 @@ ROUND_S = 60.0
 """Seconds between rounds."""
 BATCH = 500
 """Payments compared in one go."""
-CALL_TIMEOUT_S = 30.0
 RECORDS = 2
 """Records that mending one payment may write: the payment and a refund."""
 CAPTURED = "captured"
@@ -79,10 +77,8 @@ async def _next_batch(ctx: Context[Payments]) -> int:
 
 
 async def _compare(ctx: Context[Payments], payments: Sequence[Payment]) -> Compared:
-    # The loop's own context is as old as the process: its deadline has long passed.
-    fresh = msgspec.structs.replace(ctx, call_info=internal_call(ctx.clock, CALL_TIMEOUT_S, ctx.service))
     query = OrderStatesQuery(order_ids=tuple(payment.order_id for payment in payments))
-    answer = await fresh.call(FindOrderStates, query)
+    answer = await ctx.call(FindOrderStates, query)
     states = {state.order_id: state.status for state in answer.items}
     compared = Compared([], [], [])
     for payment in payments:
