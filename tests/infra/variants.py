@@ -12,6 +12,7 @@ from souk_chassis.http.routing import in_json
 from souk_chassis.manifest import Part, Service
 from souk_topologies.api import api_document
 from souk_topologies.aws_local.terraform import Terraform
+from souk_topologies.containers import clustered
 from souk_topologies.infrastructure import terraform_inputs
 from souk_topologies.infrastructure.containers import Runtimes
 from souk_topologies.shop import SERVICES, manifests
@@ -19,10 +20,11 @@ from souk_topologies.shop import SERVICES, manifests
 PLANNED = "environments/planned"
 ROOT_MODULE = Path(__file__).with_name("planned.tf")
 NETWORK = {"zones": ["eu-west-1a", "eu-west-1b"]}
+CONTAINED = [service.name for service in clustered(manifests().values())]
 VARIANTS: Mapping[str, Runtimes] = {
     "functions": {},
-    "ecs": dict.fromkeys(SERVICES, Runtime.ECS),
-    "eks": dict.fromkeys(SERVICES, Runtime.EKS),
+    "ecs": dict.fromkeys(CONTAINED, Runtime.ECS),
+    "eks": dict.fromkeys(CONTAINED, Runtime.EKS),
     "mixed": {"orders": Runtime.ECS, "products": Runtime.EKS},
 }
 

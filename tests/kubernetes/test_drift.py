@@ -9,12 +9,14 @@ import msgspec
 import pytest
 
 from souk_chassis.http.api_gateway import Runtime
+from souk_topologies.containers import clustered
 from souk_topologies.kubernetes import files
 from souk_topologies.kubernetes.documents import GENERATED
-from souk_topologies.shop import SERVICES, manifests
+from souk_topologies.shop import manifests
 from tests.kubernetes.objects import SOURCES, Object, from_files, of_kind, read
 
-IMAGES = {f"souk/{service.label}" for service in manifests().values()}
+CLUSTERED = clustered(manifests().values())
+IMAGES = {f"souk/{service.label}" for service in CLUSTERED}
 
 
 def differences(made: dict[str, str], folder: Path) -> list[str]:
@@ -80,7 +82,7 @@ def test_a_service_that_runs_elsewhere_is_in_no_file_of_eks() -> None:
     made = files(list(manifests().values()), {"orders": Runtime.ECS, "users": Runtime.LAMBDA})
     for name in ("network", "secrets", "targets"):
         found = {each["metadata"]["name"] for each in read(made[f"components/aws/{name}.yaml"])}
-        assert found == {service.label for service in manifests().values()} - {"order-service", "user-service"}, name
+        assert found == {service.label for service in CLUSTERED} - {"order-service", "user-service"}, name
     told = of_kind(read(made["components/aws/environment.yaml"]), "Deployment")["notification-service"]
     variables = told["spec"]["template"]["spec"]["containers"][0]["env"]
     assert {"name": "SOUK_FUNCTIONS", "value": '{"users":"user-service-calls"}'} in variables
@@ -95,7 +97,7 @@ def images_of(kustomization: Object) -> set[str]:
 def test_every_overlay_names_the_image_of_every_service(overlay: str, besides: set[str]) -> None:
     [kustomization] = read((SOURCES / f"overlays/{overlay}/kustomization.yaml").read_text())
     assert images_of(kustomization) == IMAGES | besides
-    assert len(IMAGES) == len(SERVICES)
+    assert len(IMAGES) == len(CLUSTERED)
     planted = copy.deepcopy(kustomization)
     planted["images"].pop(0)
     assert images_of(planted) != IMAGES | besides

@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from souk_chassis.auth.keys import PublicKeys
+from souk_chassis.manifest import DYNAMODB
 from souk_topologies.cli.main import souk
-from souk_topologies.containers import Place, secret_names, subscribers
+from souk_topologies.containers import Place, clustered, secret_names, subscribers
 from souk_topologies.shop import manifests
 from tests.kubernetes.objects import SOURCES, read
 
@@ -24,6 +25,14 @@ def write(folder: Path, data_dir: Path) -> dict[str, str]:
     done = CliRunner().invoke(souk, options, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+CLUSTERED = clustered(manifests().values())
+NONE_CONTAINED = [
+    (["terraform", "--secrets", "folder", "--database-host", "db"], "no service is in containers")
+    for _ in range(all(DYNAMODB in service.stores for service in CLUSTERED))
+]
+"""Where no service has to be in containers."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +48,7 @@ def test_the_files_are_those_that_the_kustomization_names(made: dict[str, str]) 
 
 
 def test_a_service_enters_its_own_database_and_the_bus_its_subscribers(made: dict[str, str]) -> None:
-    for service in manifests().values():
+    for service in CLUSTERED:
         own = urlsplit(made[f"{service.label}/DATABASE_URL"])
         assert (own.username, own.hostname, own.port, own.path) == (
             f"souk_{service.name}",
@@ -59,9 +68,9 @@ def test_a_service_enters_its_own_database_and_the_bus_its_subscribers(made: dic
 
 def test_provision_gives_the_roles_the_passwords_that_services_have(made: dict[str, str]) -> None:
     passwords = json.loads(made["provision/SOUK_PASSWORDS"])
-    assert passwords.keys() == {"souk_bus", *(f"souk_{name}" for name in manifests())}
-    for name, service in manifests().items():
-        assert urlsplit(made[f"{service.label}/DATABASE_URL"]).password == passwords[f"souk_{name}"]
+    assert passwords.keys() == {"souk_bus", *(f"souk_{service.name}" for service in CLUSTERED)}
+    for service in CLUSTERED:
+        assert urlsplit(made[f"{service.label}/DATABASE_URL"]).password == passwords[f"souk_{service.name}"]
     admin = urlsplit(made["provision/SOUK_ADMIN_URL"])
     assert (admin.username, admin.password) == ("postgres", made["postgres/POSTGRES_PASSWORD"])
 
@@ -69,7 +78,7 @@ def test_provision_gives_the_roles_the_passwords_that_services_have(made: dict[s
 def test_keys_are_of_the_issuers_that_the_jwks_names(made: dict[str, str]) -> None:
     PublicKeys.from_jwks(json.loads(made["keys/SOUK_JWKS"]))
     keys = {made[name] for name in made if name.endswith("/SOUK_KEY")}
-    assert len(keys) == sum("SOUK_KEY" in secret_names(service, Place.CLUSTER) for service in manifests().values())
+    assert len(keys) == sum("SOUK_KEY" in secret_names(service, Place.CLUSTER) for service in CLUSTERED)
 
 
 def test_a_repeat_gives_the_same_and_nobody_else_reads_it(tmp_path: Path) -> None:
@@ -97,10 +106,10 @@ def test_git_ignores_what_the_how_to_makes() -> None:
             ["kubernetes", "--secrets", "folder", "--database-host", "db"],
             "--database-host goes with --secrets for terraform",
         ),
-        (["terraform", "--secrets", "folder", "--database-host", "db"], "no service is in containers"),
+        *NONE_CONTAINED,
         (["kubernetes", "--runtime", "orders=fargate"], "orders runs on one of lambda, ecs, eks"),
         (["kubernetes", "--runtime", "carts=eks"], "there is no service 'carts'"),
-        (["kubernetes", *(f"--runtime={name}=ecs" for name in manifests())], "no service is on eks"),
+        (["kubernetes", *(f"--runtime={service.name}=ecs" for service in CLUSTERED)], "no service is on eks"),
     ],
 )
 def test_what_is_asked_wrongly_is_told_in_a_line(tmp_path: Path, options: list[str], told: str) -> None:

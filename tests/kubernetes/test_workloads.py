@@ -8,6 +8,7 @@ from souk_chassis.engine import intake, worker
 from souk_chassis.hosts import http_server
 from souk_chassis.http import health
 from souk_chassis.storage import migrations, opening, postgres
+from souk_topologies.containers import clustered
 from souk_topologies.kubernetes.workloads import (
     ANSWERS_IN_S,
     DRAIN_S,
@@ -42,7 +43,7 @@ def probes_of(file: str, label: str) -> Object:
     return {name: container[f"{name}Probe"] for name in ("startup", "liveness", "readiness")}
 
 
-@pytest.mark.parametrize("label", [service.label for service in manifests().values()])
+@pytest.mark.parametrize("label", [service.label for service in clustered(manifests().values())])
 def test_a_service_is_asked_whether_it_is_ready(label: str) -> None:
     probes = probes_of(f"base/services/{label}.yaml", label)
     assert [probe["httpGet"]["path"] for probe in probes.values()] == ["/health", "/health", "/ready"]

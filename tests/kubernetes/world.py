@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from souk_chassis.http.api_gateway import Runtime
-from souk_topologies.containers import Place
+from souk_topologies.containers import Place, clustered
 from souk_topologies.network import AGENT, AWS, BALANCER, DNS, INGRESS, Edge, edges
 from souk_topologies.shop import manifests
 from tests.kubernetes.objects import NAMESPACE, Object, namespace_of, of_kind, pod_templates
@@ -14,7 +14,7 @@ PORTS = (*(("TCP", port) for port in (8080, 5432, 443, 80, 53, 25, 465, 587, 999
 """What is tried between any two: all ports of edges, and one that is nobody's."""
 OUTSIDE = "outside"
 """A host on the internet."""
-SERVICES = list(manifests().values())
+SERVICES = clustered(manifests().values())
 ON_EKS = {service.name: Runtime.EKS for service in SERVICES}
 
 Connection = tuple[str, str, str, int]

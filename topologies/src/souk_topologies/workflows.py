@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from souk_chassis.manifest import DYNAMODB, Part, Service
+from souk_chassis.manifest import DYNAMODB, POSTGRES, Part, Service
 from souk_topologies.infrastructure.inputs import AUTHORIZER
 from souk_topologies.packages.build import EDGE
 from souk_topologies.packages.needs import Member, needs_of, read_members
@@ -93,7 +93,7 @@ def of_service(service: Service, root: Path, members: Mapping[str, Member]) -> D
         paths=[
             *_folders(f"{member}[container]", root, members),
             *PACKAGERS,
-            f"{OBJECTS}/services/{service.label}.yaml",
+            *([f"{OBJECTS}/services/{service.label}.yaml"] if POSTGRES in service.stores else []),
         ],
         aliased=[service.function(Part.HTTP)] if functions else [],
         plain=[service.function(part) for part in (*others, Part.EVENTS)] if functions else [],
