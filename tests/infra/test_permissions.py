@@ -107,7 +107,7 @@ def test_a_planted_permission_that_nothing_needs_is_found(account: Account) -> N
 
 def test_a_planted_lack_is_found(account: Account) -> None:
     function = "user-service-calls"
-    asyncio.run(account.grant(function, without=("reading", "table/Users")))
+    asyncio.run(account.grant(function, without=("reading", "records/users")))
     try:
         with pytest.raises(RefusedError, match="dynamodb:BatchGetItem on table/Users"):
             done_with_all(Stage(account, function, days()))
