@@ -2,6 +2,7 @@
 which tests go to one worker together (`make test` has several)."""
 
 import asyncio
+import os
 import secrets
 import shutil
 import tempfile
@@ -29,12 +30,15 @@ UNSAFE = ("fsync", "full_page_writes", "synchronous_commit")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     """Group the tests for `--dist loadgroup`, where they say nothing else, and let the slow ones begin."""
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(_group_of(item)))
     yield
+    grouped = os.environ.get("PYTEST_XDIST_WORKER") and config.getoption("loadgroup", False)
+    if grouped and items and "@" not in items[0].nodeid:
+        raise pytest.UsageError("pytest-xdist does not group tests with this pytest: each would go to any worker")
     items.sort(key=lambda item: not _path_of(item).startswith(SLOW))
 
 

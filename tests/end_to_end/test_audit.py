@@ -45,8 +45,27 @@ def breach(service: str, checks: str, named: str, do: str, undo: str) -> Breach:
     return Breach(service, frozenset(checks.split()), named, do.split(";"), undo.split(";"))
 
 
-PAYMENT_COLUMNS = "order_id, payment_id, state, captured_minor, currency, created_at, updated_at"
-CHARGE_COLUMNS = "order_id, charge_key, payment_id, amount_minor, currency, method, created_at"
+def charged(order_id: str, amount_minor: int) -> str:
+    """A further charge in the sandbox's books."""
+    charge = f'[{{"key": "again", "payment_id": "x", "amount_minor": {amount_minor}, "currency": "GBP"}}]'
+    return f"UPDATE sandbox_orders SET {_SET_CHARGES} || '{charge}') WHERE order_id = '{order_id}'"
+
+
+_SET_CHARGES = "record = jsonb_set(record, '{charges}', (record->'charges')"
+UNCHARGED = f"UPDATE sandbox_orders SET {_SET_CHARGES} - (-1)) WHERE order_id = '{ORDER}'"
+
+
+def captured(more: str) -> str:
+    """A payment of another amount."""
+    amount = f"to_jsonb((record->>'captured_minor')::int {more})"
+    return f"UPDATE payments SET record = jsonb_set(record, '{{captured_minor}}', {amount}) WHERE order_id = '{ORDER}'"
+
+
+def mailed(kind: str) -> str:
+    """The mail of an order as one of another kind."""
+    return f"UPDATE mails SET record = jsonb_set(record, '{{kind}}', '\"{kind}\"') WHERE order_id = '{ORDER}'"
+
+
 RESERVATION_COLUMNS = "order_id, state, held_units, wanted, created_at, updated_at"
 
 OF_TOTALS = {"stock_matches_reservations"}
@@ -85,33 +104,34 @@ BREACHES = {
         "payments",
         "provider_agrees",
         ORDER,
-        f"UPDATE payments SET captured_minor = captured_minor + 1 WHERE order_id = '{ORDER}'",
-        f"UPDATE payments SET captured_minor = captured_minor - 1 WHERE order_id = '{ORDER}'",
+        captured("+ 1"),
+        captured("- 1"),
     ),
     # The second charge is of nothing, so that nothing but the number of charges is wrong.
     "a second charge at the provider": breach(
         "payments",
         "charged_once",
         ORDER,
-        f"INSERT INTO sandbox.charges ({CHARGE_COLUMNS}) VALUES ('{ORDER}', 'again', 'x', 0, 'GBP', 'tok_ok', now())",
-        "DELETE FROM sandbox.charges WHERE charge_key = 'again'",
+        charged(ORDER, 0),
+        UNCHARGED,
     ),
     "money taken twice": breach(
         "payments",
         "charged_once provider_agrees money_matches_orders",
         ORDER,
-        f"INSERT INTO sandbox.charges ({CHARGE_COLUMNS}) VALUES ('{ORDER}', 'again', 'x', 250, 'GBP', 'tok_ok', now())",
-        "DELETE FROM sandbox.charges WHERE charge_key = 'again'",
+        charged(ORDER, 250),
+        UNCHARGED,
     ),
     "a payment without an order": breach(
         "payments",
         "charged_without_order",
         "planted-nobody",
-        f"INSERT INTO payments ({PAYMENT_COLUMNS}) VALUES ('planted-nobody', 'x', 'CAPTURED', 5, 'GBP', now(), now());"
-        f"INSERT INTO sandbox.charges ({CHARGE_COLUMNS})"
-        " VALUES ('planted-nobody', 'planted-nobody', 'x', 5, 'GBP', 'tok_ok', now())",
+        """INSERT INTO payments (record) VALUES ('{"order_id": "planted-nobody", "payment_id": "x", """
+        """"state": "CAPTURED", "captured_minor": 5, "currency": "GBP", "created_at": "2026-01-01T00:00:00Z"}');"""
+        """INSERT INTO sandbox_orders (record) VALUES ('{"order_id": "planted-nobody", "charges": """
+        """[{"key": "planted-nobody", "payment_id": "x", "amount_minor": 5, "currency": "GBP"}]}')""",
         "DELETE FROM payments WHERE order_id = 'planted-nobody';"
-        "DELETE FROM sandbox.charges WHERE order_id = 'planted-nobody'",
+        "DELETE FROM sandbox_orders WHERE order_id = 'planted-nobody'",
     ),
     "an order's total": breach(
         "orders",
@@ -133,8 +153,8 @@ BREACHES = {
         "notifications",
         "mails_match_orders",
         ORDER,
-        f"UPDATE mails SET kind = 'shipped' WHERE order_id = '{ORDER}'",
-        f"UPDATE mails SET kind = 'confirmed' WHERE order_id = '{ORDER}'",
+        mailed("shipped"),
+        mailed("confirmed"),
     ),
     "an event that waits in a queue": breach(
         "products",

@@ -30,8 +30,9 @@ Key = Any
 
 MAX_RECORD = 300_000
 """The most bytes of one record as JSON: DynamoDB takes 400 KB an item, its lists' attributes included."""
-MAX_KEY = 1_000
-"""The most bytes of all fields together that a record's key and lists are made of: DynamoDB sorts by 1,024 bytes."""
+MAX_KEY = 300
+"""The most bytes of all fields together that a record's key, lists and unique values are made of: a cursor carries some
+of them, and has to fit into a query."""
 
 RecordTooLarge = ErrorType(ErrorKind.INVALID, "record_too_large", "This is more than one record can hold.")
 NotUnique = ErrorType(ErrorKind.CONFLICT, "not_unique", "Another record has this value already.")

@@ -12,7 +12,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 ShortText = Annotated[str, msgspec.Meta(pattern=PRINTABLE, min_length=1, max_length=200)]
 LongText = Annotated[str, msgspec.Meta(pattern=PRINTABLE, max_length=2_000)]
 Query = Annotated[str, msgspec.Meta(pattern=PRINTABLE, max_length=100)]
-Cursor = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._~=-]*(?!\n)$", max_length=2_000)]
+Cursor = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._~=-]*(?!\n)$", max_length=500)]
 Email = Annotated[
     str,
     msgspec.Meta(

@@ -24,6 +24,7 @@ from souk_chassis.resilience import Policy
 from souk_chassis.testing.clock import ManualClock
 from souk_chassis.testing.contexts import TRACEPARENT
 from souk_chassis.testing.logs import RecordedLines
+from souk_chassis.testing.spans import recorded
 from souk_chassis.testing.waiting import until
 
 Serve = Callable[..., Awaitable[str]]
@@ -194,10 +195,11 @@ async def test_headers_of_the_connection_end_here(url: str, client: aiohttp.Clie
 
 
 async def test_the_trace_goes_on(url: str, client: aiohttp.ClientSession) -> None:
-    async with client.get(url + "/x", headers={"traceparent": TRACEPARENT}) as got:
-        [traceparent] = [value for name, value in (await got.json())["headers"] if name == "traceparent"]
+    with recorded() as kept:
+        async with client.get(url + "/x", headers={"traceparent": TRACEPARENT}) as got:
+            [traceparent] = [value for name, value in (await got.json())["headers"] if name == "traceparent"]
     assert traceparent[3:35] == TRACEPARENT[3:35]
-    assert traceparent != TRACEPARENT
+    assert traceparent in [span.traceparent for span in kept.spans]
 
 
 async def test_nothing_is_added_to_a_request(url: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from souk_chassis.observability.spans import recorder
+from souk_chassis.testing.spans import recorded
 from trials.benchmarks.in_process_call import ANSWER, DoNothing, batch_us, measure, ways
 
 
@@ -16,14 +16,11 @@ async def test_every_way_ends_at_the_operation() -> None:
 @pytest.mark.parametrize(
     ("way", "kinds"), [("with deadline and resilience policy", []), ("with span", ["client", "server"])]
 )
-async def test_the_last_way_records_a_span_on_each_side(
-    way: str, kinds: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spans = []
-    monkeypatch.setattr(recorder, "record", spans.append)
-    assert await ways()[way]() is ANSWER
-    assert sorted(span.kind for span in spans) == kinds
-    assert {span.name for span in spans} <= {DoNothing.name}
+async def test_the_last_way_records_a_span_on_each_side(way: str, kinds: list[str]) -> None:
+    with recorded() as kept:
+        assert await ways()[way]() is ANSWER
+    assert sorted(span.kind for span in kept.spans) == kinds
+    assert {span.name for span in kept.spans} <= {DoNothing.name}
 
 
 async def test_a_batch_is_measured_by_the_call() -> None:
