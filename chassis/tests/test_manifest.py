@@ -168,3 +168,11 @@ def test_what_parts_do_with_records_follows(declared: Any, used: Any) -> None:
     assert [table.name for table in a.tables] == ["Notes", "Marks", "AEvents"]
     for part, (reads, writes) in used.items():
         assert tuple({table.name for table in tables} for tables in a.tables_of(part)) == (reads, writes)
+
+
+def test_a_record_that_is_invalid_is_named_with_its_service() -> None:
+    class Keyless(Record):
+        text: str
+
+    with pytest.raises(ManifestError, match="notes keeps a record that is invalid: Keyless declares no key"):
+        check_wiring([Service("notes", "note-service", keeps=[Keyless])])

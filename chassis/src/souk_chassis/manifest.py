@@ -13,7 +13,7 @@ import msgspec
 from souk_chassis.events.event import MAX_EVENTS, Event
 from souk_chassis.operation import Access, AnyOperation, Operation
 from souk_chassis.queues import is_of_queues, queue_operations
-from souk_chassis.record import Record
+from souk_chassis.record import Record, RecordError, schema_of
 from souk_chassis.storage.dynamodb.schema import Table, events_table
 
 Implementation = Callable[..., Any]
@@ -251,6 +251,13 @@ def _check_kinds(service: Service) -> None:
             if not is_one(thing):
                 name = getattr(thing, "__name__", None) or repr(thing)
                 raise ManifestError(service.name, thing, f"{service.name} {verb} {name}, which is no {kind}")
+    for record in service.keeps:
+        try:
+            schema_of(record)
+        except RecordError as error:
+            raise ManifestError(
+                service.name, record, f"{service.name} keeps a record that is invalid: {error}"
+            ) from error
 
 
 def _is_operation(thing: object) -> bool:

@@ -48,7 +48,7 @@ def read_migrations(component: str, folder: Traversable) -> list[Migration]:
     return [Migration(component, file.name, file.read_text("utf-8")) for file in files]
 
 
-class RecordChangedError(RuntimeError):
+class RecordChangedError(MigrationChangedError):
     """A record's declaration has changed in a way that what is stored can't follow."""
 
 
