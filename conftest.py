@@ -74,24 +74,50 @@ def postgres_server(server_folder: Path) -> Iterator[ServerAddress]:
     asyncio.run(server.stop("immediate"))
 
 
+@pytest.fixture(scope="session")
+def spare_databases() -> list[str]:
+    """Databases that a test has used and that are empty again: emptying takes an eighth of the time of making one."""
+    return []
+
+
 @pytest.fixture
-async def new_database(postgres_server: ServerAddress) -> AsyncIterator[Callable[[], object]]:
-    """Makes empty databases, and drops them after the test. Returns the address of each."""
+async def new_database(
+    postgres_server: ServerAddress, spare_databases: list[str]
+) -> AsyncIterator[Callable[[], object]]:
+    """Gives empty databases, and empties them after the test. Returns the address of each."""
     names: list[str] = []
 
-    async def make() -> str:
-        name = f"test_{secrets.token_hex(6)}"
-        await _run(postgres_server, f"CREATE DATABASE {name} STRATEGY FILE_COPY")
+    async def give() -> str:
+        if spare_databases:
+            name = spare_databases.pop()
+        else:
+            name = f"test_{secrets.token_hex(6)}"
+            await _run(postgres_server, f"CREATE DATABASE {name} STRATEGY FILE_COPY")
         names.append(name)
         return postgres_server.dsn(name)
 
-    yield make
+    yield give
     for name in names:
-        await _run(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+        await _run(postgres_server, EMPTY, database=name)
+        spare_databases.append(name)
 
 
-async def _run(server: ServerAddress, *statements: str) -> None:
-    connection = await asyncpg.connect(server.dsn("postgres"))
+EMPTY = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+DO $$ DECLARE name text; BEGIN
+    FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+        EXECUTE format('DROP SCHEMA %I CASCADE', name);
+    END LOOP;
+    EXECUTE format('ALTER DATABASE %I RESET ALL', current_database());
+END $$;
+CREATE SCHEMA public AUTHORIZATION pg_database_owner;
+GRANT USAGE ON SCHEMA public TO PUBLIC;
+"""
+"""Leaves a database as a new one is, with no connection to it."""
+
+
+async def _run(server: ServerAddress, *statements: str, database: str = "postgres") -> None:
+    connection = await asyncpg.connect(server.dsn(database))
     try:
         for statement in statements:
             await connection.execute(statement)
