@@ -20,7 +20,7 @@ from souk_chassis.storage.dynamodb.errors import (
 )
 from souk_chassis.storage.dynamodb.http_client import HttpDynamoClient
 from souk_chassis.storage.dynamodb.schema import Table
-from souk_chassis.storage.dynamodb.tables import Tables
+from souk_chassis.storage.dynamodb.tables import Tables, chunks
 from souk_chassis.storage.dynamodb.writes import insert, update
 from souk_chassis.testing.clock import ManualClock
 from souk_products.domain import ReservationState
@@ -44,8 +44,9 @@ async def store(client: DynamoClient, clock: ManualClock) -> DynamoProductsStore
 
 
 async def put(store: DynamoProductsStore, **stock: int) -> None:
-    async with store.unit() as unit:
-        await unit.put_products([_storage.record(product_id) for product_id in stock], stock)
+    for ids in chunks(list(stock), 45):  # a product is two items of a transaction
+        async with store.unit() as unit:
+            await unit.put_products([_storage.record(product_id) for product_id in ids], stock)
 
 
 async def in_unit(store: DynamoProductsStore, work: Any, argument: Any) -> Any:

@@ -3,20 +3,17 @@
 import pytest
 from msgspec.structs import replace
 
-from souk_topologies.releases import migrations as rules
 from souk_topologies.releases.migrations import breaking, migration_findings
-from souk_topologies.releases.model import Release
-from souk_topologies.releases.present import migrations_of
 from souk_topologies.releases.sources import Sources
-from topologies.tests.releases.conftest import LAST, MANIFESTS, RELEASES
-from topologies.tests.releases.lending import NOWHERE, Shelf, books, found, migrations, readers, release, table
+from topologies.tests.releases.conftest import RELEASES
+from topologies.tests.releases.lending import NOWHERE, migrations, release
 
 FIRST = ("0001_first.sql", "SELECT 1;")
 
 
-def told(*files: tuple[str, str], new: Release | None = None) -> list[str]:
+def told(*files: tuple[str, str]) -> list[str]:
     """What is said of these migrations of books. The first is released."""
-    findings = migration_findings(release(), new or release(), migrations(books=list(files)), NOWHERE)
+    findings = migration_findings(release(), migrations(books=list(files)), NOWHERE)
     return [str(each).rpartition("/migrations/")[2] for each in findings]
 
 
@@ -141,25 +138,7 @@ def test_a_file_is_named_where_it_stands() -> None:
     assert (RELEASES.parent.parent / place).is_file()
 
 
-def test_what_became_records_is_named_and_those_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "BECAME_RECORDS", {"books": {"0001_first.sql", "0001_records.sql", "Books"}})
-    moved = release(books(owns=[each for each in books().owns if each != table()], keeps=[Shelf]), readers())
-    moves = ("0001_records.sql", "DROP TABLE books;")
-    notes = {*told(moves, new=moved), *map(str, found(moved))}
-    assert [each.partition(": ")[2] for each in notes] == [
-        "books: its tables became records: stop it before this is deployed"
-    ]
-    assert all(": breaks " in each for each in told(moves)), "no records are there"
-    assert ": breaks " in told(FIRST, ("0002_more.sql", "DROP TABLE books;"), new=moved)[0], "it is not named"
-
-
-def test_what_became_records_is_in_the_last_release() -> None:
-    for service in (each for each in MANIFESTS if MANIFESTS[each].keeps and each in rules.BECAME_RECORDS):
-        released, new = LAST.services[service], {each.name for each in migrations_of([service])[service]}
-        assert {*rules.BECAME_RECORDS[service]} <= {*released.migrations, *released.tables, *new}, "take it out"
-
-
 def test_a_service_more_has_migrations_of_its_own() -> None:
     old = replace(release(), services={name: each for name, each in release().services.items() if name != "books"})
     files = [("0001_a.sql", "CREATE TABLE a (a int);"), ("0002_b.sql", "DROP TABLE a;")]
-    assert list(migration_findings(old, release(), migrations(books=files), NOWHERE)) == []
+    assert list(migration_findings(old, migrations(books=files), NOWHERE)) == []

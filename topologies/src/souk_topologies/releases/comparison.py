@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from souk_chassis.record_shape import Shape, losses, merged
 from souk_topologies.releases.forms import WRITTEN, Form
 from souk_topologies.releases.messages import event_findings, operation_findings
-from souk_topologies.releases.migrations import migration_findings, unless_records
+from souk_topologies.releases.migrations import migration_findings
 from souk_topologies.releases.model import Release, ReleasedService, ReleasedTable, number
 from souk_topologies.releases.present import Migrations
 from souk_topologies.releases.reading import Why, troubles
@@ -19,7 +19,7 @@ def findings(old: Release, new: Release, migrations: Migrations, sources: Source
     major version has risen."""
     found = [*operation_findings(old, new, sources), *event_findings(old, new, sources)]
     found += [*_of_services(old, new, sources), *_of_protocol(old, new, sources), *_of_shapes(new, sources)]
-    found += migration_findings(old, new, migrations, sources)
+    found += migration_findings(old, migrations, sources)
     found += [Finding("the gateway", f"{each} is gone", CLIENTS) for each in old.routes if each not in new.routes]
     rises = number(new.version)[0] > number(old.version)[0]
     counted = [each for each in dict.fromkeys(found) if not (rises and each.breaks == CLIENTS)]
@@ -49,7 +49,7 @@ def _of_services(old: Release, new: Release, sources: Sources) -> Iterator[Findi
         yield from (Finding(where, what, breaks) for what in _of_names(before, now))
         for each, table in before.tables.items():
             for what in _of_table(table, now.tables.get(each)):
-                yield unless_records(new, name, each, Finding(where, f"the table {each} {what}", breaks), sources)
+                yield Finding(where, f"the table {each} {what}", breaks)
         for each in before.records.keys() & now.records.keys():
             for what, is_break in _of_record(before.records[each], now.records[each], breaks):
                 yield Finding(where, what, breaks if is_break else "")

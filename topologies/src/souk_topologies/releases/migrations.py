@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -17,18 +17,6 @@ from typing import NamedTuple
 from souk_topologies.releases.model import Release, number
 from souk_topologies.releases.present import Migrations
 from souk_topologies.releases.sources import Finding, Sources
-
-BECAME_RECORDS: Mapping[str, Collection[str]] = {
-    "users": {"0001_users.sql", "0001_records.sql", "Users", "UserEmails", "FailedSignIns"},
-    "payments": {
-        *("0001_payments.sql", "0002_sandbox.sql", "0001_records.sql"),
-        *("Payments", "Refunds", "SandboxBooks"),
-    },
-    "notifications": {"0001_mails.sql", "0001_records.sql", "Mails"},
-}
-"""What became records, whose tables the chassis makes: by service, the released files and tables of DynamoDB that are
-no longer what they were, and the migration that moves what is stored. It takes one step, with the service stopped: what
-the last release does not have is to be taken out."""
 
 _CONTRACT = re.compile(r"contract: since (\d+\.\d+\.\d+) nobody uses it")
 _NODE = re.compile(r"( *)(\w+)@(\d+)\.\.(\d+)")
@@ -74,7 +62,7 @@ class _Statement(NamedTuple):
 _END = _Statement((sys.maxsize, 0), "", "", ())
 
 
-def migration_findings(old: Release, new: Release, migrations: Migrations, sources: Sources) -> Iterator[Finding]:
+def migration_findings(old: Release, migrations: Migrations, sources: Sources) -> Iterator[Finding]:
     """What was done to files that are released, and what new ones do to the version before."""
     for service, present in migrations.items():
         released = old.services.get(service)
@@ -83,7 +71,7 @@ def migration_findings(old: Release, new: Release, migrations: Migrations, sourc
         for name in (name for name in before if checksums.get(name) != before[name]):
             what = "was changed" if name in checksums else "is gone"
             words = f"{what} after {old.version} was released with it: a database that has it does not start again"
-            yield unless_records(new, service, name, Finding(sources.migration(service, name), words, service), sources)
+            yield Finding(sources.migration(service, name), words, service)
         for at, migration in enumerate(present, 1):
             if not re.match(rf"{at:04}_\w+\.sql$", migration.name):
                 words = f"is number {at} of its folder, and not named {at:04}_...sql"
@@ -93,15 +81,7 @@ def migration_findings(old: Release, new: Release, migrations: Migrations, sourc
             if migration.name not in before:
                 for line, why in breaking(migration.sql, old.version):
                     where = sources.migration(service, migration.name, line)
-                    found = Finding(where, why, f"{service} of {old.version}")
-                    yield unless_records(new, service, migration.name, found, sources)
-
-
-def unless_records(new: Release, service: str, name: str, found: Finding, sources: Sources) -> Finding:
-    """A finding about a released file or table; where that became records, which are there, one note of the service."""
-    if name not in BECAME_RECORDS.get(service, ()) or service not in new.services or not new.services[service].records:
-        return found
-    return Finding(sources.manifest(service), f"{service}: its tables became records: stop it before this is deployed")
+                    yield Finding(where, why, f"{service} of {old.version}")
 
 
 def breaking(sql: str, released: str) -> Iterator[tuple[int, str]]:

@@ -22,11 +22,11 @@ run "a_route_an_operation" {
   }
 
   assert {
-    condition     = toset(keys(aws_apigatewayv2_route.this)) == toset(["GET /orders", "POST /orders", "GET /orders/{orderId}"])
-    error_message = "The routes are the document's operations, and what is beside them in a path is none."
+    condition     = toset(keys(aws_apigatewayv2_route.this)) == toset(["GET /orders", "HEAD /orders", "POST /orders", "GET /orders/{orderId}", "HEAD /orders/{orderId}"])
+    error_message = "The routes are the document's operations, HEAD beside each GET, and what is beside them in a path is none."
   }
   assert {
-    condition     = { for key, route in aws_apigatewayv2_route.this : key => route.authorization_type } == { "GET /orders" = "CUSTOM", "POST /orders" = "CUSTOM", "GET /orders/{orderId}" = "NONE" }
+    condition     = { for key, route in aws_apigatewayv2_route.this : key => route.authorization_type } == { "GET /orders" = "CUSTOM", "HEAD /orders" = "CUSTOM", "POST /orders" = "CUSTOM", "GET /orders/{orderId}" = "NONE", "HEAD /orders/{orderId}" = "NONE" }
     error_message = "What names bearer goes by the authorizer, also where a guest may call."
   }
   assert {

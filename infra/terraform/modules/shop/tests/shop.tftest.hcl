@@ -11,7 +11,7 @@ variables {
 
 run "the_whole_shop" {
   assert {
-    condition     = toset(output.routes) == toset(["GET /orders", "POST /orders", "GET /orders/{orderId}"])
+    condition     = toset(output.routes) == toset(["GET /orders", "HEAD /orders", "POST /orders", "GET /orders/{orderId}", "HEAD /orders/{orderId}"])
     error_message = "The API has a route for each operation of the document."
   }
   assert {
