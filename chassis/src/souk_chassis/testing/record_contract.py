@@ -185,6 +185,11 @@ class RecordContract(Engine):
         seen = Review.by_stars.cursor(review("1", clock, stars=1))
         assert [each.stars for each in (await store.page(Review.by_stars, cursor=seen)).items] == [2, 3]
 
+    async def test_a_list_can_be_read_from_before_its_first_record(self, store: Any) -> None:
+        await add(store, Entry(entry_id="a", owner="x", ends_at=None))
+        page = await store.page(Entry.every, cursor=Entry.every.after(""))
+        assert [each.entry_id for each in page.items] == ["a"]
+
     async def test_a_cursor_of_another_list_is_refused(self, store: Any, clock: ManualClock) -> None:
         given = review("a", clock)
         for cursor in ["", "x", "!!!", "W10", Review.every.cursor(given), Review.by_product.cursor(given) + "x", "é"]:

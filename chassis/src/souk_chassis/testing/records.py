@@ -87,6 +87,7 @@ class Entry(Record, key="entry_id", expires="ends_at", plural="Entries"):
     owner: str
     ends_at: datetime | None
 
+    every = Listed()
     by_owner = Listed("owner", ordered_by="ends_at")
     by_holder = Unique("owner")
 

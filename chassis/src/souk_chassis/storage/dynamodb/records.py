@@ -174,7 +174,8 @@ class DynamoRecords(DynamoDatabase[DynamoRecordUnit]):
         schema, order, down = schema_of(listed.record), f"{attribute_of(listed)}Order", listed.descending
         table, names = table_of(listed.record), partitions(listed, by)
         entries = Shards(self.tables, table, attribute_of(listed), order, names)
-        start = None if after is None else place_text(after)
+        start = place_text(after) if after else None
+        start = start or None  # DynamoDB compares no key with the empty string, before which nothing is
         end = None if until is None else bound_text(listed, until)
         found: list[Record] = []
         while len(found) <= limit:

@@ -126,6 +126,8 @@ class DynamoModel:
             raise ValidationError("Query condition missed key schema element")
         if any(comparison == "<>" for comparison, _ in on_sort):
             raise ValidationError("Unsupported operator in KeyConditionExpression")
+        if any(value == {"S": ""} for _, _, value in conditions):
+            raise ValidationError("The AttributeValue for a key attribute cannot contain an empty string value")
         source = table.ordered if index is None else index.entries
         start = request.get("ExclusiveStartKey")
         begin = None if start is None else (start[sort_key]["S"] if sort_key else "", table.key(start, exact=False))
