@@ -99,7 +99,7 @@ class Sink(Protocol):
 class OpenSpan(msgspec.Struct, frozen=True):
     """A span under way: a context manager that ends it. What is done within passes `traceparent` on.
 
-    Without a recorder it is not sampled, or nobody takes spans: `traceparent` is then the parent's.
+    Without a recorder it is not sampled, or there is no sink: `traceparent` is then the parent's.
     """
 
     traceparent: str

@@ -1,4 +1,4 @@
-"""Mends what no step of the saga will: money that was taken for an order that is gone, or an outcome nobody heard.
+"""Mends what no step of the saga will: money that was taken for an order that is gone, or an outcome that was lost.
 
 Each captured payment is compared with its order once, ten minutes after it was made, in the order of making. Those
 whose order still waits are told again, and looked at again in the next round.
@@ -46,7 +46,7 @@ class Compared:
 async def reconcile(ctx: Context[Payments]) -> int:
     """One round: what is to be checked again, then what has come of age. Returns how many payments were compared.
 
-    Raises SoukError where the orders can't be asked; the next round begins where this one ended.
+    Raises SoukError where the orders service is away; the next round begins where this one ended.
     """
     compared = await _check_again(ctx)
     while batch := await _next_batch(ctx):

@@ -9,7 +9,7 @@ SESSION_LIFETIME_S = 8 * 3600
 MAX_FAILURES = 10
 """Failed sign-ins for one e-mail address within `FAILURE_WINDOW`. OWASP ASVS 5.0, 6.3.1 asks for such a limit."""
 FAILURE_WINDOW = timedelta(minutes=15)
-"""Begins with the first failure. When it is over, the count starts anew: nobody is locked out for good."""
+"""Begins with the first failure. When it is over, the count starts anew: a lock-out always ends."""
 
 
 def is_blocked(failures: int) -> bool:
