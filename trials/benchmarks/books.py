@@ -18,7 +18,9 @@ SELECT count(*) FILTER (WHERE created_at >= $1 AND created_at < $2),
     count(*) FILTER (WHERE created_at < $2 AND updated_at >= $2)
 FROM orders
 """
-MAILED = "SELECT count(*) FROM mails WHERE created_at >= $1 AND created_at < $2"
+MAILED = """
+SELECT count(*) FROM (SELECT souk_time(record->>'created_at') AS at FROM mails) AS sent WHERE at >= $1 AND at < $2
+"""
 OPEN_NOW = "SELECT count(*) FROM orders WHERE status IN ('PENDING', 'RESERVED')"
 STORED = "SELECT count(*) FROM orders WHERE created_at >= $1"
 HELD = "SELECT count(*) FROM orders WHERE status = $1 AND created_at >= $2"

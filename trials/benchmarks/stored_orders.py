@@ -84,26 +84,29 @@ FROM ({_NAMED}) AS named
         "souk_payments",
         "payments",
         f"""
-INSERT INTO payments (order_id, payment_id, state, captured_minor, currency, method, created_at, updated_at)
-SELECT id, 'sbx_' || id, 'CAPTURED', 765, 'GBP', 'tok_ok', at, at FROM ({_NAMED}) AS named
+INSERT INTO payments (record)
+SELECT jsonb_build_object('order_id', id, 'payment_id', 'sbx_' || id, 'state', 'CAPTURED', 'captured_minor', 765,
+    'currency', 'GBP', 'method', 'tok_ok', 'created_at', at, 'captured_since', at) FROM ({_NAMED}) AS named
 """,
     ),
     _Table(
         "souk_payments",
-        "sandbox.charges",
+        "sandbox_orders",
         f"""
-INSERT INTO sandbox.charges (order_id, charge_key, payment_id, amount_minor, currency, method, created_at)
-SELECT id, id, 'sbx_' || id, 765, 'GBP', 'tok_ok', at FROM ({_NAMED}) AS named
+INSERT INTO sandbox_orders (record)
+SELECT jsonb_build_object('order_id', id, 'charges', jsonb_build_array(jsonb_build_object('key', id,
+    'payment_id', 'sbx_' || id, 'amount_minor', 765, 'currency', 'GBP'))) FROM ({_NAMED}) AS named
 """,
     ),
     _Table(
         "souk_notifications",
         "mails",
         f"""
-INSERT INTO mails (mail_id, mail_key, kind, order_id, customer_id, subject, body, status, created_at)
-SELECT id::uuid, 'order:' || id || ':confirmed', 'confirmed', id, customer, 'Your order ' || id || ' is confirmed',
-       E'Thank you for your order ' || id || E'.\\n\\nIt is confirmed and paid: 7.65 GBP.\\n\\nYour shop\\n',
-       'NO_ADDRESS', at FROM ({_NAMED}) AS named
+INSERT INTO mails (record)
+SELECT jsonb_build_object('mail_id', id, 'mail_key', 'order:' || id || ':confirmed', 'kind', 'confirmed',
+    'order_id', id, 'customer_id', customer, 'to', NULL, 'subject', 'Your order ' || id || ' is confirmed',
+    'body', E'Thank you for your order ' || id || E'.\\n\\nIt is confirmed and paid: 7.65 GBP.\\n\\nYour shop\\n',
+    'status', 'NO_ADDRESS', 'created_at', at) FROM ({_NAMED}) AS named
 """,
     ),
 )
