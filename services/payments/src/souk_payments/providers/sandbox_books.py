@@ -1,6 +1,8 @@
 """The sandbox's books: records in the service's store, written in units of work of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -13,6 +15,9 @@ from souk_payments.ports import ProviderBook
 from souk_payments.providers.sandbox import Entry, answer_again, refuse_refund
 from souk_payments.records import Refund, SandboxCharge, SandboxOrder, SandboxRefund
 
+T = TypeVar("T")
+A = TypeVar("A")
+
 
 class SandboxBooks:
     """See `souk_payments.providers.sandbox.Books`."""
@@ -22,11 +27,7 @@ class SandboxBooks:
 
     async def enter(self, entries: Sequence[Entry]) -> Sequence[Captured | Declined | SoukError]:
         """See the protocol."""
-        answers: list[Captured | Declined | SoukError] = []
-        for start in range(0, len(entries), self._store.room):
-            part = entries[start : start + self._store.room]
-            answers += await retry_on_conflict(lambda part=part: self._enter(part))  # type: ignore[misc]
-        return answers
+        return await self._in_units(entries, self._enter)
 
     async def outcome(self, order_id: str) -> Captured | Declined | None:
         """See the protocol."""
@@ -36,11 +37,7 @@ class SandboxBooks:
 
     async def give(self, refunds: Sequence[Refund]) -> Sequence[str | SoukError]:
         """See the protocol."""
-        answers: list[str | SoukError] = []
-        for start in range(0, len(refunds), self._store.room):
-            part = refunds[start : start + self._store.room]
-            answers += await retry_on_conflict(lambda part=part: self._give(part))  # type: ignore[misc]
-        return answers
+        return await self._in_units(refunds, self._give)
 
     async def page(self, after_order_id: str, limit: int) -> Sequence[ProviderBook]:
         """See the protocol."""
@@ -55,6 +52,14 @@ class SandboxBooks:
             ]
             cursor = page.next
         return books[:limit]
+
+    async def _in_units(self, items: Sequence[T], write: Callable[[Sequence[T]], Awaitable[list[A]]]) -> list[A]:
+        """The answers to all items, which are written in units that the engine keeps whole."""
+        answers: list[A] = []
+        for start in range(0, len(items), self._store.room):
+            part = items[start : start + self._store.room]
+            answers += await retry_on_conflict(partial(write, part))
+        return answers
 
     async def _enter(self, entries: Sequence[Entry]) -> list[Captured | Declined | SoukError]:
         first = {each.charge.order_id: each for each in reversed(entries)}
